@@ -1,0 +1,50 @@
+#pragma once
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+
+/// Every number of the network layer, with its unit and what it means.
+namespace treadmill::http::defaults {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+/// Bytes of one whole request body.
+inline constexpr size_t request_bytes = 16 * 1024 * 1024;
+/// Bytes of all request bodies that are being received or handled at one time; above it new ones are answered 503.
+inline constexpr size_t total_request_bytes = 256 * 1024 * 1024;
+/// Bytes of the request line and the headers together; number of headers; bytes of the request target.
+inline constexpr size_t header_bytes = 16 * 1024;
+inline constexpr size_t header_count = 100;
+inline constexpr size_t target_bytes = 8192;
+/// Connections at one time, feed clients not counted; further ones are answered 503 and closed.
+inline constexpr size_t connections = 512;
+/// Connections of one client address at one time; 0: no limit.
+inline constexpr size_t connections_per_address = 0;
+/// Feed clients (continuous, eventsource, longpoll) at one time; further ones are answered 503.
+inline constexpr size_t feed_clients = 256;
+/// Threads that read, handle and answer requests. None waits for a client.
+inline constexpr size_t threads = 16;
+/// From a request's first byte to the end of its headers.
+inline constexpr seconds header_timeout{10};
+/// From the end of the headers to the end of the body, unless it comes at `body_rate` or faster.
+inline constexpr seconds body_timeout{30};
+/// Bytes a second below which a body that takes longer than `body_timeout` is cut.
+inline constexpr size_t body_rate = 1024;
+/// How long a connection may wait between two requests.
+inline constexpr seconds idle_timeout{60};
+/// How long an answer may make no progress towards its client.
+inline constexpr seconds send_timeout{10};
+/// Requests of one connection before it is closed.
+inline constexpr size_t keep_alive_requests = 10'000;
+/// One request's time from its last byte to its answer.
+inline constexpr seconds request_deadline{30};
+/// Bytes of an answer that are made ahead of what its client has taken.
+inline constexpr size_t send_buffer_bytes = 256 * 1024;
+/// Waiting connections in the kernel's queue of the listening socket.
+inline constexpr int listen_backlog = 1024;
+/// Feeds: what they send while nothing happens, how long a longpoll waits, and the most that `timeout=` may ask for.
+inline constexpr milliseconds feed_heartbeat{30'000};
+inline constexpr milliseconds feed_timeout{60'000};
+
+} // namespace treadmill::http::defaults

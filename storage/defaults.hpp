@@ -1,0 +1,40 @@
+#pragma once
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+
+/// Every number of the storage layer, with its unit and what it means.
+namespace treadmill::defaults {
+
+inline constexpr size_t kibibyte = 1024;
+inline constexpr size_t mebibyte = 1024 * kibibyte;
+
+/// Bytes of one document's stored form. A larger one is refused with 413.
+inline constexpr size_t document_bytes = 8 * mebibyte;
+/// How deep arrays and objects may nest; also bounds every recursion over JSON.
+inline constexpr size_t json_depth = 100;
+/// Bytes of a document id (UTF-8).
+inline constexpr size_t id_bytes = 512;
+/// Bytes of a bucket's or a query's name.
+inline constexpr size_t name_bytes = 128;
+/// Edits of a branch that are remembered; older ones are forgotten.
+inline constexpr uint32_t revision_depth = 1000;
+/// Live leaves that clients may make of one document; merges may exceed it.
+inline constexpr size_t live_leaves = 100;
+/// The largest edit count of a revision.
+inline constexpr uint32_t revision_number = 0x7fffffff;
+/// Buckets of one node.
+inline constexpr size_t buckets = 1000;
+/// Tree nodes kept in the document's own row; older ancestry lies in a row of its own (storage/README.md).
+inline constexpr size_t recent_ancestry = 64;
+
+/// LevelDB: memory of one memtable (its log is replayed at start, so larger means a slower start).
+inline constexpr size_t write_buffer_bytes = 8 * mebibyte;
+/// LevelDB: bytes of its cache of blocks.
+inline constexpr size_t block_cache_bytes = 16 * mebibyte;
+/// Free space below which the store does not try to reopen after a failed write.
+inline constexpr uint64_t reopen_free_bytes = 2 * mebibyte;
+/// How often a store that failed tries to reopen.
+inline constexpr std::chrono::milliseconds reopen_interval{250};
+
+} // namespace treadmill::defaults

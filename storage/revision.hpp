@@ -1,0 +1,49 @@
+#pragma once
+#include "storage/result.hpp"
+#include <array>
+#include <compare>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace treadmill {
+
+/// One revision of a document: `rev<N>-<hash>`. N counts the edits of its branch from 1; the hash is 32 lower-case
+/// hex digits where Treadmill made it, else 1 to 64 of `[0-9A-Za-z_.-]`. A plain value without heap memory.
+/// Ordered by N, then by the hash as a string: the order in which winners are chosen among equals.
+class revision {
+public:
+  static constexpr size_t hash_bytes = 64;
+
+  revision() = default;
+  /// Precondition: `hash` has at most 64 bytes.
+  revision(uint32_t number, std::string_view hash);
+
+  uint32_t number() const { return number_; } ///< 0 only for "no revision".
+  std::string_view hash() const { return {hash_.data(), size_}; }
+  bool empty() const { return number_ == 0; }
+  std::string text() const; ///< "rev3-0123…"
+
+  friend std::strong_ordering operator<=>(const revision& a, const revision& b) {
+    if (auto order = a.number_ <=> b.number_; order != 0) return order;
+    return a.hash() <=> b.hash();
+  }
+  friend bool operator==(const revision& a, const revision& b) { return (a <=> b) == 0; }
+
+private:
+  uint32_t number_ = 0;
+  uint8_t size_ = 0;
+  std::array<char, hash_bytes> hash_{};
+};
+
+/// The text of a revision. Errors: bad_rev (not `rev<N>-<hash>`, N of 0, with leading zeros or above 2^31-1).
+result<revision> parse_revision(std::string_view text);
+
+/// The revision that an edit makes: number is the parent's plus one, hash the first 128 bits of SHA-256 over
+/// (parent's text or "", deleted, body exactly as stored). The same edit on two nodes is the same revision.
+revision make_revision(const revision& parent, bool deleted, std::string_view body);
+
+/// True for 32 lower-case hex digits: what Treadmill itself makes, so that a receiver can check it.
+bool is_native_hash(std::string_view hash);
+
+} // namespace treadmill
