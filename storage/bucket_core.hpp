@@ -1,0 +1,117 @@
+#pragma once
+#include "storage/result.hpp"
+#include "storage/row_batch.hpp"
+#include "storage/rows.hpp"
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+namespace treadmill {
+
+/// One write of one document, as a client asks for it.
+struct write_op {
+  enum class kind : uint8_t {
+    create, ///< POST: conflict where the id is live
+    put,    ///< replace or create
+    patch,  ///< merge `body` into what is there (RFC 7396)
+    remove, ///< a tombstone: on `rev`, or on every live leaf
+  };
+  enum class only : uint8_t {
+    always,
+    if_missing, ///< If-None-Match: *
+    if_there,   ///< If-Match: *
+  };
+  kind what = kind::put;
+  only when = only::always;
+  std::string id;              ///< checked by the caller
+  std::optional<revision> rev; ///< must be a live leaf
+  std::string body;            ///< stored form; the patch of a `patch`; nothing for a `remove`
+  /// A document that was refused before it came here (a bad id in a bulk, say): answered as it is, in its place.
+  std::optional<error> refused;
+};
+
+/// Writes that are asked for together; each sees those before it.
+struct write_group {
+  std::vector<write_op> ops;
+  bool atomic = false; ///< all or none
+};
+
+struct write_outcome {
+  std::string id;
+  revision rev{};       ///< the new revision; at a conflict the current winner
+  error problem{ec::none, {}};
+  bool created = false; ///< the document was not there (or deleted)
+  bool ok() const { return problem.code == ec::none; }
+};
+
+/// Orders the writes of one bucket: checks revisions, grows the trees, numbers the activity, keeps digest and counts. A plain state machine:
+/// no clock, no thread, no disk; rows are read through `row_reader`, and written into a batch that the caller commits.
+///
+/// Operation: `apply` works on the state after everything applied before it, committed or not: rows of uncommitted batches are kept in
+/// an overlay. `take_batch` closes the batch; `committed` drops its part of the overlay. After a failed commit the caller drops
+/// the whole object and makes a new one from what is stored.
+class bucket_core {
+public:
+  using row_reader = std::function<result<std::optional<std::string>>(std::string_view key)>;
+
+  bucket_core(uint32_t bucket, bucket_state state, row_reader read);
+
+  /// Applies the ops in order; the outcomes are in the same order. With `atomic`, either all are applied or none: then those that
+  /// would have been fine have the problem of the first that was not... and that one is named by its own outcome.
+  std::vector<write_outcome> apply(const write_group& group);
+
+  bool dirty() const; ///< there is something that take_batch would give
+  size_t batch_bytes() const;
+  struct batch {
+    uint64_t number = 0;   ///< 1, 2, 3 …
+    uint64_t sequence = 0; ///< of the last entry in it
+    row_batch rows;
+  };
+  batch take_batch();
+  void committed(uint64_t batch_number);
+
+  const bucket_state& state() const { return state_; } ///< with everything applied
+  size_t overlay_rows() const { return overlay_.size(); }
+
+private:
+  struct staged;
+  struct overlay_row {
+    std::optional<std::string> value; ///< nothing: removed
+    uint64_t batch = 0;
+  };
+  struct string_hash {
+    using is_transparent = void;
+    size_t operator()(std::string_view text) const { return std::hash<std::string_view>{}(text); }
+  };
+  struct document;
+
+  result<std::optional<std::string>> read(std::string_view key) const;
+  void put(std::string key, std::string value);
+  void remove(std::string key);
+  result<document> load(std::string_view id) const;
+  result<revision_tree> full_tree(const document& doc) const;
+  result<void> store_document(document& doc, const std::vector<revision>& changes);
+  write_outcome apply_one(const write_op& op);
+  result<write_outcome> write_body(document& doc, const write_op& op);
+  result<write_outcome> write_tombstones(document& doc, const write_op& op);
+  void save_undo(const std::string& key);
+
+  uint32_t bucket_;
+  bucket_state state_;
+  row_reader read_;
+  row_batch rows_;
+  uint64_t batch_ = 1;
+  bool dirty_ = false;
+  std::unordered_map<std::string, overlay_row, string_hash, std::equal_to<>> overlay_;
+  struct undo {
+    std::string key;
+    std::optional<overlay_row> before;
+  };
+  std::vector<undo>* undo_ = nullptr; ///< where an atomic group notes what to put back
+};
+
+} // namespace treadmill

@@ -1,0 +1,29 @@
+#pragma once
+#include <cstddef>
+#include <memory>
+#include <string_view>
+
+namespace treadmill {
+
+/// Rows that are written together or not at all. Later changes of a key win. **Thread**: a plain value, move-only.
+class row_batch {
+public:
+  row_batch();
+  ~row_batch();
+  row_batch(row_batch&&) noexcept;
+  row_batch& operator=(row_batch&&) noexcept;
+
+  void put(std::string_view key, std::string_view value);
+  void remove(std::string_view key);
+  void append(const row_batch& other);
+  void clear();
+  bool empty() const;
+  size_t bytes() const; ///< about what it takes in memory and in the log
+
+private:
+  friend class store;
+  struct impl;
+  std::unique_ptr<impl> impl_;
+};
+
+} // namespace treadmill
