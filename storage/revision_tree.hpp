@@ -8,19 +8,28 @@
 
 namespace treadmill {
 
-/// The revision tree of one document: a set of nodes (revision, parent), the leaves among them with a deleted flag.
+/// The revision tree of one document: a set of nodes (revision, parent), the leaves among them with
+/// a deleted flag.
 ///
-/// Kept in canonical order, so that equal trees are equal objects and have equal encodings. A node is kept as long as
-/// some leaf descends from it over fewer than `depth` edits (DESIGN: at most 1,000 deep, oldest forgotten first); a kept
-/// node whose parent is forgotten has no parent. `merge` is a union: commutative, associative, idempotent
-/// (tests/property/revision_tree.test.cpp), also with forgetting.
+/// Kept in canonical order, so that equal trees are equal objects and have equal encodings. A node
+/// is kept as long as some leaf descends from it over fewer than `depth` edits, told by their
+/// numbers (DESIGN: at most 1,000 deep, oldest forgotten first); a kept node still names its parent
+/// when that is forgotten, so that the parent is no leaf should it come back from elsewhere.
 ///
-/// **Thread**: a plain value. **Limits**: no bound on leaves here; clients' writes are bounded by the caller.
+/// `merge` is a union. Commutative and idempotent, always; associative too, as long as no tree has
+/// a leaf that another one's leaf is more than `depth` edits ahead of. Beyond that no rule that
+/// forgets can be: such a leaf can no longer be told from a concurrent write, and stays as a
+/// conflict rather than be lost, unless the ancestry in between comes along. A leaf of the true
+/// union is a leaf in every order of merges, and trees that are merged until nobody learns anything
+/// new are equal (tests/property/revision_tree.test.cpp).
+///
+/// **Thread**: a plain value. **Limits**: no bound on leaves here; clients' writes are bounded by
+/// the caller.
 class revision_tree {
 public:
   struct node {
     revision rev;
-    revision parent;      ///< empty: the first edit, or a parent that is not known (yet, or any more)
+    revision parent; ///< empty: the first edit, or never known; it need not be in the tree itself
     bool foreign = false; ///< the hash was made elsewhere and is not checked
     bool deleted = false; ///< a leaf that is a tombstone; always false for a node with children
     bool leaf = true;     ///< derived: no node names it as its parent
@@ -39,24 +48,30 @@ public:
   const node* find(const revision& rev) const;
   size_t live_leaves() const;
 
-  /// Adds an edit under `parent` (empty: a first edit; a parent that is not in the tree is remembered as parent all the
-  /// same). Returns false, and changes nothing, where the node is there already.
-  /// Precondition: rev.number() > parent.number().
+  /// Adds an edit under `parent` (empty: a first edit; a parent that is not in the tree is
+  /// remembered as parent all the same). Returns false, and changes nothing, where the node is
+  /// there already, or is an ancestor too old to be kept. Precondition: rev.number() >
+  /// parent.number().
   bool add(const revision& rev, const revision& parent, bool deleted, bool foreign = false);
 
-  /// The union with `other`. Returns true where anything is new here.
-  /// A node that is a leaf in one and has children in the other is no leaf; parent knowledge is kept from whichever has it.
+  /// The union with `other`. Returns true where anything is new here. A node that is a leaf in one
+  /// and has children in the other is no leaf; parent knowledge is kept from whichever has it.
+  /// Where two trees contradict each other (only hashes made elsewhere can), the larger parent and
+  /// the live leaf hold.
   bool merge(const revision_tree& other);
 
-  /// `rev` and its known ancestors, newest first.
+  /// `rev` and its ancestors in the tree, newest first; nothing where `rev` is not in it.
   std::vector<revision> history(const revision& rev) const;
 
   /// The encoding (storage/README.md, "Revision trees"): canonical, so byte-equal for equal trees.
   std::string encode() const;
   /// Errors: corrupt.
-  static result<revision_tree> decode(std::string_view bytes, uint32_t depth = defaults::revision_depth);
+  static result<revision_tree> decode(std::string_view bytes,
+                                      uint32_t depth = defaults::revision_depth);
 
-  friend bool operator==(const revision_tree& a, const revision_tree& b) { return a.nodes_ == b.nodes_; }
+  friend bool operator==(const revision_tree& a, const revision_tree& b) {
+    return a.nodes_ == b.nodes_;
+  }
 
 private:
   void normalise(); ///< order, leaf flags, forgetting

@@ -1,0 +1,74 @@
+#include "storage/coding.hpp"
+#include <algorithm>
+
+namespace treadmill {
+
+namespace {
+
+template<typename Integer>
+void put_big_endian(std::string& out, Integer value) {
+  for (size_t i = sizeof(Integer); i-- > 0;) out += static_cast<char>(value >> (8 * i));
+}
+
+template<typename Integer>
+bool take_big_endian(std::string_view& in, Integer& value) {
+  if (in.size() < sizeof(Integer)) return false;
+  value = 0;
+  for (size_t i = 0; i < sizeof(Integer); ++i)
+    value = static_cast<Integer>(value << 8 | static_cast<uint8_t>(in[i]));
+  in.remove_prefix(sizeof(Integer));
+  return true;
+}
+
+} // namespace
+
+void put_fixed32_be(std::string& out, uint32_t value) { put_big_endian(out, value); }
+void put_fixed64_be(std::string& out, uint64_t value) { put_big_endian(out, value); }
+bool take_fixed32_be(std::string_view& in, uint32_t& value) { return take_big_endian(in, value); }
+bool take_fixed64_be(std::string_view& in, uint64_t& value) { return take_big_endian(in, value); }
+
+void put_varint(std::string& out, uint64_t value) {
+  for (; value >= 0x80; value >>= 7) out += static_cast<char>(value | 0x80);
+  out += static_cast<char>(value);
+}
+
+bool take_varint(std::string_view& in, uint64_t& value) {
+  uint64_t read = 0;
+  for (size_t i = 0; i < in.size() && i < 10; ++i) {
+    const auto byte = static_cast<uint8_t>(in[i]);
+    if (i == 9 && byte > 1) return false; // above 64 bits
+    read |= uint64_t{byte & 0x7fU} << (7 * i);
+    if (byte >= 0x80) continue;
+    if (byte == 0 && i > 0) return false; // longer than needed: one value has one encoding
+    value = read;
+    in.remove_prefix(i + 1);
+    return true;
+  }
+  return false;
+}
+
+void put_bytes(std::string& out, std::string_view bytes) {
+  put_varint(out, bytes.size());
+  out += bytes;
+}
+
+bool take_bytes(std::string_view& in, std::string_view& bytes) {
+  auto rest = in;
+  uint64_t size = 0;
+  if (!take_varint(rest, size) || size > rest.size()) return false;
+  bytes = rest.substr(0, static_cast<size_t>(size));
+  in = rest.substr(bytes.size());
+  return true;
+}
+
+void put_hash(std::string& out, const hash128& hash) { out += as_bytes(hash); }
+
+bool take_hash(std::string_view& in, hash128& hash) {
+  if (in.size() < hash.size()) return false;
+  std::transform(in.begin(), in.begin() + static_cast<std::ptrdiff_t>(hash.size()), hash.begin(),
+                 [](char c) { return static_cast<uint8_t>(c); });
+  in.remove_prefix(hash.size());
+  return true;
+}
+
+} // namespace treadmill

@@ -1,0 +1,182 @@
+#include "storage/names.hpp"
+#include "storage/defaults.hpp"
+#include <algorithm>
+#include <chrono>
+#include <cstdlib>
+#include <cstring>
+#include <mutex>
+#include <unistd.h>
+
+namespace treadmill {
+
+namespace {
+
+/// The length of the well-formed sequence that begins at `at` with a byte of 0x80 or above; 0 where
+/// there is none.
+size_t sequence_length(const unsigned char* at, size_t left) {
+  const unsigned char lead = at[0];
+  // The second byte's range is what shuts out overlong forms, surrogates and what is above
+  // U+10FFFF.
+  unsigned char low = 0x80;
+  unsigned char high = 0xbf;
+  size_t length = 0;
+  if (lead >= 0xc2 && lead <= 0xdf) {
+    length = 2;
+  } else if (lead >= 0xe0 && lead <= 0xef) {
+    length = 3;
+    if (lead == 0xe0) low = 0xa0;
+    if (lead == 0xed) high = 0x9f;
+  } else if (lead >= 0xf0 && lead <= 0xf4) {
+    length = 4;
+    if (lead == 0xf0) low = 0x90;
+    if (lead == 0xf4) high = 0x8f;
+  } else {
+    return 0;
+  }
+  if (left < length || at[1] < low || at[1] > high) return 0;
+  for (size_t i = 2; i < length; ++i)
+    if ((at[i] & 0xc0) != 0x80) return 0;
+  return length;
+}
+
+bool has_control_character(std::string_view utf8) {
+  for (size_t i = 0; i < utf8.size(); ++i) {
+    const auto byte = static_cast<unsigned char>(utf8[i]);
+    if (byte < 0x20 || byte == 0x7f) return true;
+    if (byte == 0xc2 && static_cast<unsigned char>(utf8[i + 1]) < 0xa0) return true;
+  }
+  return false;
+}
+
+bool is_lower_or_digit(char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); }
+
+/// The ids of one process: ordered even within a millisecond and when the clock steps back.
+class id_source {
+public:
+  std::string next() {
+    const auto now = std::chrono::system_clock::now().time_since_epoch();
+    const auto ms =
+        static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(now).count());
+    std::lock_guard lock(mutex_);
+    if (ms > last_ms_) {
+      last_ms_ = ms;
+      draw(last_);
+    } else if (!step()) {
+      ++last_ms_;
+      draw(last_);
+    }
+    return make_uuid7(last_ms_, last_);
+  }
+
+private:
+  /// Takes fresh randomness from a pool that is filled by one system call for many ids.
+  template<size_t Size>
+  void draw(std::array<uint8_t, Size>& bytes) {
+    if (pool_left_ < Size) {
+      // Ids without randomness could be those of another node: better none at all.
+      if (getentropy(pool_.data(), pool_.size()) != 0) std::abort();
+      pool_left_ = pool_.size();
+    }
+    std::memcpy(bytes.data(), pool_.data() + (pool_.size() - pool_left_), Size);
+    pool_left_ -= Size;
+  }
+
+  /// Adds 1 to 2^32 units of the lowest bit that a UUID shows; false where that overflows.
+  bool step() {
+    std::array<uint8_t, 4> random{};
+    draw(random);
+    uint64_t increment = 1;
+    for (size_t i = 0; i < random.size(); ++i) increment += uint64_t{random[i]} << (8 * i);
+    increment <<= 6; // a UUID leaves the low 6 of the 80 bits out
+    for (size_t i = last_.size(); i-- > 0 && increment != 0;) {
+      increment += last_[i];
+      last_[i] = static_cast<uint8_t>(increment);
+      increment >>= 8;
+    }
+    return increment == 0;
+  }
+
+  std::mutex mutex_;
+  uint64_t last_ms_ = 0;
+  std::array<uint8_t, 10> last_{};
+  std::array<uint8_t, 250> pool_{}; // getentropy gives at most 256 bytes a call
+  size_t pool_left_ = 0;
+};
+
+} // namespace
+
+bool is_utf8(std::string_view text) {
+  const auto* at = reinterpret_cast<const unsigned char*>(text.data());
+  const auto* end = at + text.size();
+  while (at != end) {
+    if (end - at >= 8) { // eight bytes of ASCII at a time
+      uint64_t word = 0;
+      std::memcpy(&word, at, sizeof word);
+      if ((word & 0x8080808080808080U) == 0) {
+        at += 8;
+        continue;
+      }
+    }
+    if (*at < 0x80) {
+      ++at;
+      continue;
+    }
+    const size_t length = sequence_length(at, static_cast<size_t>(end - at));
+    if (length == 0) return false;
+    at += length;
+  }
+  return true;
+}
+
+result<void> check_id(std::string_view id) {
+  if (id.empty()) return fail(ec::bad_id, "An id must not be empty.");
+  if (id.size() > defaults::id_bytes)
+    return fail(ec::bad_id, "An id has at most " + std::to_string(defaults::id_bytes) + " bytes.");
+  if (!is_utf8(id)) return fail(ec::bad_id, "An id must be valid UTF-8.");
+  if (id.front() == '_') return fail(ec::bad_id, "An id must not begin with an underscore.");
+  if (has_control_character(id))
+    return fail(ec::bad_id, "An id must not contain control characters.");
+  return {};
+}
+
+result<void> check_bucket_name(std::string_view name) {
+  const auto allowed = [](char c) {
+    return is_lower_or_digit(c) || c == '_' || c == '.' || c == '-';
+  };
+  if (!name.empty() && name.size() <= defaults::name_bytes && is_lower_or_digit(name.front()) &&
+      std::all_of(name.begin(), name.end(), allowed))
+    return {};
+  return fail(ec::bad_bucket, "A bucket name is 1 to " + std::to_string(defaults::name_bytes) +
+                                  " of a-z, 0-9, '_', '.' and '-', and begins with a letter or a "
+                                  "digit.");
+}
+
+std::string make_uuid7(uint64_t unix_ms, const std::array<uint8_t, 10>& random) {
+  // The 80 random bits, shifted right over the four version and two variant bits, so that their
+  // order is the order of the texts: 12 bits after the version, 62 after the variant.
+  std::array<uint8_t, 16> bytes{};
+  for (size_t i = 0; i < 6; ++i) bytes[i] = static_cast<uint8_t>(unix_ms >> (8 * (5 - i)));
+  const auto bits = [&](size_t i) { return static_cast<unsigned>(random[i]); };
+  bytes[6] = static_cast<uint8_t>(0x70U | bits(0) >> 4);
+  bytes[7] = static_cast<uint8_t>((bits(0) & 0x0fU) << 4 | bits(1) >> 4);
+  bytes[8] = static_cast<uint8_t>(0x80U | (bits(1) & 0x0fU) << 2 | bits(2) >> 6);
+  for (size_t i = 9; i < 16; ++i)
+    bytes[i] = static_cast<uint8_t>((bits(i - 7) & 0x3fU) << 2 | bits(i - 6) >> 6);
+
+  static constexpr char digits[] = "0123456789abcdef";
+  std::string text;
+  text.reserve(36);
+  for (size_t i = 0; i < bytes.size(); ++i) {
+    if (i == 4 || i == 6 || i == 8 || i == 10) text += '-';
+    text += digits[bytes[i] >> 4];
+    text += digits[bytes[i] & 0x0f];
+  }
+  return text;
+}
+
+std::string make_document_id() {
+  static id_source ids;
+  return ids.next();
+}
+
+} // namespace treadmill

@@ -1,0 +1,72 @@
+#include "storage/revision.hpp"
+#include "storage/defaults.hpp"
+#include "storage/hash.hpp"
+#include <algorithm>
+#include <charconv>
+
+namespace treadmill {
+
+namespace {
+
+constexpr std::string_view prefix = "rev";
+
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
+bool is_hash_character(char c) {
+  return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || c == '.' ||
+         c == '-';
+}
+
+} // namespace
+
+revision::revision(uint32_t number, std::string_view hash)
+    : number_(number), size_(static_cast<uint8_t>(std::min(hash.size(), hash_bytes))) {
+  std::copy_n(hash.begin(), size_, hash_.begin());
+}
+
+std::string revision::text() const {
+  std::array<char, 16> digits{};
+  const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), number_).ptr;
+  std::string text;
+  text.reserve(prefix.size() + digits.size() + size_);
+  text += prefix;
+  text.append(digits.data(), end);
+  text += '-';
+  text += hash();
+  return text;
+}
+
+result<revision> parse_revision(std::string_view text) {
+  const auto bad = [] {
+    return fail(ec::bad_rev,
+                "A revision is written rev<N>-<hash>: N from 1 to 2147483647, then 1 to "
+                "64 of 0-9, A-Z, a-z, '_', '.' and '-'.");
+  };
+  if (text.substr(0, prefix.size()) != prefix) return bad();
+  text.remove_prefix(prefix.size());
+  if (text.empty() || !is_digit(text.front()) || text.front() == '0') return bad();
+  uint32_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc{} || number > defaults::revision_number) return bad();
+  text.remove_prefix(static_cast<size_t>(end - text.data()));
+  if (text.empty() || text.front() != '-') return bad();
+  text.remove_prefix(1);
+  if (text.empty() || text.size() > revision::hash_bytes ||
+      !std::all_of(text.begin(), text.end(), is_hash_character))
+    return bad();
+  return revision(number, text);
+}
+
+revision make_revision(const revision& parent, bool deleted, std::string_view body) {
+  const std::string parent_text = parent.empty() ? std::string() : parent.text();
+  const auto hash = hash_parts({parent_text, deleted ? "1" : "0", body});
+  return {parent.number() + 1, to_hex(hash)};
+}
+
+bool is_native_hash(std::string_view hash) {
+  return hash.size() == 32 && std::all_of(hash.begin(), hash.end(), [](char c) {
+           return is_digit(c) || (c >= 'a' && c <= 'f');
+         });
+}
+
+} // namespace treadmill
