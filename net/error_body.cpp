@@ -1,0 +1,62 @@
+#include "net/error_body.hpp"
+#include "storage/json.hpp"
+
+namespace treadmill::http {
+
+// No default label: a new code does not compile without a warning until it has its status.
+int status_of(ec code) {
+  switch (code) {
+  case ec::none: return 200;
+  case ec::bad_request:
+  case ec::bad_json:
+  case ec::not_object:
+  case ec::duplicate_key:
+  case ec::too_deep:
+  case ec::bad_encoding:
+  case ec::bad_id:
+  case ec::bad_bucket:
+  case ec::bad_rev: return 400;
+  case ec::forbidden: return 403;
+  case ec::not_found: return 404;
+  case ec::method_not_allowed: return 405;
+  case ec::request_timeout: return 408;
+  case ec::conflict: return 409;
+  case ec::length_required: return 411;
+  case ec::precondition_failed: return 412;
+  case ec::too_large: return 413;
+  case ec::uri_too_long: return 414;
+  case ec::unsupported_media_type: return 415;
+  case ec::headers_too_large: return 431;
+  // Nothing was applied in these three, so that a client may simply try again.
+  case ec::overloaded:
+  case ec::shutting_down:
+  case ec::deadline_exceeded: return 503;
+  case ec::http_version: return 505;
+  case ec::disk_full: return 507;
+  case ec::ambiguous:
+  case ec::io_error:
+  case ec::corrupt:
+  case ec::internal: return 500;
+  }
+  return 500;
+}
+
+std::string error_body(const error& problem, std::string_view extra) {
+  std::string body = R"({"status":"error","error":)";
+  append_json_string(body, to_string(problem.code));
+  body += R"(,"reason":)";
+  append_json_string(body, problem.reason);
+  body += extra;
+  body += '}';
+  return body;
+}
+
+response error_response(const error& problem, std::string_view extra) {
+  response answer;
+  answer.status = status_of(problem.code);
+  answer.body = error_body(problem, extra);
+  if (answer.status == 429 || answer.status == 503) answer.headers.emplace_back("Retry-After", "1");
+  return answer;
+}
+
+} // namespace treadmill::http
