@@ -2,6 +2,8 @@
 #include "net/http.hpp"
 #include "net/http_server.hpp"
 #include "net/node_backend.hpp"
+#include "storage/json.hpp"
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <string>
@@ -15,6 +17,7 @@ struct api_options {
   std::chrono::milliseconds feed_heartbeat = http::defaults::feed_heartbeat;
   std::chrono::milliseconds feed_timeout = http::defaults::feed_timeout;
   std::chrono::milliseconds feed_timeout_most{24L * 3600 * 1000};
+  std::function<http::clock::time_point()> now; ///< for heartbeats and timeouts of feeds; empty: the steady clock
 };
 
 /// The REST interface of DESIGN section 5 (documents, bulk, listings, buckets, activity, system): requests to answers.
