@@ -34,6 +34,7 @@ std::string_view to_string(ec code) {
   case ec::internal: return "internal";
   case ec::http_version: return "http_version";
   case ec::request_timeout: return "request_timeout";
+  case ec::not_applied: return "not_applied";
   }
   return "internal";
 }

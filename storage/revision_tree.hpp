@@ -49,7 +49,7 @@ public:
   size_t live_leaves() const;
 
   /// Adds an edit under `parent` (empty: a first edit; a parent that is not in the tree is
-  /// remembered as parent all the same). Returns false, and changes nothing, where the node is
+  /// remembered as parent all the same). Returns false where that changes nothing: the node is
   /// there already, or is an ancestor too old to be kept. Precondition: rev.number() >
   /// parent.number().
   bool add(const revision& rev, const revision& parent, bool deleted, bool foreign = false);
