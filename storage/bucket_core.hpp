@@ -30,7 +30,8 @@ struct write_op {
   std::string id;              ///< checked by the caller
   std::optional<revision> rev; ///< must be a live leaf
   std::string body;            ///< stored form; the patch of a `patch`; nothing for a `remove`
-  /// A document that was refused before it came here (a bad id in a bulk, say): answered as it is, in its place.
+  /// A document that was refused before it came here (a bad id in a bulk, say): answered as it is,
+  /// in its place.
   std::optional<error> refused;
 };
 
@@ -42,26 +43,29 @@ struct write_group {
 
 struct write_outcome {
   std::string id;
-  revision rev{};       ///< the new revision; at a conflict the current winner
+  revision rev{}; ///< the new revision; at a conflict the current winner
   error problem{ec::none, {}};
   bool created = false; ///< the document was not there (or deleted)
   bool ok() const { return problem.code == ec::none; }
 };
 
-/// Orders the writes of one bucket: checks revisions, grows the trees, numbers the activity, keeps digest and counts. A plain state machine:
-/// no clock, no thread, no disk; rows are read through `row_reader`, and written into a batch that the caller commits.
+/// Orders the writes of one bucket: checks revisions, grows the trees, numbers the activity, keeps
+/// digest and counts. A plain state machine: no clock, no thread, no disk; rows are read through
+/// `row_reader`, and written into a batch that the caller commits.
 ///
-/// Operation: `apply` works on the state after everything applied before it, committed or not: rows of uncommitted batches are kept in
-/// an overlay. `take_batch` closes the batch; `committed` drops its part of the overlay. After a failed commit the caller drops
-/// the whole object and makes a new one from what is stored.
+/// Operation: `apply` works on the state after everything applied before it, committed or not: rows
+/// of uncommitted batches are kept in an overlay. `take_batch` closes the batch; `committed` drops
+/// its part of the overlay. After a failed commit the caller drops the whole object and makes a new
+/// one from what is stored.
 class bucket_core {
 public:
   using row_reader = std::function<result<std::optional<std::string>>(std::string_view key)>;
 
   bucket_core(uint32_t bucket, bucket_state state, row_reader read);
 
-  /// Applies the ops in order; the outcomes are in the same order. With `atomic`, either all are applied or none: then those that
-  /// would have been fine have the problem of the first that was not... and that one is named by its own outcome.
+  /// Applies the ops in order; the outcomes are in the same order. With `atomic`, all are applied
+  /// or none: at the first that is refused the rest is not tried, and all others have the problem
+  /// not_applied.
   std::vector<write_outcome> apply(const write_group& group);
 
   bool dirty() const; ///< there is something that take_batch would give
@@ -78,40 +82,49 @@ public:
   size_t overlay_rows() const { return overlay_.size(); }
 
 private:
-  struct staged;
   struct overlay_row {
-    std::optional<std::string> value; ///< nothing: removed
+    std::optional<std::string> value{}; ///< nothing: removed
     uint64_t batch = 0;
   };
   struct string_hash {
     using is_transparent = void;
     size_t operator()(std::string_view text) const { return std::hash<std::string_view>{}(text); }
   };
+  using overlay = std::unordered_map<std::string, overlay_row, string_hash, std::equal_to<>>;
+  struct before_row {
+    std::string key;
+    std::optional<overlay_row> row;
+  };
   struct document;
 
   result<std::optional<std::string>> read(std::string_view key) const;
   void put(std::string key, std::string value);
   void remove(std::string key);
+  void change_overlay(std::string key, std::optional<std::string> value);
+
   result<document> load(std::string_view id) const;
   result<revision_tree> full_tree(const document& doc) const;
-  result<void> store_document(document& doc, const std::vector<revision>& changes);
+  result<std::string> body_of(const document& doc, const revision& rev) const;
+  result<void> store_document(document& doc, const revision& made, std::string_view made_body,
+                              const std::vector<revision>& changes);
+  result<bool> store_tree(document& doc, std::string& tree_bytes);
+  void log_change(document& doc, const std::vector<revision>& changes, bool gone);
+
+  result<write_outcome> apply_op(const write_op& op);
   write_outcome apply_one(const write_op& op);
+  std::vector<write_outcome> apply_all_or_none(const write_group& group);
+  result<write_outcome> check_retry(const document& doc, const write_op& op,
+                                    const revision& made) const;
   result<write_outcome> write_body(document& doc, const write_op& op);
   result<write_outcome> write_tombstones(document& doc, const write_op& op);
-  void save_undo(const std::string& key);
 
   uint32_t bucket_;
   bucket_state state_;
   row_reader read_;
-  row_batch rows_;
+  row_batch rows_{};
   uint64_t batch_ = 1;
-  bool dirty_ = false;
-  std::unordered_map<std::string, overlay_row, string_hash, std::equal_to<>> overlay_;
-  struct undo {
-    std::string key;
-    std::optional<overlay_row> before;
-  };
-  std::vector<undo>* undo_ = nullptr; ///< where an atomic group notes what to put back
+  overlay overlay_{};
+  std::vector<before_row>* before_ = nullptr; ///< where an atomic group notes what to put back
 };
 
 } // namespace treadmill

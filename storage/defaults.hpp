@@ -25,7 +25,8 @@ inline constexpr size_t live_leaves = 100;
 inline constexpr uint32_t revision_number = 0x7fffffff;
 /// Buckets of one node.
 inline constexpr size_t buckets = 1000;
-/// Tree nodes kept in the document's own row; older ancestry lies in a row of its own (storage/README.md).
+/// Tree nodes kept in the document's own row; older ancestry lies in a row of its own
+/// (storage/README.md).
 inline constexpr size_t recent_ancestry = 64;
 
 /// LevelDB: memory of one memtable (its log is replayed at start, so larger means a slower start).
@@ -34,6 +35,12 @@ inline constexpr size_t write_buffer_bytes = 8 * mebibyte;
 inline constexpr size_t block_cache_bytes = 16 * mebibyte;
 /// Free space below which the store does not try to reopen after a failed write.
 inline constexpr uint64_t reopen_free_bytes = 2 * mebibyte;
+/// Free space below which writes are refused (or 5 % of the file system, if that is less).
+inline constexpr uint64_t free_floor_bytes = 256 * mebibyte;
+/// How long a look at the free space is believed.
+inline constexpr std::chrono::milliseconds free_space_age{200};
+/// Rows of a dropped bucket that are removed in one slice.
+inline constexpr size_t clean_up_rows = 5000;
 /// How often a store that failed tries to reopen.
 inline constexpr std::chrono::milliseconds reopen_interval{250};
 

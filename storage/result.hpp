@@ -38,10 +38,11 @@ enum class ec : uint8_t {
   internal = 27,               ///< A fault of ours.
   http_version = 28,           ///< An HTTP version that is not spoken here.
   request_timeout = 29,        ///< The client did not finish sending its request in time.
+  not_applied = 30, ///< Part of an atomic group of which another part was refused.
 };
 
 /// The last value of `ec`: for tests that walk all of them.
-inline constexpr ec last_ec = ec::request_timeout;
+inline constexpr ec last_ec = ec::not_applied;
 
 /// The code word that an answer carries, for example "bad_json".
 std::string_view to_string(ec code);

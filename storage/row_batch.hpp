@@ -5,7 +5,8 @@
 
 namespace treadmill {
 
-/// Rows that are written together or not at all. Later changes of a key win. **Thread**: a plain value, move-only.
+/// Rows that are written together or not at all. Later changes of a key win. **Thread**: a plain
+/// value, move-only.
 class row_batch {
 public:
   row_batch();

@@ -7,25 +7,26 @@
 #include <string_view>
 #include <vector>
 
-/// The values of the store (storage/README.md, "Values"), as plain structs with their codecs. Every decode is total:
-/// any bytes give a value or `corrupt`.
+/// The values of the store (storage/README.md, "Values"), as plain structs with their codecs. Every
+/// decode is total: any bytes give a value or `corrupt`.
 namespace treadmill {
 
 /// What a bucket knows of itself after its last batch.
 struct bucket_state {
-  uint64_t sequence = 0;   ///< of the last activity entry; 0: none
-  hash128 chain{};         ///< chain value of that entry
-  hash128 digest{};        ///< sum over all documents of document_digest
-  uint64_t documents = 0;  ///< live ones
-  uint64_t deleted = 0;    ///< documents whose winner is a tombstone
-  uint64_t conflicts = 0;  ///< documents with at least one losing live leaf
+  uint64_t sequence = 0;  ///< of the last activity entry; 0: none
+  hash128 chain{};        ///< chain value of that entry
+  hash128 digest{};       ///< sum over all documents of document_digest
+  uint64_t documents = 0; ///< live ones
+  uint64_t deleted = 0;   ///< documents whose winner is a tombstone
+  uint64_t conflicts = 0; ///< documents with at least one losing live leaf
 
   std::string encode() const;
   static result<bucket_state> decode(std::string_view bytes);
   friend bool operator==(const bucket_state&, const bucket_state&) = default;
 };
 
-/// A document's row: its winner with its body, and the recent part of its tree. Views point into the row's bytes.
+/// A document's row: its winner with its body, and the recent part of its tree. Views point into
+/// the row's bytes.
 struct document_row {
   revision winner{};
   bool deleted = false;        ///< the winner is a tombstone
@@ -60,8 +61,10 @@ struct catalogue_row {
   static result<catalogue_row> decode(std::string_view bytes);
 };
 
-/// The chain value of an entry that follows one with chain value `previous` (all zero before the first).
-hash128 next_chain(const hash128& previous, std::string_view id, const std::vector<revision>& changes);
+/// The chain value of an entry that follows one with chain value `previous` (all zero before the
+/// first).
+hash128 next_chain(const hash128& previous, std::string_view id,
+                   const std::vector<revision>& changes);
 
 /// What one document adds to the digest of its bucket: a hash of (id, its sorted leaf revisions).
 hash128 document_digest(std::string_view id, const revision_tree& tree);

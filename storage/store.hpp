@@ -4,8 +4,6 @@
 #include "storage/result.hpp"
 #include "storage/row_batch.hpp"
 #include "storage/rows.hpp"
-#include <atomic>
-#include <chrono>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -20,18 +18,29 @@ class Env;
 
 namespace treadmill {
 
+/// Of the file system that the store lies on.
+struct disk_space {
+  uint64_t free_bytes = 0;
+  uint64_t total_bytes = 0;
+};
+
 struct store_options {
   std::string directory; ///< made where it is missing
   size_t write_buffer_bytes = defaults::write_buffer_bytes;
   size_t block_cache_bytes = defaults::block_cache_bytes;
   size_t buckets = defaults::buckets;
   uint64_t reopen_free_bytes = defaults::reopen_free_bytes;
-  leveldb::Env* env = nullptr;                ///< below the store's own guards; nullptr: the system's
-  std::function<uint64_t()> free_bytes;       ///< of the file system; empty: ask it
-  std::function<void(std::string_view)> warn; ///< repairs and failures, a sentence each; empty: dropped
+  /// Writes are refused (disk_full) while less than this, or than 5 % of the file system if that is
+  /// less, is free. 0: no floor.
+  uint64_t free_floor_bytes = defaults::free_floor_bytes;
+  leveldb::Env* env = nullptr;       ///< below the store's own guards; nullptr: the system's
+  std::function<disk_space()> space; ///< of the file system; empty: ask it
+  std::function<void(std::string_view)>
+      warn; ///< repairs and failures, a sentence each; empty: dropped
 };
 
-/// One bucket of the catalogue. A number is never used again, a log id is new whenever a bucket is made.
+/// One bucket of the catalogue. A number is never used again, a log id is new whenever a bucket is
+/// made.
 struct bucket_info {
   std::string name;
   uint32_t number = 0;
@@ -42,47 +51,62 @@ class read_view;
 
 /// The LevelDB database of a node: its only owner, its only writer.
 ///
-/// **Thread**: the members under "Writer" belong to one thread. All others, and every read_view, may be used from any thread.
+/// **Thread**: the members under "Writer" belong to one thread. All others, and every read_view,
+/// may be used from any thread.
 ///
-/// **Failed commits**: LevelDB 1.23 loses acknowledged writes when it is written to after a failed write. So the first failed write makes the
-/// store read-only: every later one answers disk_full (nothing was attempted), reads go on, and only `try_reopen`, which closes
-/// LevelDB, lets it recover its log and opens it again, makes the store writable. A batch whose write failed is `ambiguous`: it may be
-/// there after the reopen. Below, every file stays failed after its first failed write (sticky_env.hpp).
+/// **Failed commits**: LevelDB 1.23 loses acknowledged writes when it is written to after a failed
+/// write. So the first failed write makes the store read-only: every later one answers disk_full
+/// (nothing was attempted), reads go on, and only `try_reopen`, which closes LevelDB, lets it
+/// recover its log and opens it again, makes the store writable. A batch whose write failed is
+/// `ambiguous`: it may be there after the reopen. Below, every file stays failed after its first
+/// failed write (sticky_env.hpp).
 ///
-/// **Damage** (storage/README.md, "Damage"): a torn end of a log is cut off and warned about; everything else is refused at open or
-/// answered `corrupt` at the read that meets it, never served.
+/// **Damage** (storage/README.md, "Damage"): a torn end of a log is cut off and warned about;
+/// everything else is refused at open or answered `corrupt` at the read that meets it, never
+/// served.
 class store {
 public:
-  /// Errors: io_error (another process has it open; the directory cannot be made or read; an unknown format version),
-  /// corrupt (damage that is not repaired), disk_full. The reason says what to do.
+  /// Errors: io_error (another process has it open; the directory cannot be made or read; an
+  /// unknown format version), corrupt (damage that is not repaired), disk_full. The reason says
+  /// what to do.
   static result<std::unique_ptr<store>> open(store_options options);
   ~store();
   store(const store&) = delete;
   store& operator=(const store&) = delete;
 
-  // Writer ------------------------------------------------------------------------------------------------------------
+  // Writer
+  // ------------------------------------------------------------------------------------------------------------
 
   /// Writes all batches as one, in order; with `sync` it returns after the fsync.
-  /// Errors: disk_full (the store is read-only; nothing was attempted), ambiguous (this write failed).
+  /// Errors: disk_full (the store is read-only; nothing was attempted), ambiguous (this write
+  /// failed).
   result<void> commit(std::span<const row_batch* const> batches, bool sync);
   /// Makes what was committed without sync durable. Errors: as commit.
   result<void> sync();
-  /// Closes and opens LevelDB again. Waits for reads in progress (each is one bounded slice); snapshots of before are dead after it.
-  /// Errors: disk_full (not enough free space to try: reads go on), io_error, corrupt.
+  /// Closes and opens LevelDB again. Waits for reads in progress (each is one bounded slice);
+  /// snapshots of before are dead after it. Errors: disk_full (not enough free space to try: reads
+  /// go on), io_error, corrupt.
   result<void> try_reopen();
 
-  /// Makes a bucket in one synced batch, or answers the one that is there. Errors: as commit; bad_bucket; too_large (number of buckets).
+  /// Looks at the free space again (at most every `free_space_age`): to be called now and then
+  /// while writes are refused.
+  bool check_space();
+
+  /// Makes a bucket in one synced batch, or answers the one that is there. Errors: as commit;
+  /// bad_bucket; too_large (number of buckets).
   result<bucket_info> create_bucket(std::string_view name);
-  /// Takes the bucket from the catalogue and marks its number dead, in one synced batch; its rows are removed by clean_up.
-  /// Errors: as commit; not_found.
+  /// Takes the bucket from the catalogue and marks its number dead, in one synced batch; its rows
+  /// are removed by clean_up. Errors: as commit; not_found.
   result<bucket_info> drop_bucket(std::string_view name);
   /// Removes some rows of dropped buckets (a bounded slice). True: there is more to do.
   result<bool> clean_up();
 
-  // Any thread ----------------------------------------------------------------------------------------------------------
+  // Any thread
+  // ----------------------------------------------------------------------------------------------------------
 
-  bool writable() const { return writable_.load(std::memory_order_acquire); }
-  const std::string& node_id() const { return node_id_; } ///< a UUID, made with the store
+  /// False after a failed write, until the reopen, and while less than the floor is free.
+  bool writable() const;
+  const std::string& node_id() const; ///< a UUID, made with the store
 
   std::optional<bucket_info> find_bucket(std::string_view name) const;
   std::vector<bucket_info> buckets() const; ///< in name order
@@ -94,30 +118,33 @@ public:
   read_view snapshot() const;
 
   uint64_t approximate_bytes(uint32_t bucket) const;
-  std::optional<std::string> property(std::string_view name) const; ///< LevelDB's own, for the metrics
-  uint64_t free_bytes() const;
+  std::optional<std::string>
+  property(std::string_view name) const; ///< LevelDB's own, for the metrics
+  disk_space space() const;
 
 private:
   friend class read_view;
   struct impl;
-  store();
+  explicit store(std::unique_ptr<impl> opened);
   std::unique_ptr<impl> impl_;
-  std::string node_id_;
-  std::atomic<bool> writable_{false};
 };
 
-/// Reads rows. Cheap to copy. Each call is one bounded slice: it holds the database only while it runs, checks the checksums of what
-/// it reads, and answers `io_error` where a snapshot died in a reopen.
+/// Reads rows. Cheap to copy. Each call is one bounded slice: it holds the database only while it
+/// runs, checks the checksums of what it reads, and answers `io_error` where a snapshot died in a
+/// reopen.
 class read_view {
 public:
   /// The row of a key. Errors: io_error, corrupt.
   result<std::optional<std::string>> read(std::string_view key) const;
-  /// Calls `row(key, value)` from `from` (inclusive) to `to` (exclusive) until it returns false. Errors: io_error, corrupt.
-  result<void> scan(std::string_view from, std::string_view to,
-                    const std::function<bool(std::string_view key, std::string_view value)>& row) const;
+  /// Calls `row(key, value)` from `from` (inclusive) to `to` (exclusive) until it returns false.
+  /// Errors: io_error, corrupt.
+  result<void>
+  scan(std::string_view from, std::string_view to,
+       const std::function<bool(std::string_view key, std::string_view value)>& row) const;
   /// The same downwards: from just below `to` to `from`.
-  result<void> scan_back(std::string_view from, std::string_view to,
-                         const std::function<bool(std::string_view key, std::string_view value)>& row) const;
+  result<void>
+  scan_back(std::string_view from, std::string_view to,
+            const std::function<bool(std::string_view key, std::string_view value)>& row) const;
 
   result<bucket_state> state(uint32_t bucket) const; ///< all zero where there is none yet
   /// The whole tree of a document, older ancestry included. Errors: not_found.

@@ -1,0 +1,104 @@
+#include "storage/keys.hpp"
+#include "storage/coding.hpp"
+
+namespace treadmill::keys {
+namespace {
+
+// First byte of every key, and the kind byte after a bucket's number: frozen, see README.md.
+constexpr char meta_space = 0x01;
+constexpr char catalogue_space = 0x02;
+constexpr char dead_space = 0x03;
+constexpr char bucket_space = 0x10;
+
+constexpr char state_kind = 0x00;
+constexpr char document_kind = 0x01;
+constexpr char losing_body_kind = 0x02;
+constexpr char older_ancestry_kind = 0x03;
+constexpr char activity_kind = 0x04;
+constexpr char conflict_kind = 0x07;
+
+std::string in_bucket(uint32_t bucket, char kind, std::string_view rest = {}) {
+  std::string key;
+  key.reserve(document_prefix + rest.size());
+  key.push_back(bucket_space);
+  put_fixed32_be(key, bucket);
+  key.push_back(kind);
+  key.append(rest);
+  return key;
+}
+
+std::string with_prefix(char space, std::string_view rest) {
+  std::string key(1, space);
+  key.append(rest);
+  return key;
+}
+
+} // namespace
+
+std::string meta(std::string_view name) { return with_prefix(meta_space, name); }
+std::string catalogue(std::string_view bucket) { return with_prefix(catalogue_space, bucket); }
+std::string catalogue_end() { return std::string(1, catalogue_space + 1); }
+
+std::string dead_bucket(uint32_t bucket) {
+  std::string key(1, dead_space);
+  put_fixed32_be(key, bucket);
+  return key;
+}
+
+std::string bucket_begin(uint32_t bucket) {
+  std::string key(1, bucket_space);
+  put_fixed32_be(key, bucket);
+  return key;
+}
+
+std::string bucket_end(uint32_t bucket) { return in_bucket(bucket, '\xff'); }
+std::string bucket_state(uint32_t bucket) { return in_bucket(bucket, state_kind); }
+std::string document(uint32_t bucket, std::string_view id) {
+  return in_bucket(bucket, document_kind, id);
+}
+
+std::string losing_body(uint32_t bucket, std::string_view id, std::string_view rev) {
+  std::string rest(id);
+  rest.push_back('\0'); // ids have no control characters, so this ends one
+  rest.append(rev);
+  return in_bucket(bucket, losing_body_kind, rest);
+}
+
+std::string older_ancestry(uint32_t bucket, std::string_view id) {
+  return in_bucket(bucket, older_ancestry_kind, id);
+}
+
+std::string activity(uint32_t bucket, uint64_t sequence) {
+  std::string key = in_bucket(bucket, activity_kind);
+  put_fixed64_be(key, sequence);
+  return key;
+}
+
+std::string conflict(uint32_t bucket, std::string_view id) {
+  return in_bucket(bucket, conflict_kind, id);
+}
+
+std::string documents_end(uint32_t bucket) { return in_bucket(bucket, document_kind + 1); }
+std::string activity_end(uint32_t bucket) { return in_bucket(bucket, activity_kind + 1); }
+std::string conflicts_end(uint32_t bucket) { return in_bucket(bucket, conflict_kind + 1); }
+
+std::string_view id_of(std::string_view document_key) {
+  return document_key.substr(document_prefix);
+}
+std::string_view bucket_name_of(std::string_view catalogue_key) { return catalogue_key.substr(1); }
+
+uint64_t sequence_of(std::string_view activity_key) {
+  uint64_t sequence = 0;
+  activity_key.remove_prefix(document_prefix);
+  take_fixed64_be(activity_key, sequence);
+  return sequence;
+}
+
+uint32_t number_of(std::string_view dead_bucket_key) {
+  uint32_t number = 0;
+  dead_bucket_key.remove_prefix(1);
+  take_fixed32_be(dead_bucket_key, number);
+  return number;
+}
+
+} // namespace treadmill::keys

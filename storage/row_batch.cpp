@@ -1,0 +1,37 @@
+#include "storage/row_batch.hpp"
+#include "storage/row_batch_impl.hpp"
+
+namespace treadmill {
+namespace {
+leveldb::Slice slice(std::string_view text) { return {text.data(), text.size()}; }
+} // namespace
+
+row_batch::row_batch() : impl_(std::make_unique<impl>()) {}
+row_batch::~row_batch() = default;
+row_batch::row_batch(row_batch&& other) noexcept = default;
+row_batch& row_batch::operator=(row_batch&& other) noexcept = default;
+
+void row_batch::put(std::string_view key, std::string_view value) {
+  impl_->rows.Put(slice(key), slice(value));
+  impl_->empty = false;
+}
+
+void row_batch::remove(std::string_view key) {
+  impl_->rows.Delete(slice(key));
+  impl_->empty = false;
+}
+
+void row_batch::append(const row_batch& other) {
+  impl_->rows.Append(other.impl_->rows);
+  impl_->empty = impl_->empty && other.impl_->empty;
+}
+
+void row_batch::clear() {
+  impl_->rows.Clear();
+  impl_->empty = true;
+}
+
+bool row_batch::empty() const { return impl_->empty; }
+size_t row_batch::bytes() const { return impl_->rows.ApproximateSize(); }
+
+} // namespace treadmill

@@ -1,0 +1,63 @@
+#pragma once
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <mutex>
+
+namespace treadmill {
+
+/// Lets many threads through for short slices of work, and one thread close the way: `close` waits
+/// until every slice in progress has ended, and new ones wait until `open`. Two atomic steps a
+/// slice while nobody closes. **Thread**: any; close and open from one thread.
+class slice_gate {
+public:
+  class pass {
+  public:
+    explicit pass(slice_gate& gate) : gate_(gate) { gate_.enter(); }
+    ~pass() { gate_.leave(); }
+    pass(const pass&) = delete;
+    pass& operator=(const pass&) = delete;
+
+  private:
+    slice_gate& gate_;
+  };
+
+  void close() {
+    closing_.store(true);
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return inside_.load() == 0; });
+  }
+
+  void open() {
+    {
+      const std::lock_guard lock(mutex_);
+      closing_.store(false);
+    }
+    changed_.notify_all();
+  }
+
+private:
+  void enter() {
+    inside_.fetch_add(1);
+    while (closing_.load()) {
+      leave();
+      std::unique_lock lock(mutex_);
+      changed_.wait(lock, [&] { return !closing_.load(); });
+      inside_.fetch_add(1);
+    }
+  }
+
+  void leave() {
+    if (inside_.fetch_sub(1) == 1 && closing_.load()) {
+      const std::lock_guard lock(mutex_); // so that the closer is either before its test or waiting
+      changed_.notify_all();
+    }
+  }
+
+  std::atomic<int64_t> inside_{0};
+  std::atomic<bool> closing_{false};
+  std::mutex mutex_{};
+  std::condition_variable changed_{};
+};
+
+} // namespace treadmill
