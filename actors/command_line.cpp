@@ -1,0 +1,254 @@
+#include "actors/command_line.hpp"
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <map>
+#include <unistd.h>
+
+namespace treadmill {
+
+namespace {
+
+const std::vector<setting_description>& settings_table() {
+  static const std::vector<setting_description> table = describe_settings();
+  return table;
+}
+
+constexpr std::string_view general_help =
+    R"(Treadmill, a light-weight JSON document database with master/master replication.
+
+  treadmill serve [SETTINGS]           run a node (treadmill serve --help lists the settings)
+  treadmill health [--http HOST:PORT]  ask a running node whether it is alive: exit code 0 or 1
+  treadmill --version                  print the version
+
+Example:
+  treadmill serve --data ./data
+  curl -X POST -d '{"name":"Sam"}' http://127.0.0.1:1444/people
+)";
+
+constexpr std::string_view serve_head =
+    R"(Usage: treadmill serve [SETTINGS]
+
+Runs a node until SIGTERM or SIGINT. Each setting can also come from the environment
+(--max-buckets as TREADMILL_MAX_BUCKETS) or from a file of lines such as max-buckets = 50, named by
+--config or TREADMILL_CONFIG. A flag beats the environment, the environment beats the file.
+Defaults are in brackets.
+)";
+
+constexpr std::string_view serve_foot = R"(
+A SIZE is a number with KiB, MiB or GiB (1024) or kB, MB, GB (1000); a TIME one with ms, s, min
+or h.
+
+Examples:
+  treadmill serve --name box1 --data /var/lib/treadmill --http 0.0.0.0:1444
+  treadmill serve --http [::1]:1444 --durability interval=100ms --log-format json
+  TREADMILL_LOG_LEVEL=debug treadmill serve --config /etc/treadmill.toml
+
+Exit codes: 0 after a clean end, 1 where the node cannot start, 2 where a setting is wrong.
+)";
+
+/// One entry: the flag with its value, then what it is for, wrapped to 100 columns.
+void append_entry(std::string& out, const std::string& flag, const std::string& help) {
+  constexpr size_t column = 36;
+  constexpr size_t width = 100;
+  std::string line = "  " + flag;
+  line.resize(std::max(line.size() + 1, column), ' ');
+  if (line.size() > column) {
+    out += line.substr(0, line.size() - 1) + "\n";
+    line.assign(column, ' ');
+  }
+  for (size_t begin = 0; begin < help.size();) {
+    const size_t end = std::min(help.find(' ', begin), help.size());
+    if (line.size() + (end - begin) > width) {
+      out += line.substr(0, line.find_last_not_of(' ') + 1) + "\n";
+      line.assign(column, ' ');
+    }
+    line += help.substr(begin, end - begin) + " ";
+    begin = end + 1;
+  }
+  out += line.substr(0, line.find_last_not_of(' ') + 1) + "\n";
+}
+
+std::string serve_help() {
+  std::string out(serve_head);
+  std::string_view group;
+  for (const setting_description& one : settings_table()) {
+    if (one.group != group) out += "\n" + one.group + "\n";
+    group = one.group;
+    append_entry(out, "--" + one.name + " " + one.value,
+                 one.help + (one.initial.empty() ? "" : " [" + one.initial + "]"));
+  }
+  out += "\nGeneral\n";
+  append_entry(out, "--config FILE", "a file of settings: lines of name = value, # for comments");
+  append_entry(out, "--help", "print this");
+  append_entry(out, "--version", "print the version");
+  return out += serve_foot;
+}
+
+/// TREADMILL_VERSION comes from CMakeLists.txt.
+std::string version_text() { return "treadmill " + std::string(TREADMILL_VERSION) + "\n"; }
+
+/// Where the value of a setting came from, as messages name it, and the value.
+struct given {
+  std::string source, text;
+};
+using given_values = std::map<std::string, given, std::less<>>;
+
+/// The flags of `app`, and what it did not understand.
+void take_flags(const CLI::App& app, given_values& values, std::vector<std::string>& problems) {
+  for (const CLI::Option* option : app.get_options()) {
+    if (option->count() == 0 || option->get_lnames().empty()) continue;
+    const std::string& name = option->get_lnames().front();
+    if (option->count() > 1)
+      problems.push_back("--" + name + ": is given " + std::to_string(option->count()) + " times");
+    values[name] = {"--" + name, option->results().back()};
+  }
+  bool after_flag = false;
+  for (const std::string& extra : app.remaining()) {
+    const bool flag = extra.starts_with('-');
+    // What follows an unknown flag is most likely its value: one problem, not two.
+    if (flag)
+      problems.push_back(extra.substr(0, extra.find('=')) + ": there is no such setting");
+    else if (!after_flag)
+      problems.push_back("`" + extra + "`: is not a setting; settings begin with --");
+    after_flag = flag;
+  }
+}
+
+void take_environment(const environment& lookup, given_values& values) {
+  const auto take = [&](const std::string& name, const std::string& variable) {
+    if (values.contains(name)) return;
+    // An empty variable is one that is not set: compose files pass those along.
+    if (const char* text = lookup(variable.c_str()); text && *text) values[name] = {variable, text};
+  };
+  take("config", "TREADMILL_CONFIG");
+  for (const setting_description& one : settings_table()) take(one.name, one.environment);
+}
+
+void take_file(given_values& values, std::vector<std::string>& problems) {
+  const auto config = values.find("config");
+  if (config == values.end()) return;
+  const std::string file = config->second.text;
+  std::vector<CLI::ConfigItem> items;
+  try {
+    // A folder opens like a file and reads like an empty one.
+    if (std::filesystem::is_directory(file)) throw CLI::FileError::Missing(file);
+    items = CLI::ConfigTOML().from_file(file);
+  } catch (const std::exception&) {
+    problems.push_back(config->second.source + ": the file `" + file + "` cannot be read");
+    return;
+  }
+  for (const CLI::ConfigItem& item : items) {
+    if (item.name == "++" || item.name == "--") continue; // begin and end of a section
+    const auto known = [&](const setting_description& one) {
+      return one.name == item.name && item.parents.empty();
+    };
+    if (std::none_of(settings_table().begin(), settings_table().end(), known)) {
+      problems.push_back(file + ": " + item.fullname() + ": there is no such setting");
+    } else if (!values.contains(item.name)) {
+      std::string text;
+      for (const std::string& input : item.inputs) text += (text.empty() ? "" : ",") + input;
+      values[item.name] = {file + ": " + item.name, text};
+    }
+  }
+}
+
+void apply(const given_values& values, settings& all, std::vector<std::string>& problems) {
+  for (const setting_description& one : settings_table()) {
+    const auto value = values.find(one.name);
+    if (value == values.end()) continue;
+    const auto& [source, text] = value->second;
+    if (const auto done = assign(all, one.name, text); !done)
+      problems.push_back(
+          source + ": " +
+          (text.empty() ? "needs a value" : "`" + text + "` " + done.error().reason));
+  }
+}
+
+std::string host_name() {
+  char name[256] = {};
+  return gethostname(name, sizeof name - 1) == 0 && name[0] != 0 ? name : "treadmill";
+}
+
+/// A command and its flags, each as plain text: what they mean is for `apply`, which reports
+/// everything at once.
+CLI::App* add_command(CLI::App& app, const char* name,
+                      const std::function<bool(const setting_description&)>& takes) {
+  CLI::App* command = app.add_subcommand(name);
+  command->allow_extras();
+  command->allow_windows_style_options(false);
+  // A flag without a value is reported with all else, not thrown at once: hence from 0 values on.
+  const auto add = [&](const std::string& flag) {
+    command->add_option("--" + flag, [](const CLI::results_t&) { return true; })
+        ->expected(0, 1)
+        ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  };
+  for (const setting_description& one : settings_table())
+    if (takes(one)) add(one.name);
+  add("config");
+  command->set_help_flag("--help,-h");
+  command->add_flag("--version");
+  return command;
+}
+
+command_line leave(int exit_code, std::string output) {
+  command_line out;
+  out.exit_code = exit_code;
+  out.output = std::move(output);
+  return out;
+}
+
+command_line report(const std::vector<std::string>& problems) {
+  std::string text;
+  for (const std::string& problem : problems) text += "treadmill: " + problem + "\n";
+  return leave(2, text + "Try: treadmill serve --help\n");
+}
+
+} // namespace
+
+command_line parse_settings(int argc, const char* const* argv, const environment& lookup) {
+  CLI::App app;
+  app.allow_extras();
+  app.set_help_flag("--help,-h");
+  app.add_flag("--version");
+  const CLI::App* serve =
+      add_command(app, "serve", [](const setting_description&) { return true; });
+  const CLI::App* health =
+      add_command(app, "health", [](const setting_description& one) { return one.name == "http"; });
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::CallForHelp&) {
+    return leave(0, app.got_subcommand(serve) ? serve_help() : std::string(general_help));
+  } catch (const CLI::Error& problem) {
+    return report({problem.what()});
+  }
+  for (const CLI::App* one : {&std::as_const(app), serve, health})
+    if (one->count("--version") > 0) return leave(0, version_text());
+
+  given_values values;
+  std::vector<std::string> problems;
+  take_flags(app, values, problems);
+  const bool serving = app.got_subcommand(serve);
+  if (!serving && !app.got_subcommand(health)) {
+    if (!problems.empty()) problems.emplace_back("a command is needed: treadmill serve");
+    return problems.empty() ? leave(2, std::string(general_help)) : report(problems);
+  }
+  take_flags(serving ? *serve : *health, values, problems);
+  take_environment(lookup, values);
+  take_file(values, problems);
+
+  command_line out;
+  out.what = serving ? command_line::action::serve : command_line::action::health;
+  out.values.name = host_name();
+  apply(values, out.values, problems);
+  for (std::string& problem : out.values.validate()) problems.push_back(std::move(problem));
+  return problems.empty() ? out : report(problems);
+}
+
+command_line parse_settings(int argc, const char* const* argv) {
+  return parse_settings(argc, argv,
+                        [](const char* name) -> const char* { return std::getenv(name); });
+}
+
+} // namespace treadmill

@@ -1,0 +1,31 @@
+#pragma once
+#include "actors/settings.hpp"
+#include <functional>
+#include <string>
+
+namespace treadmill {
+
+/// What a command line asks for.
+struct command_line {
+  enum class action {
+    serve,  ///< run a node with `values`
+    health, ///< ask the node at `values.server` whether it is alive
+    leave,  ///< print `output` and end with `exit_code`
+  };
+  action what = action::leave;
+  settings values;
+  int exit_code = 0;  ///< 0 after --help and --version, 2 after anything wrong
+  std::string output; ///< the text of --help or --version, or every problem, a line each
+};
+
+/// Looks up one environment variable; null where it is not set.
+using environment = std::function<const char*(const char* name)>;
+
+/// Reads the command line, then the environment, then the file named by `--config`: a flag beats a variable, a variable
+/// beats the file. Whatever is wrong in any of the three, and what validate() finds, is reported together.
+/// An unknown flag or name in the file is an error; an unknown variable is not, because orchestrators
+/// make up variables that begin with the name of a service.
+command_line parse_settings(int argc, const char* const* argv, const environment& lookup);
+command_line parse_settings(int argc, const char* const* argv); ///< with the process's own environment
+
+} // namespace treadmill

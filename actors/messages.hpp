@@ -1,0 +1,119 @@
+#pragma once
+#include "actors/reply.hpp"
+#include "net/node_backend.hpp"
+#include "storage/bucket_core.hpp"
+#include "storage/hash.hpp"
+#include "storage/result.hpp"
+#include <caf/meta/type_name.hpp>
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+/// Every message between actors. A request is verb_noun, what answers it a noun, a notice a past participle.
+/// Messages with an `inspect` could travel anywhere; those marked LOCAL carry shared memory and stay in the process.
+namespace treadmill {
+
+using steady_time = std::chrono::steady_clock::time_point;
+
+// Gateway -> bucket -------------------------------------------------------------------------------------------------------
+
+/// Apply these writes and answer after their commit. LOCAL.
+struct write_documents {
+  std::shared_ptr<const write_group> group{};
+  steady_time deadline{}; ///< not begun after it
+  reply_ptr<rest::write_answer> answer{};
+};
+
+// Bucket -> storage and back --------------------------------------------------------------------------------------------------
+
+/// Give this bucket a new generation, after everything of older ones was committed or refused.
+struct begin_generation {
+  uint32_t bucket = 0;
+};
+
+/// Answers begin_generation: with code none, the bucket may read its state and go on.
+struct generation_begun {
+  uint64_t generation = 0;
+  uint8_t code = 0; ///< an ec: disk_full, not_found (the bucket was dropped)
+  std::string reason{};
+};
+
+/// Write this batch. Answered by batch_done, in order of a bucket's batches. LOCAL.
+struct commit_batch {
+  uint32_t bucket = 0;
+  uint64_t generation = 0;
+  uint64_t number = 0;
+  std::shared_ptr<const row_batch> rows{};
+};
+
+/// Answers commit_batch. Code none: the batch is on disk (or in LevelDB, as the durability setting says). ambiguous: its write failed.
+/// Any other: it was not attempted.
+struct batch_done {
+  uint64_t generation = 0;
+  uint64_t number = 0;
+  uint8_t code = 0;
+  std::string reason{};
+};
+
+// Node -> storage ---------------------------------------------------------------------------------------------------------------
+
+struct make_bucket {
+  std::string name{};
+};
+struct drop_bucket {
+  std::string name{};
+};
+/// Answers both: which bucket it is or was. `fresh`: it was not there before.
+struct bucket_facts {
+  std::string name{};
+  uint32_t number = 0;
+  hash128 log_id{};
+  bool fresh = false;
+};
+
+// Bucket -> followers -------------------------------------------------------------------------------------------------------------
+
+/// The bucket's activity is committed up to `sequence`.
+struct activity_advanced {
+  uint32_t bucket = 0;
+  uint64_t sequence = 0;
+};
+
+// Actors to themselves (INTERNAL) ---------------------------------------------------------------------------------------------
+
+struct flush_batch {}; ///< bucket: hand over what has gathered; storage: commit what has gathered
+struct tick {};        ///< storage: reopen, sync, clean up
+
+template<class Inspector>
+typename Inspector::result_type inspect(Inspector& f, begin_generation& x) {
+  return f(caf::meta::type_name("begin_generation"), x.bucket);
+}
+template<class Inspector>
+typename Inspector::result_type inspect(Inspector& f, generation_begun& x) {
+  return f(caf::meta::type_name("generation_begun"), x.generation, x.code, x.reason);
+}
+template<class Inspector> typename Inspector::result_type inspect(Inspector& f, batch_done& x) {
+  return f(caf::meta::type_name("batch_done"), x.generation, x.number, x.code, x.reason);
+}
+template<class Inspector> typename Inspector::result_type inspect(Inspector& f, make_bucket& x) {
+  return f(caf::meta::type_name("make_bucket"), x.name);
+}
+template<class Inspector> typename Inspector::result_type inspect(Inspector& f, drop_bucket& x) {
+  return f(caf::meta::type_name("drop_bucket"), x.name);
+}
+template<class Inspector> typename Inspector::result_type inspect(Inspector& f, bucket_facts& x) {
+  return f(caf::meta::type_name("bucket_facts"), x.name, x.number, x.log_id, x.fresh);
+}
+template<class Inspector>
+typename Inspector::result_type inspect(Inspector& f, activity_advanced& x) {
+  return f(caf::meta::type_name("activity_advanced"), x.bucket, x.sequence);
+}
+template<class Inspector> typename Inspector::result_type inspect(Inspector& f, flush_batch&) {
+  return f(caf::meta::type_name("flush_batch"));
+}
+template<class Inspector> typename Inspector::result_type inspect(Inspector& f, tick&) {
+  return f(caf::meta::type_name("tick"));
+}
+
+} // namespace treadmill

@@ -1,0 +1,22 @@
+#pragma once
+#include "net/latency.hpp"
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+namespace treadmill {
+
+/// What the actors count for /_system and the metrics, and the bounds of their queues. **Thread**: any.
+struct node_counters {
+  std::atomic<uint64_t> commits{0};
+  std::atomic<uint64_t> committed_batches{0};
+  std::atomic<uint64_t> failed_commits{0};
+  std::atomic<uint64_t> restarts{0};
+  std::atomic<uint64_t> queued_writes{0}; ///< groups of writes accepted and not yet answered
+  std::atomic<uint64_t> queued_bytes{0};  ///< of their bodies
+  std::atomic<uint64_t> commit_nanoseconds{0};
+  std::array<std::atomic<uint64_t>, 64> commit_buckets{}; ///< by the bounds of the metrics
+};
+
+} // namespace treadmill

@@ -1,0 +1,12 @@
+#pragma once
+#include "actors/settings.hpp"
+
+namespace treadmill {
+
+/// Runs one node from start to end: logging, store, actors, HTTP; then waits for SIGTERM or SIGINT,
+/// which must be blocked in every thread (block_stop_signals), and ends in the order that
+/// actors/README.md gives. Answers the exit code: 0 after a clean end, 1 where the node could not
+/// start (the reason is in the log).
+int run_node(const settings& how);
+
+} // namespace treadmill

@@ -1,0 +1,81 @@
+#pragma once
+#include "actors/defaults.hpp"
+#include "actors/logging.hpp"
+#include "net/http_server.hpp"
+#include "storage/json.hpp"
+#include "storage/result.hpp"
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace treadmill {
+
+/// Where something listens: an address or a name, IPv6 without its brackets.
+struct endpoint {
+  std::string host;
+  uint16_t port = 0; ///< 0: any free one
+
+  friend bool operator==(const endpoint&, const endpoint&) = default;
+};
+
+/// Reads `HOST:PORT`, `[IPV6]:PORT`; with `scheme` (for example "tcp://") that must come first.
+/// Errors: bad_request, with what is wrong.
+result<endpoint> parse_endpoint(std::string_view text, std::string_view scheme = {});
+/// The text that parse_endpoint reads, without a scheme.
+std::string to_string(const endpoint& where);
+
+/// Everything that an operator can choose. The members' defaults are those that `--help` and the
+/// README show.
+struct settings {
+  std::string name; ///< of this node among its peers; parse_settings fills in the host name
+  std::string data = "data";                     ///< folder of the store, made where it is missing
+  endpoint zmq{"127.0.0.1", defaults::zmq_port}; ///< for peers; kept, not yet listened on
+
+  /// Zero: fsynced before the answer (`commit`). Else written before the answer and fsynced within
+  /// this time.
+  std::chrono::milliseconds sync_interval{0};
+
+  http::server_options server{.port = defaults::http_port}; ///< where REST listens, and its limits
+  std::chrono::milliseconds feed_heartbeat = http::defaults::feed_heartbeat;
+  std::chrono::milliseconds feed_timeout = http::defaults::feed_timeout;
+  std::vector<std::string>
+      cors_origins; ///< `scheme://host[:port]`, or one `*`; empty: no other origin
+
+  json_limits json;
+  size_t live_leaves = defaults::live_leaves;
+  size_t buckets = defaults::buckets;
+  size_t write_buffer_bytes = defaults::write_buffer_bytes;
+  size_t block_cache_bytes = defaults::block_cache_bytes;
+
+  size_t scheduler_threads = defaults::scheduler_threads;
+  size_t bucket_queue = defaults::bucket_queue;
+  size_t storage_queue_bytes = defaults::storage_queue_bytes;
+  std::chrono::milliseconds shutdown_grace = defaults::shutdown_grace;
+
+  log::options logging;
+  bool access_log = false; ///< a line for each request
+
+  /// Every problem, one sentence each that names the setting; empty: fit to run with.
+  std::vector<std::string> validate() const;
+};
+
+/// One setting as an operator sees it: `--http`, `TREADMILL_HTTP`, and `http = …` in the
+/// configuration file.
+struct setting_description {
+  std::string name;        ///< without the dashes
+  std::string environment; ///< the variable's name
+  std::string value;       ///< the form of its value, for example `HOST:PORT`
+  std::string initial;     ///< the default as text
+  std::string group;       ///< heading of `--help`
+  std::string help;
+};
+
+/// Every setting, in the order of `--help`.
+std::vector<setting_description> describe_settings();
+
+/// Reads one setting's text. Errors: bad_request, with what is wrong (it follows the text); not_found (no such setting).
+result<void> assign(settings& all, std::string_view name, const std::string& text);
+
+} // namespace treadmill
