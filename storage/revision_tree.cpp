@@ -198,6 +198,7 @@ bool revision_tree::add(const revision& rev, const revision& parent, bool delete
 }
 
 bool revision_tree::merge(const revision_tree& other) {
+  if (&other == this) return false;
   const auto before = std::exchange(nodes_, {});
   nodes_.reserve(before.size() + other.nodes_.size());
   auto a = before.begin();
