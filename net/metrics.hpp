@@ -13,7 +13,8 @@
 
 namespace treadmill::rest {
 
-/// Upper bounds of the latency histograms (requests and fsyncs), inclusive. One more slot counts the rest.
+/// Upper bounds of the latency histograms (requests and fsyncs), inclusive. One more slot counts
+/// the rest.
 inline constexpr std::array<std::chrono::microseconds, 15> latency_bounds{
     std::chrono::microseconds(100),       std::chrono::microseconds(250),
     std::chrono::microseconds(500),       std::chrono::microseconds(1000),
@@ -33,8 +34,8 @@ constexpr size_t latency_slot(std::chrono::microseconds duration) {
 
 /// Counts finished requests by route and status class, and their latencies.
 ///
-/// **Thread**: any; `count` touches atomics only. **Limits**: one line of counters a route, made at the start; labels
-/// never come from a client.
+/// **Thread**: any; `count` touches atomics only. **Limits**: one line of counters a route, made at
+/// the start; labels never come from a client.
 class request_metrics {
 public:
   /// `routes` are the labels; they must outlive this. What has another label is counted as "other".
@@ -52,7 +53,8 @@ private:
   std::unique_ptr<line[]> lines_;
 };
 
-/// Buckets that have lines of their own in the metrics, the first in name order; `treadmill_buckets` counts all.
+/// Buckets that have lines of their own in the metrics, the first in name order;
+/// `treadmill_buckets` counts all.
 inline constexpr size_t metrics_buckets = 100;
 
 /// The whole answer of /_system/metrics: Prometheus text, version 0.0.4. `server` may be all zero.

@@ -12,18 +12,22 @@
 namespace treadmill::rest {
 
 struct api_options {
-  std::vector<std::string> cors_origins; ///< allowed origins; "*" allows all; empty: this node's own only
+  std::vector<std::string>
+      cors_origins; ///< allowed origins; "*" allows all; empty: this node's own only
   json_limits limits{};
   std::chrono::milliseconds feed_heartbeat = http::defaults::feed_heartbeat;
   std::chrono::milliseconds feed_timeout = http::defaults::feed_timeout;
   std::chrono::milliseconds feed_timeout_most{24L * 3600 * 1000};
-  std::function<http::clock::time_point()> now; ///< for heartbeats and timeouts of feeds; empty: the steady clock
+  std::function<http::clock::time_point()>
+      now; ///< for heartbeats and timeouts of feeds; empty: the steady clock
 };
 
-/// The REST interface of DESIGN section 5 (documents, bulk, listings, buckets, activity, system): requests to answers.
+/// The REST interface of DESIGN section 5 (documents, bulk, listings, buckets, activity, system):
+/// requests to answers.
 ///
-/// Reads are answered on the calling thread from the store's read views; writes go to the backend and are answered when it answers. Routes are one
-/// table (method, path shape, name, handler): Allow, metrics labels and the OpenAPI description all come from it.
+/// Reads are answered on the calling thread from the store's read views; writes go to the backend
+/// and are answered when it answers. Routes are one table (method, path shape, name, handler):
+/// Allow, metrics labels and the OpenAPI description all come from it.
 /// **Thread**: any. Outlives every request and stream that it made; `backend` outlives it.
 class api {
 public:
@@ -34,7 +38,8 @@ public:
   void record(const http::request_record& done);
   /// Where the metrics take the server's own numbers from.
   void set_server_counters(std::function<http::server_counters()> counters);
-  /// The routes, as "GET /{bucket}/{id}": for the test that holds the OpenAPI description against them.
+  /// The routes, as "GET /{bucket}/{id}": for the test that holds the OpenAPI description against
+  /// them.
   std::vector<std::string> routes() const;
 
 private:

@@ -1,0 +1,324 @@
+#include "net/activity_feed.hpp"
+#include "net/answer_text.hpp"
+#include "net/parameters.hpp"
+#include "storage/json.hpp"
+#include "storage/keys.hpp"
+#include <algorithm>
+
+namespace treadmill::rest {
+
+namespace {
+
+/// Entries that wait for their documents to be read.
+constexpr size_t pending_entries = 256;
+/// A feed's shortest heartbeat, whatever is asked for.
+constexpr std::chrono::milliseconds shortest_heartbeat{100};
+
+} // namespace
+
+bool activity_reader::asked_for(const std::string& id) const {
+  return !options_.ids || std::binary_search(options_.ids->begin(), options_.ids->end(), id);
+}
+
+result<bool> activity_reader::read(const read_view& view, uint64_t end, std::string& out) {
+  if (at_limit()) return false;
+  if (next_pending_ == pending_.size()) {
+    if (position_ >= end) return false;
+    auto more = scan(view, end, out);
+    if (!more || !needs_document() || at_limit()) return more;
+    auto waiting = show_pending(view, out);
+    if (!waiting) return waiting;
+    return *more || *waiting;
+  }
+  const auto waiting = show_pending(view, out);
+  if (!waiting) return waiting;
+  return *waiting || position_ < end;
+}
+
+result<bool> activity_reader::scan(const read_view& view, uint64_t end, std::string& out) {
+  slice_bounds bounds{out.size()};
+  bool more = false;
+  result<void> failed;
+  const auto row = [&](std::string_view key, std::string_view value) {
+    if (bounds.reached(out.size(), value.size()) || pending_.size() >= pending_entries) {
+      more = true;
+      return false;
+    }
+    auto entry = activity_entry::decode(keys::sequence_of(key), value);
+    if (!entry) {
+      failed = tl::unexpected(std::move(entry.error()));
+      return false;
+    }
+    position_ = entry->sequence;
+    if (!asked_for(entry->id)) return true;
+    if (needs_document()) {
+      pending_.push_back(std::move(*entry));
+      return true;
+    }
+    show(*entry, {}, out);
+    return !at_limit();
+  };
+  const auto read = view.scan(keys::activity(bucket_.number, position_ + 1),
+                              keys::activity(bucket_.number, end + 1), row);
+  if (!failed) return tl::unexpected(std::move(failed.error()));
+  if (!read) return tl::unexpected(read.error());
+  if (!more && !at_limit()) position_ = end;
+  return more;
+}
+
+result<bool> activity_reader::show_pending(const read_view& view, std::string& out) {
+  const size_t begin = out.size();
+  while (next_pending_ < pending_.size() && !at_limit()) {
+    if (out.size() - begin >= slice_bytes) return true;
+    if (auto shown = show_with_document(view, pending_[next_pending_++], out); !shown)
+      return tl::unexpected(std::move(shown.error()));
+  }
+  pending_.clear();
+  next_pending_ = 0;
+  return false;
+}
+
+result<void> activity_reader::show_with_document(const read_view& view, const activity_entry& entry,
+                                                 std::string& out) {
+  const auto stored = view.read(keys::document(bucket_.number, entry.id));
+  if (!stored) return tl::unexpected(stored.error());
+  if (!*stored) return fail(ec::corrupt, "the activity names a document that is missing");
+  const auto row = document_row::decode(**stored);
+  if (!row) return tl::unexpected(row.error());
+  if (options_.latest && row->sequence != entry.sequence) return {};
+  if (options_.active && row->deleted) return {};
+  std::string extra;
+  if (options_.include_docs && !row->deleted) {
+    extra.reserve(row->body.size() + entry.id.size() + 80);
+    extra += R"(,"document":)";
+    append_document(extra, entry.id, row->winner.text(), row->body);
+  }
+  show(entry, extra, out);
+  return {};
+}
+
+void activity_reader::show(const activity_entry& entry, std::string_view extra, std::string& out) {
+  switch (options_.mode) {
+  case feed_mode::normal:
+  case feed_mode::longpoll:
+    if (shown_ > 0) out += ',';
+    append_entry(out, entry, extra);
+    break;
+  case feed_mode::continuous:
+    append_entry(out, entry, extra);
+    out += '\n';
+    break;
+  case feed_mode::eventsource:
+    out += "id: ";
+    append_number(out, entry.sequence);
+    out += "\ndata: ";
+    append_entry(out, entry, extra);
+    out += "\n\n";
+    break;
+  }
+  ++shown_;
+  last_shown_ = entry.sequence;
+}
+
+bool feed_silence::beats(http::clock::time_point now) {
+  if (!heartbeat_ || now < sent_ + *heartbeat_) return false;
+  sent_ = now;
+  return true;
+}
+
+http::clock::time_point feed_silence::due() const {
+  auto due = http::clock::time_point::max();
+  if (heartbeat_) due = std::min(due, sent_ + *heartbeat_);
+  if (timeout_) due = std::min(due, spoke_ + *timeout_);
+  return due;
+}
+
+namespace {
+
+/// One JSON answer: `{"log":…,"activity":[…],"count":n,"last_seq":s}`. The normal one is read from
+/// one snapshot; a longpoll looks at what is committed now, and waits where that gives it nothing
+/// to show.
+class activity_answer : public row_stream {
+public:
+  activity_answer(context& node, bucket_info bucket, activity_options options, read_view view,
+                  uint64_t end)
+      : node_(node), reader_(std::move(bucket), std::move(options)), view_(std::move(view)),
+        end_(end), silence_(reader_.options(), node.now()) {}
+
+  void start(const http::waker& wake) override {
+    if (is_feed()) following_ = node_.backend.follow(reader_.bucket().number, wake);
+  }
+  http::clock::time_point due() const override { return silence_.due(); }
+  bool is_feed() const override { return reader_.options().mode == feed_mode::longpoll; }
+
+protected:
+  state slice(std::string& out) override {
+    open(out);
+    if (is_feed())
+      if (auto seen = look_again(); !seen) return give_up(std::move(seen.error()));
+    const auto more = reader_.read(view_, end_, out);
+    if (!more) return give_up(more.error());
+    if (reader_.at_limit()) return close(out, std::min(reader_.last_shown(), end_));
+    if (*more) return state::more;
+    if (!is_feed() || reader_.shown() > 0 || has_to_end()) return close(out, end_);
+    if (silence_.beats(node_.now())) out += '\n'; // white space between two tokens of the JSON
+    return state::wait;
+  }
+
+private:
+  result<void> look_again() {
+    view_ = node_.backend.rows().latest();
+    const auto stored = view_.state(reader_.bucket().number);
+    if (!stored) return tl::unexpected(stored.error());
+    end_ = std::max(end_, stored->sequence); // the rows of a dropped bucket go away below its feeds
+    return {};
+  }
+
+  bool has_to_end() const {
+    return silence_.is_over(node_.now()) || node_.backend.stopping() ||
+           !node_.backend.rows().alive(reader_.bucket().number);
+  }
+
+  void open(std::string& out) {
+    if (std::exchange(opened_, true)) return;
+    out += R"({"log":")";
+    out += to_hex(reader_.bucket().log_id);
+    out += R"(","activity":[)";
+  }
+
+  state close(std::string& out, uint64_t last) const {
+    out += R"(],"count":)";
+    append_number(out, reader_.shown());
+    out += R"(,"last_seq":)";
+    append_number(out, last);
+    out += '}';
+    return state::done;
+  }
+
+  context& node_;
+  activity_reader reader_;
+  read_view view_;
+  uint64_t end_ = 0;
+  feed_silence silence_;
+  std::shared_ptr<void> following_{};
+  bool opened_ = false;
+};
+
+/// The endless feeds: lines, or events.
+class activity_lines : public http::body_stream {
+public:
+  activity_lines(context& node, bucket_info bucket, activity_options options)
+      : node_(node), reader_(std::move(bucket), std::move(options)),
+        silence_(reader_.options(), node.now()) {}
+
+  void start(const http::waker& wake) override {
+    following_ = node_.backend.follow(reader_.bucket().number, wake);
+  }
+  http::clock::time_point due() const override { return silence_.due(); }
+  bool is_feed() const override { return true; }
+
+  state next(std::string& out) override {
+    if (node_.backend.stopping() || !node_.backend.rows().alive(reader_.bucket().number))
+      return state::done;
+    const read_view view = node_.backend.rows().latest();
+    const auto bucket = view.state(reader_.bucket().number);
+    if (!bucket) return state::cut;
+    const uint64_t shown = reader_.shown();
+    const auto more = reader_.read(view, bucket->sequence, out);
+    if (!more) return state::cut;
+    if (reader_.at_limit()) return state::done;
+    const auto now = node_.now();
+    if (reader_.shown() != shown) silence_.spoke(now);
+    if (silence_.beats(now))
+      out += reader_.options().mode == feed_mode::eventsource ? ":\n\n" : "\n";
+    if (*more) return state::more;
+    return silence_.is_over(now) ? state::done : state::wait;
+  }
+
+private:
+  context& node_;
+  activity_reader reader_;
+  feed_silence silence_;
+  std::shared_ptr<void> following_{};
+};
+
+feed_mode mode_of(std::string_view name) {
+  if (name == "longpoll") return feed_mode::longpoll;
+  if (name == "continuous") return feed_mode::continuous;
+  if (name == "eventsource") return feed_mode::eventsource;
+  return feed_mode::normal;
+}
+
+/// As in CouchDB, a feed that was asked for a heartbeat has no timeout.
+void set_times(const exchange& x, activity_options& options) {
+  using std::chrono::milliseconds;
+  if (const auto heartbeat = x.number("heartbeat")) {
+    options.heartbeat = std::max(milliseconds(*heartbeat), shortest_heartbeat);
+    return;
+  }
+  if (const auto timeout = x.number("timeout")) options.timeout = milliseconds(*timeout);
+  if (options.mode == feed_mode::longpoll) {
+    if (!options.timeout) options.timeout = x.node.options.feed_timeout;
+  } else {
+    options.heartbeat = x.node.options.feed_heartbeat;
+  }
+}
+
+result<uint64_t> since_of(const exchange& x, feed_mode mode, uint64_t last) {
+  const std::string_view event = x.request.header("Last-Event-ID");
+  if (mode == feed_mode::eventsource && !event.empty()) {
+    const auto sequence = read_number(event);
+    if (!sequence) return fail(ec::bad_request, "Last-Event-ID must be a sequence");
+    return *sequence;
+  }
+  const auto since = x.text("since");
+  if (!since) return 0;
+  return *since == "now" ? last : read_number(*since).value_or(0);
+}
+
+result<activity_options> options_of(const exchange& x, uint64_t last) {
+  activity_options options;
+  options.mode = mode_of(x.text("feed").value_or("normal"));
+  const auto since = since_of(x, options.mode, last);
+  if (!since) return tl::unexpected(since.error());
+  options.since = *since;
+  if (const auto limit = x.number("limit")) options.limit = *limit;
+  if (const auto text = x.text("ids")) {
+    auto ids = read_ids(*text);
+    if (!ids) return tl::unexpected(std::move(ids.error()));
+    options.ids = std::move(*ids);
+  }
+  options.include_docs = x.flag("include_docs");
+  options.latest = x.flag("latest");
+  options.active = x.flag("active");
+  set_times(x, options);
+  return options;
+}
+
+void answer_lines(exchange& x, bucket_info bucket, activity_options options) {
+  http::response answer;
+  answer.headers.emplace_back("Cache-Control", "no-cache");
+  answer.content_type =
+      options.mode == feed_mode::eventsource ? "text/event-stream" : "application/x-ndjson";
+  answer.stream = std::make_unique<activity_lines>(x.node, std::move(bucket), std::move(options));
+  x.answer(std::move(answer));
+}
+
+} // namespace
+
+void read_activity(exchange& x) {
+  auto bucket = x.existing_bucket();
+  if (!bucket) return;
+  const auto view = x.node.backend.rows().snapshot();
+  const auto state = view.state(bucket->number);
+  if (!state) return x.answer.refuse(state.error());
+  auto options = options_of(x, state->sequence);
+  if (!options) return x.answer.refuse(options.error());
+  if (options->mode == feed_mode::continuous || options->mode == feed_mode::eventsource)
+    return answer_lines(x, std::move(*bucket), std::move(*options));
+  answer_rows(x.answer,
+              std::make_unique<activity_answer>(x.node, std::move(*bucket), std::move(*options),
+                                                view, state->sequence));
+}
+
+} // namespace treadmill::rest

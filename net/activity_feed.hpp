@@ -1,0 +1,86 @@
+#pragma once
+#include "net/exchange.hpp"
+#include "storage/store.hpp"
+#include <chrono>
+#include <cstdint>
+#include <limits>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace treadmill::rest {
+
+enum class feed_mode : uint8_t { normal, longpoll, continuous, eventsource };
+
+/// What a reader of the activity asked for.
+struct activity_options {
+  feed_mode mode = feed_mode::normal;
+  uint64_t since = 0;
+  uint64_t limit = std::numeric_limits<uint64_t>::max();
+  std::optional<std::vector<std::string>> ids; ///< sorted; nothing: all
+  bool include_docs = false;
+  bool latest = false;
+  bool active = false;
+  std::optional<std::chrono::milliseconds> heartbeat; ///< what is sent after so much silence
+  std::optional<std::chrono::milliseconds> timeout;   ///< of having nothing to say; the feed ends
+};
+
+/// Shows the activity log of one bucket from a sequence on, in slices. **Thread**: a plain value.
+/// The view may be another one with each slice: the log only grows.
+class activity_reader {
+public:
+  activity_reader(bucket_info bucket, activity_options options)
+      : bucket_(std::move(bucket)), options_(std::move(options)), position_(options_.since) {}
+
+  /// Appends entries up to `end`, in the text of the feed's mode. True: there is more before `end`.
+  /// Errors: those of the view.
+  result<bool> read(const read_view& view, uint64_t end, std::string& out);
+  bool at_limit() const { return shown_ >= options_.limit; }
+  uint64_t shown() const { return shown_; }
+  /// The sequence of the last entry that was shown; `since` where there was none.
+  uint64_t last_shown() const { return last_shown_.value_or(options_.since); }
+
+  const bucket_info& bucket() const { return bucket_; }
+  const activity_options& options() const { return options_; }
+
+private:
+  /// An entry whose document must be read before it can be shown.
+  bool needs_document() const {
+    return options_.include_docs || options_.latest || options_.active;
+  }
+  bool asked_for(const std::string& id) const;
+  result<bool> scan(const read_view& view, uint64_t end, std::string& out);
+  result<bool> show_pending(const read_view& view, std::string& out);
+  result<void> show_with_document(const read_view& view, const activity_entry& entry,
+                                  std::string& out);
+  void show(const activity_entry& entry, std::string_view extra, std::string& out);
+
+  bucket_info bucket_;
+  activity_options options_;
+  uint64_t position_ = 0; ///< the log was read up to here
+  uint64_t shown_ = 0;
+  std::optional<uint64_t> last_shown_{};
+  std::vector<activity_entry>
+      pending_{}; ///< read from the log, in order, and not yet shown or left out
+  size_t next_pending_ = 0;
+};
+
+/// When a feed that has nothing to say gives a sign of life, and when it ends.
+class feed_silence {
+public:
+  feed_silence(const activity_options& options, http::clock::time_point now)
+      : heartbeat_(options.heartbeat), timeout_(options.timeout), sent_(now), spoke_(now) {}
+  void spoke(http::clock::time_point now) { sent_ = spoke_ = now; }
+  bool is_over(http::clock::time_point now) const { return timeout_ && now >= spoke_ + *timeout_; }
+  /// True when a heartbeat is to be sent now; it counts as sent.
+  bool beats(http::clock::time_point now);
+  http::clock::time_point due() const;
+
+private:
+  std::optional<std::chrono::milliseconds> heartbeat_;
+  std::optional<std::chrono::milliseconds> timeout_;
+  http::clock::time_point sent_;
+  http::clock::time_point spoke_; ///< the last entry, or the start
+};
+
+} // namespace treadmill::rest

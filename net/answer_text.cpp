@@ -1,0 +1,62 @@
+#include "net/answer_text.hpp"
+#include "storage/json.hpp"
+#include <array>
+#include <charconv>
+
+namespace treadmill::rest {
+
+void append_number(std::string& out, uint64_t number) {
+  std::array<char, 20> digits{};
+  const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), number).ptr;
+  out.append(digits.data(), end);
+}
+
+void append_revision(std::string& out, const revision& rev) {
+  out += "rev";
+  append_number(out, rev.number());
+  out += '-';
+  out += rev.hash();
+}
+
+void append_revisions(std::string& out, std::span<const revision> revisions) {
+  out += '[';
+  bool first = true;
+  for (const revision& rev : revisions) {
+    out += first ? "\"" : ",\"";
+    first = false;
+    append_revision(out, rev);
+    out += '"';
+  }
+  out += ']';
+}
+
+void append_entry(std::string& out, const activity_entry& entry, std::string_view extra) {
+  out += R"({"seq":)";
+  append_number(out, entry.sequence);
+  out += R"(,"id":)";
+  append_json_string(out, entry.id);
+  out += R"(,"changes":)";
+  append_revisions(out, entry.changes);
+  if (entry.deleted) out += R"(,"deleted":true)";
+  out += extra;
+  out += '}';
+}
+
+std::string etag_of(const revision& rev) {
+  std::string tag;
+  tag.reserve(48);
+  tag += '"';
+  append_revision(tag, rev);
+  tag += '"';
+  return tag;
+}
+
+std::vector<revision> conflicts_of(const revision_tree& tree) {
+  std::vector<revision> losing;
+  const auto leaves = tree.leaves();
+  for (size_t i = 1; i < leaves.size(); ++i)
+    if (!leaves[i].deleted) losing.push_back(leaves[i].rev);
+  return losing;
+}
+
+} // namespace treadmill::rest

@@ -1,0 +1,26 @@
+#pragma once
+#include "storage/revision.hpp"
+#include "storage/revision_tree.hpp"
+#include "storage/rows.hpp"
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+/// Pieces of the JSON of answers, appended in place.
+namespace treadmill::rest {
+
+void append_number(std::string& out, uint64_t number);
+/// The text of a revision, without quotes: nothing in it needs an escape.
+void append_revision(std::string& out, const revision& rev);
+/// `["rev2-…","rev1-…"]`
+void append_revisions(std::string& out, std::span<const revision> revisions);
+/// `{"seq":1,"id":…,"changes":[…]}` with `"deleted":true` where the document is gone, then `extra`.
+void append_entry(std::string& out, const activity_entry& entry, std::string_view extra = {});
+/// The quoted revision.
+std::string etag_of(const revision& rev);
+/// The losing live leaves, best first.
+std::vector<revision> conflicts_of(const revision_tree& tree);
+
+} // namespace treadmill::rest

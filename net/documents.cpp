@@ -1,0 +1,155 @@
+#include "net/answer_text.hpp"
+#include "net/error_body.hpp"
+#include "net/exchange.hpp"
+#include "net/preconditions.hpp"
+#include "net/write_answers.hpp"
+#include "storage/json.hpp"
+#include "storage/keys.hpp"
+#include "storage/names.hpp"
+
+namespace treadmill::rest {
+
+namespace {
+
+result<std::string> find_leaf(const read_view& view, uint32_t bucket, std::string_view id,
+                              const revision& rev, const document_row& row) {
+  if (rev != row.winner) return view.leaf_body(bucket, id, rev);
+  if (row.deleted) return fail(ec::not_found, "deleted");
+  return std::string(row.body);
+}
+
+/// `_conflicts` and `_history`, as far as they were asked for.
+result<std::string> extra_members(const exchange& x, const read_view& view, uint32_t bucket,
+                                  const revision& shown) {
+  std::string extra;
+  if (!x.flag("conflicts") && !x.flag("history")) return extra;
+  const auto tree = view.full_tree(bucket, x.id);
+  if (!tree) return tl::unexpected(tree.error());
+  if (x.flag("conflicts")) {
+    extra += R"(,"_conflicts":)";
+    append_revisions(extra, conflicts_of(*tree));
+  }
+  if (x.flag("history")) {
+    extra += R"(,"_history":)";
+    append_revisions(extra, tree->history(shown));
+  }
+  return extra;
+}
+
+void answer_document(exchange& x, const revision& rev, std::string_view body,
+                     std::string_view extra) {
+  http::response answer;
+  if (extra.empty()) {
+    answer.headers.emplace_back("ETag", etag_of(rev));
+    if (none_match_names(x.request.header("If-None-Match"), rev)) {
+      answer.status = 304;
+      answer.content_type.clear();
+      return x.answer(std::move(answer));
+    }
+  }
+  answer.body.reserve(body.size() + x.id.size() + extra.size() + 80);
+  std::string text;
+  append_revision(text, rev);
+  append_document(answer.body, x.id, text, body, extra);
+  x.answer(std::move(answer));
+}
+
+void read_with_parameters(exchange& x, uint32_t bucket) {
+  const auto view = x.node.backend.rows().snapshot();
+  const auto stored = view.read(keys::document(bucket, x.id));
+  if (!stored) return x.answer.refuse(stored.error());
+  if (!*stored) return x.answer.refuse(missing_document(x.id));
+  const auto row = document_row::decode(**stored);
+  if (!row) return x.answer.refuse(row.error());
+  revision rev = row->winner;
+  if (const auto asked = x.text("rev")) {
+    const auto parsed = parse_revision(*asked);
+    if (!parsed) return x.answer.refuse(parsed.error());
+    rev = *parsed;
+  }
+  const auto body = find_leaf(view, bucket, x.id, rev, *row);
+  if (!body) return x.answer.refuse(body.error());
+  const auto extra = extra_members(x, view, bucket, rev);
+  if (!extra) return x.answer.refuse(extra.error());
+  answer_document(x, rev, *body, *extra);
+}
+
+/// Reads the body and what is asked of the document's state into `op`.
+result<client_document> read_body(exchange& x, write_op& op) {
+  auto document = parse_document(x.request.body, false, x.node.options.limits);
+  if (!document) return document;
+  const auto asked = write_precondition(x.request, x.text("rev"), document->rev);
+  if (!asked) return tl::unexpected(asked.error());
+  op.when = asked->when;
+  op.rev = asked->rev;
+  op.body = std::move(document->body);
+  return document;
+}
+
+/// PUT and PATCH: the id is the URL's.
+void write_named(exchange& x, write_op op, write_call call) {
+  if (auto checked = check_id(x.id); !checked) return x.answer.refuse(checked.error());
+  const auto document = read_body(x, op);
+  if (!document) return x.answer.refuse(document.error());
+  if (document->id && *document->id != x.id)
+    return x.answer.refuse({ec::bad_request, "the id in the body is not the one in the URL"});
+  op.id = x.id;
+  write_document(x, std::move(op), call);
+}
+
+} // namespace
+
+void read_document(exchange& x) {
+  const auto bucket = x.existing_bucket();
+  if (!bucket) return;
+  if (!x.query.all().empty()) return read_with_parameters(x, bucket->number);
+  const auto stored = x.node.backend.rows().latest().read(keys::document(bucket->number, x.id));
+  if (!stored) return x.answer.refuse(stored.error());
+  if (!*stored) return x.answer.refuse(missing_document(x.id));
+  const auto row = document_row::decode(**stored);
+  if (!row) return x.answer.refuse(row.error());
+  if (row->deleted) return x.answer.refuse({ec::not_found, "deleted"});
+  answer_document(x, row->winner, row->body, {});
+}
+
+void post_document(exchange& x) {
+  if (auto checked = check_bucket_name(x.bucket); !checked) return x.answer.refuse(checked.error());
+  write_op op;
+  op.what = write_op::kind::create;
+  const auto document = read_body(x, op);
+  if (!document) return x.answer.refuse(document.error());
+  if (op.rev || op.when != write_op::only::always)
+    return x.answer.refuse({ec::bad_request, "POST creates: a revision is for PUT"});
+  op.id = document->id ? *document->id : make_document_id();
+  if (auto checked = check_id(op.id); !checked) return x.answer.refuse(checked.error());
+  write_document(x, std::move(op), write_call::create);
+}
+
+void put_document(exchange& x) {
+  if (auto checked = check_bucket_name(x.bucket); !checked) return x.answer.refuse(checked.error());
+  write_op op;
+  op.what = write_op::kind::put;
+  write_named(x, std::move(op), write_call::put);
+}
+
+void patch_document(exchange& x) {
+  if (!x.existing_bucket()) return;
+  write_op op;
+  op.what = write_op::kind::patch;
+  write_named(x, std::move(op), write_call::update);
+}
+
+void delete_document(exchange& x) {
+  if (!x.existing_bucket()) return;
+  if (auto checked = check_id(x.id); !checked) return x.answer.refuse(checked.error());
+  const auto asked = write_precondition(x.request, x.text("rev"), std::nullopt);
+  if (!asked) return x.answer.refuse(asked.error());
+  write_op op;
+  op.what = write_op::kind::remove;
+  op.id = x.id;
+  op.when = asked->when;
+  op.rev = asked->rev;
+  write_document(x, std::move(op), write_call::update);
+}
+
+} // namespace treadmill::rest

@@ -1,0 +1,138 @@
+#pragma once
+#include "net/http.hpp"
+#include "net/metrics.hpp"
+#include "net/node_backend.hpp"
+#include "net/rest_api.hpp"
+#include "net/routes.hpp"
+#include "net/url.hpp"
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace treadmill::rest {
+
+/// What all requests share. Lives as long as the api.
+struct context {
+  node_backend& backend;
+  api_options options;
+  request_metrics requests;
+  std::function<http::server_counters()> server; ///< may be empty
+  std::string openapi;
+
+  http::clock::time_point now() const { return options.now ? options.now() : http::clock::now(); }
+};
+
+/// Where an answer goes: adds the route's label and the headers that a page of an allowed origin
+/// needs. Move-only; calls its responder once, from any thread.
+class reply {
+public:
+  reply() = default;
+  explicit reply(http::responder answer) : answer_(std::move(answer)) {}
+  void label(std::string_view route) { route_ = route; }
+  /// The value of Access-Control-Allow-Origin; empty: none is sent.
+  void allow_origin(std::string origin) { origin_ = std::move(origin); }
+  const std::string& allowed_origin() const { return origin_; }
+  void operator()(http::response&& answer);
+  void refuse(const error& problem, std::string_view extra = {});
+
+private:
+  http::responder answer_;
+  std::string_view route_ = "other"; ///< of static storage
+  std::string origin_;
+};
+
+/// One request on its way through its handler. Lives until the handler returns; an answer that
+/// comes later takes `answer` with it.
+struct exchange {
+  context& node;
+  const http::request& request;
+  reply answer;
+  const route* where = nullptr;
+  std::string_view bucket; ///< decoded; checked for writes only: a read of a bad name finds nothing
+  std::string_view id;     ///< the same
+  http::query query;
+  bool ndjson = false; ///< the body is application/x-ndjson
+
+  std::optional<std::string_view> text(std::string_view name) const { return query.find(name); }
+  bool flag(std::string_view name) const { return query.find(name) == "true"; }
+  std::optional<uint64_t> number(std::string_view name) const;
+
+  /// The bucket of a read. Where it is not there, the request is answered (404, 400 where it cannot
+  /// be) and nothing comes back.
+  std::optional<bucket_info> existing_bucket();
+};
+
+/// The problem of a document that was not found: its id's, where that breaks the rules.
+error missing_document(std::string_view id);
+
+/// A body that is made row by row from the store, as the routes use it: `next` is given by slices,
+/// of which the first can be made before the answer begins.
+class row_stream : public http::body_stream {
+public:
+  state next(std::string& out) final;
+  /// Makes the first slice. `done`: `first` is the whole body. `cut`: `problem` says why, nothing
+  /// was sent.
+  state first_slice();
+  std::string take_first() { return std::move(first_); }
+  const error& problem() const { return problem_; }
+
+protected:
+  virtual state slice(std::string& out) = 0;
+  state give_up(error problem);
+
+private:
+  std::string first_;
+  error problem_{ec::none, {}};
+};
+
+/// Answers with the rows: as a whole where the first slice completes them, else as a stream.
+void answer_rows(reply& answer, std::unique_ptr<row_stream> rows);
+
+/// Bounds of one slice: bytes of the answer (it ends after the row that passes them), rows looked
+/// at, and bytes of rows looked at.
+inline constexpr size_t slice_bytes = 64 * 1024;
+inline constexpr size_t slice_rows = 4096;
+inline constexpr size_t slice_read_bytes = 1024 * 1024;
+
+/// Counts what one slice has cost so far.
+struct slice_bounds {
+  size_t begin = 0; ///< size of the answer before the slice
+  size_t rows = 0;
+  size_t read_bytes = 0;
+  /// True where the slice ends before a row of `row_bytes`; else the row is counted. The first is
+  /// always taken.
+  bool reached(size_t answer_size, size_t row_bytes) {
+    if (rows > 0 && (rows >= slice_rows || answer_size >= begin + slice_bytes ||
+                     read_bytes + row_bytes > slice_read_bytes))
+      return true;
+    ++rows;
+    read_bytes += row_bytes;
+    return false;
+  }
+};
+
+// The handlers of the route table.
+void read_document(exchange& x);
+void post_document(exchange& x);
+void put_document(exchange& x);
+void patch_document(exchange& x);
+void delete_document(exchange& x);
+void write_bulk(exchange& x);
+void read_bulk(exchange& x);
+void list_documents(exchange& x);
+void list_conflicts(exchange& x);
+void read_activity(exchange& x);
+void make_bucket(exchange& x);
+void read_bucket(exchange& x);
+void drop_bucket(exchange& x);
+void read_system(exchange& x);
+void list_buckets(exchange& x);
+void read_health(exchange& x);
+void read_ready(exchange& x);
+void read_metrics(exchange& x);
+void read_openapi(exchange& x);
+
+} // namespace treadmill::rest

@@ -1,0 +1,173 @@
+#include "net/openapi.hpp"
+#include "net/answer_text.hpp"
+#include "net/parameters.hpp"
+#include "net/routes.hpp"
+#include "storage/json.hpp"
+
+namespace treadmill::rest {
+
+namespace {
+
+/// The shapes of bodies and answers, and what all calls share.
+constexpr std::string_view components = R"json({
+"parameters":{
+"bucket":{"name":"bucket","in":"path","required":true,"description":"The bucket.","schema":{"type":"string","pattern":"^[a-z0-9][a-z0-9_.-]{0,127}$"}},
+"id":{"name":"id","in":"path","required":true,"description":"The document, percent-encoded: 1 to 512 bytes of UTF-8 without control characters, not beginning with _.","schema":{"type":"string","minLength":1}}},
+"responses":{
+"Error":{"description":"Nothing was applied, unless `error` is `ambiguous`.","content":{"application/json":{"schema":{"$ref":"#/components/schemas/Error"}}}}},
+"schemas":{
+"Revision":{"type":"string","pattern":"^rev[1-9][0-9]*-[0-9A-Za-z_.-]{1,64}$"},
+"Anything":{"type":"object","additionalProperties":true},
+"Ok":{"type":"object","required":["status"],"properties":{"status":{"type":"string","enum":["OK"]}}},
+"Error":{"type":"object","required":["status","error","reason"],"properties":{"status":{"type":"string","enum":["error"]},"error":{"type":"string","description":"A code word."},"reason":{"type":"string"},"id":{"type":"string"},"rev":{"$ref":"#/components/schemas/Revision"},"results":{"type":"array","items":{"$ref":"#/components/schemas/BulkResult"}}}},
+"Document":{"type":"object","description":"Any JSON object. Names at the top that begin with _ are Treadmill's.","properties":{"id":{"type":"string"},"rev":{"$ref":"#/components/schemas/Revision"},"_conflicts":{"type":"array","items":{"$ref":"#/components/schemas/Revision"}},"_history":{"type":"array","items":{"$ref":"#/components/schemas/Revision"}}},"additionalProperties":true},
+"Written":{"type":"object","required":["status","id","rev"],"properties":{"status":{"type":"string","enum":["OK"]},"id":{"type":"string"},"rev":{"$ref":"#/components/schemas/Revision"}}},
+"Bulk":{"type":"object","required":["docs"],"properties":{"docs":{"type":"array","items":{"$ref":"#/components/schemas/BulkDocument"}}}},
+"BulkDocument":{"allOf":[{"$ref":"#/components/schemas/Document"},{"type":"object","properties":{"_deleted":{"type":"boolean"}}}]},
+"BulkResult":{"anyOf":[{"$ref":"#/components/schemas/Written"},{"$ref":"#/components/schemas/Error"}]},
+"BulkWritten":{"type":"object","required":["status","count","results"],"properties":{"status":{"type":"string","enum":["OK"]},"count":{"type":"integer"},"results":{"type":"array","items":{"$ref":"#/components/schemas/BulkResult"}}}},
+"Ids":{"type":"object","required":["ids"],"properties":{"ids":{"type":"array","items":{"type":"string"}}},"additionalProperties":false},
+"Documents":{"type":"object","required":["count","documents"],"properties":{"count":{"type":"integer"},"documents":{"type":"array","items":{"type":"object","nullable":true,"additionalProperties":true}}}},
+"Listing":{"type":"object","required":["count","rows"],"properties":{"count":{"type":"integer"},"next":{"type":"string","description":"There is more: the value for `after`."},"rows":{"type":"array","items":{"type":"object","required":["id","rev"],"properties":{"id":{"type":"string"},"rev":{"$ref":"#/components/schemas/Revision"},"document":{"$ref":"#/components/schemas/Document"}}}}}},
+"Conflicts":{"type":"object","required":["count","rows"],"properties":{"count":{"type":"integer"},"next":{"type":"string"},"rows":{"type":"array","items":{"type":"object","required":["id","rev","conflicts"],"properties":{"id":{"type":"string"},"rev":{"$ref":"#/components/schemas/Revision"},"conflicts":{"type":"array","items":{"$ref":"#/components/schemas/Revision"}}}}}}},
+"Entry":{"type":"object","required":["seq","id","changes"],"properties":{"seq":{"type":"integer"},"id":{"type":"string"},"changes":{"type":"array","items":{"$ref":"#/components/schemas/Revision"}},"deleted":{"type":"boolean","enum":[true]},"document":{"$ref":"#/components/schemas/Document"}}},
+"Activity":{"type":"object","required":["count","last_seq","log","activity"],"properties":{"count":{"type":"integer"},"last_seq":{"type":"integer"},"log":{"type":"string"},"activity":{"type":"array","items":{"$ref":"#/components/schemas/Entry"}}}},
+"BucketMade":{"type":"object","required":["status","name"],"properties":{"status":{"type":"string","enum":["OK"]},"name":{"type":"string"}}},
+"Bucket":{"type":"object","required":["name","documents","deleted","conflicts","sequence","digest","bytes","queries","log"],"properties":{"name":{"type":"string"},"documents":{"type":"integer"},"deleted":{"type":"integer"},"conflicts":{"type":"integer"},"sequence":{"type":"integer"},"digest":{"type":"string"},"bytes":{"type":"integer"},"queries":{"type":"integer"},"log":{"type":"string"}}},
+"Buckets":{"type":"object","required":["count","buckets"],"properties":{"count":{"type":"integer"},"buckets":{"type":"array","items":{"$ref":"#/components/schemas/Bucket"}}}},
+"Node":{"type":"object","required":["name","node_id","version","durability","uptime_seconds","buckets","writable"],"properties":{"name":{"type":"string"},"node_id":{"type":"string"},"version":{"type":"string"},"durability":{"type":"string"},"uptime_seconds":{"type":"number"},"buckets":{"type":"integer"},"writable":{"type":"boolean"}}}
+}})json";
+
+std::string_view value_schema(takes what) {
+  switch (what) {
+  case takes::text: return R"({"type":"string"})";
+  case takes::flag: return R"({"type":"boolean"})";
+  case takes::limit: return R"({"type":"integer","minimum":0,"maximum":10000000})";
+  case takes::since:
+    return R"({"oneOf":[{"type":"integer","minimum":0},{"type":"string","enum":["now"]}]})";
+  case takes::milliseconds: return R"({"type":"integer","minimum":0})";
+  case takes::feed:
+    return R"({"type":"string","enum":["normal","longpoll","continuous","eventsource"]})";
+  }
+  return R"({})";
+}
+
+void append_schema(std::string& out, std::string_view name) {
+  out += R"({"schema":{"$ref":"#/components/schemas/)";
+  out += name;
+  out += "\"}}";
+}
+
+void append_parameters(std::string& out, const route& row) {
+  out += R"("parameters":[)";
+  const std::string_view pattern = pattern_of(row.where);
+  const size_t begin = out.size();
+  const auto separate = [&] { out += out.size() == begin ? "" : ","; };
+  for (const std::string_view piece : {"bucket", "id"}) {
+    if (pattern.find("{" + std::string(piece) + "}") == std::string_view::npos) continue;
+    separate();
+    out += R"({"$ref":"#/components/parameters/)" + std::string(piece) + "\"}";
+  }
+  for (const parameter& one : row.parameters) {
+    separate();
+    out += R"({"name":)";
+    append_json_string(out, one.name);
+    out += R"(,"in":"query","description":)";
+    append_json_string(out, one.about);
+    out += R"(,"schema":)";
+    out += value_schema(one.what);
+    out += '}';
+  }
+  out += "],";
+}
+
+void append_body(std::string& out, body_kind body) {
+  std::string_view schema;
+  switch (body) {
+  case body_kind::none: return;
+  case body_kind::document:
+  case body_kind::patch: schema = "Document"; break;
+  case body_kind::bulk: schema = "Bulk"; break;
+  case body_kind::ids: schema = "Ids"; break;
+  }
+  out += R"("requestBody":{"required":true,"content":{"application/json":)";
+  append_schema(out, schema);
+  if (body == body_kind::patch) {
+    out += R"(,"application/merge-patch+json":)";
+    append_schema(out, schema);
+  }
+  if (body == body_kind::bulk) {
+    out += R"(,"application/x-ndjson":)";
+    append_schema(out, "BulkDocument");
+  }
+  out += "}},";
+}
+
+void append_content(std::string& out, const route& row, std::string_view schema) {
+  if (schema == "text") {
+    out += R"(,"content":{"text/plain":{"schema":{"type":"string"}}})";
+    return;
+  }
+  out += R"(,"content":{"application/json":)";
+  append_schema(out, schema);
+  if (row.where == shape::activity) {
+    out += R"(,"application/x-ndjson":)";
+    append_schema(out, "Entry");
+    out += R"(,"text/event-stream":{"schema":{"type":"string"}})";
+  }
+  out += '}';
+}
+
+void append_answers(std::string& out, const route& row) {
+  out += R"("responses":{)";
+  for (const described_answer& one : row.answers) {
+    out += '"';
+    append_number(out, static_cast<uint64_t>(one.status));
+    out += R"(":{"description":)";
+    append_json_string(out, one.about);
+    if (!one.schema.empty()) append_content(out, row, one.schema);
+    out += "},";
+  }
+  out += R"("default":{"$ref":"#/components/responses/Error"}})";
+}
+
+void append_operation(std::string& out, const route& row) {
+  for (const char c : to_string(row.method)) out += static_cast<char>(c + ('a' - 'A'));
+  out.insert(out.size() - to_string(row.method).size(), 1, '"');
+  out += R"(":{"operationId":)";
+  append_json_string(out, row.name);
+  out += R"(,"summary":)";
+  append_json_string(out, row.summary);
+  out += ',';
+  append_parameters(out, row);
+  append_body(out, row.body);
+  append_answers(out, row);
+  out += '}';
+}
+
+} // namespace
+
+std::string openapi_text() {
+  std::string out = R"({"openapi":"3.0.3","info":{"title":"Treadmill","version":"1",)"
+                    R"("description":"A JSON document database. HEAD works wherever GET does."},)"
+                    R"("paths":{)";
+  // The rows of a path lie together in the table.
+  const route* before = nullptr;
+  for (const route& row : route_table()) {
+    if (before != nullptr && before->where == row.where) {
+      out += ',';
+    } else {
+      if (before != nullptr) out += "},";
+      append_json_string(out, pattern_of(row.where));
+      out += ":{";
+    }
+    append_operation(out, row);
+    before = &row;
+  }
+  out += R"(}},"components":)";
+  out += components;
+  out += '}';
+  return out;
+}
+
+} // namespace treadmill::rest

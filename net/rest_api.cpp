@@ -1,0 +1,190 @@
+#include "net/rest_api.hpp"
+#include "net/content_type.hpp"
+#include "net/error_body.hpp"
+#include "net/exchange.hpp"
+#include "net/openapi.hpp"
+#include "net/parameters.hpp"
+#include "storage/names.hpp"
+#include <algorithm>
+#include <array>
+
+namespace treadmill::rest {
+
+namespace {
+
+/// The pieces of a path. What has no percent sign is split in place, which is what nearly all
+/// requests are.
+class path_pieces {
+public:
+  result<std::span<const std::string_view>> split(std::string_view path) {
+    if (path.find('%') == std::string_view::npos && split_plain(path))
+      return std::span<const std::string_view>(views_.data(), count_);
+    auto owned = http::split_path(path);
+    if (!owned) return tl::unexpected(std::move(owned.error()));
+    owned_ = std::move(*owned);
+    // No route has more pieces than fit; one more than that is enough to find none.
+    count_ = std::min(owned_.size(), views_.size());
+    std::copy_n(owned_.begin(), count_, views_.begin());
+    return std::span<const std::string_view>(views_.data(), count_);
+  }
+
+private:
+  /// False where the path is not a plain one: split_path says then what it is.
+  bool split_plain(std::string_view path) {
+    if (path.empty() || path.front() != '/') return false;
+    path.remove_prefix(1);
+    while (!path.empty()) {
+      const size_t slash = path.find('/');
+      if (slash == 0 || count_ == views_.size()) return false;
+      views_[count_++] = path.substr(0, slash);
+      if (slash == std::string_view::npos) return true;
+      path.remove_prefix(slash + 1);
+    }
+    return count_ <= 1;
+  }
+
+  std::array<std::string_view, 4> views_{};
+  size_t count_ = 0;
+  std::vector<std::string> owned_;
+};
+
+std::optional<verb> verb_of(std::string_view method) {
+  if (method == "GET" || method == "HEAD") return verb::get;
+  if (method == "POST") return verb::post;
+  if (method == "PUT") return verb::put;
+  if (method == "PATCH") return verb::patch;
+  if (method == "DELETE") return verb::remove;
+  return std::nullopt;
+}
+
+/// "http://box1:1444" is this node where the request went to Host "box1:1444".
+bool is_own_origin(std::string_view origin, std::string_view host) {
+  const size_t scheme_end = origin.find("://");
+  if (scheme_end == std::string_view::npos) return false;
+  const std::string_view authority = origin.substr(scheme_end + 3);
+  return !host.empty() && authority == host; // browsers send both in lower case
+}
+
+/// The value of Access-Control-Allow-Origin: empty for this node's own pages and for what is no
+/// browser.
+result<std::string> check_origin(const http::request& request,
+                                 const std::vector<std::string>& allowed) {
+  const std::string_view origin = request.header("Origin");
+  if (origin.empty() || is_own_origin(origin, request.header("Host"))) return std::string{};
+  for (const std::string& one : allowed)
+    if (one == "*" || one == origin) return one;
+  return fail(ec::forbidden, "pages of this origin are not allowed");
+}
+
+void answer_options(exchange& x, shape where) {
+  http::response answer;
+  answer.status = 204;
+  answer.content_type.clear();
+  const std::string methods = allowed_methods(where);
+  if (!x.answer.allowed_origin().empty()) {
+    answer.headers.emplace_back("Access-Control-Allow-Methods", methods);
+    answer.headers.emplace_back("Access-Control-Allow-Headers",
+                                "Content-Type, If-Match, If-None-Match, Last-Event-ID");
+    answer.headers.emplace_back("Access-Control-Max-Age", "600");
+  }
+  answer.headers.emplace_back("Allow", methods);
+  x.answer.label("options");
+  x.answer(std::move(answer));
+}
+
+void refuse_method(exchange& x, shape where) {
+  // DESIGN has a reserved name of a bucket refused as a bad one, also where somebody tries to write
+  // to it.
+  if (where == shape::system && x.request.method != "PATCH")
+    return x.answer.refuse({ec::bad_bucket, "_system is reserved and no bucket"});
+  auto answer =
+      http::error_response({ec::method_not_allowed, "this path does not take this method"});
+  answer.headers.emplace_back("Allow", allowed_methods(where));
+  x.answer(std::move(answer));
+}
+
+/// Everything about a request that can be told from the route table alone.
+result<void> check_request(exchange& x) {
+  if (x.where->body == body_kind::none) {
+    if (x.where->method != verb::get && !x.request.body.empty())
+      return fail(ec::bad_request, "this call takes no body");
+  } else {
+    auto read_as = check_content_type(x.request.header("Content-Type"), x.where->body);
+    if (!read_as) return tl::unexpected(std::move(read_as.error()));
+    x.ndjson = *read_as == body_format::ndjson;
+  }
+  if (x.request.query.empty()) return {};
+  auto query = http::query::parse(x.request.query);
+  if (!query) return tl::unexpected(std::move(query.error()));
+  x.query = std::move(*query);
+  return check_parameters(x.query, x.where->parameters, x.node.options);
+}
+
+} // namespace
+
+class api::impl {
+public:
+  impl(node_backend& backend, api_options options)
+      : context_{backend, std::move(options), request_metrics(labels()), {}, openapi_text()} {}
+
+  void handle(const http::request& request, http::responder responder) {
+    exchange x{context_, request, reply(std::move(responder)), nullptr, {}, {}, {}, false};
+    auto origin = check_origin(request, context_.options.cors_origins);
+    if (!origin) return x.answer.refuse(origin.error());
+    x.answer.allow_origin(std::move(*origin));
+    path_pieces pieces;
+    const auto split = pieces.split(request.path);
+    if (!split) return x.answer.refuse(split.error());
+    const auto path = match_path(*split);
+    if (!path) return x.answer.refuse(path.error());
+    x.bucket = path->bucket;
+    x.id = path->id;
+    dispatch(x, path->where);
+  }
+
+  context& shared() { return context_; }
+
+private:
+  static void dispatch(exchange& x, shape where) {
+    const auto method = verb_of(x.request.method);
+    if (method) x.where = find_route(where, *method);
+    if (x.where == nullptr)
+      return x.request.method == "OPTIONS" ? answer_options(x, where) : refuse_method(x, where);
+    x.answer.label(x.where->name);
+    if (auto checked = check_request(x); !checked) return x.answer.refuse(checked.error());
+    x.where->handle(x);
+  }
+
+  static std::vector<std::string_view> labels() {
+    std::vector<std::string_view> all{"options"};
+    for (const route& row : route_table()) all.push_back(row.name);
+    return all;
+  }
+
+  context context_;
+};
+
+api::api(node_backend& backend, api_options options)
+    : impl_(std::make_unique<impl>(backend, std::move(options))) {}
+api::~api() = default;
+
+void api::handle(const http::request& request, http::responder answer) {
+  impl_->handle(request, std::move(answer));
+}
+
+void api::record(const http::request_record& done) {
+  impl_->shared().requests.count(done.route, done.status, done.duration);
+}
+
+void api::set_server_counters(std::function<http::server_counters()> counters) {
+  impl_->shared().server = std::move(counters);
+}
+
+std::vector<std::string> api::routes() const {
+  std::vector<std::string> all;
+  for (const route& row : route_table())
+    all.push_back(std::string(to_string(row.method)) + ' ' + std::string(pattern_of(row.where)));
+  return all;
+}
+
+} // namespace treadmill::rest

@@ -1,0 +1,286 @@
+#include "net/routes.hpp"
+#include "net/exchange.hpp"
+#include <algorithm>
+#include <array>
+
+namespace treadmill::rest {
+
+namespace {
+
+constexpr parameter rev{"rev", takes::text, "A revision of the document."};
+constexpr parameter limit{"limit", takes::limit, "The most rows of the answer."};
+constexpr parameter include_docs{"include_docs", takes::flag,
+                                 "Adds each document (its winner) as `document`."};
+constexpr parameter after{"after", takes::text,
+                          "Go on after this id: `next` of the answer before."};
+
+constexpr std::array document_reads{
+    parameter{"rev", takes::text, "Read this leaf instead of the winner."},
+    parameter{"conflicts", takes::flag, "Adds `_conflicts`, the losing live revisions."},
+    parameter{"history", takes::flag, "Adds `_history`, the revisions of the shown one."}};
+constexpr std::array document_writes{rev};
+constexpr std::array bulk_writes{parameter{"atomic", takes::flag, "All documents or none."}};
+constexpr std::array listing{parameter{"from", takes::text, "The first id, itself included."},
+                             parameter{"to", takes::text, "The last id, itself included."},
+                             parameter{"prefix", takes::text, "Ids that begin with this."},
+                             after,
+                             limit,
+                             parameter{"descending", takes::flag,
+                                       "From the last id to the first; `from` is still the start."},
+                             include_docs};
+constexpr std::array conflict_listing{after, limit};
+constexpr std::array activity_reads{
+    parameter{"since", takes::since, "Entries after this sequence; `now`: only what comes."},
+    limit,
+    parameter{"ids", takes::text,
+              "Only these documents: ids with commas between, or a JSON array."},
+    include_docs,
+    parameter{"latest", takes::flag, "Leaves out what a later entry of the document superseded."},
+    parameter{"active", takes::flag, "Leaves out documents that are deleted."},
+    parameter{"feed", takes::feed, "How to follow."},
+    parameter{
+        "heartbeat", takes::milliseconds,
+        "Send a sign of life when nothing was sent for so long; the feed then has no timeout."},
+    parameter{"timeout", takes::milliseconds, "End a feed that had nothing to say for so long."}};
+
+constexpr std::array written{described_answer{200, "Written", "Updated."},
+                             described_answer{201, "Written", "Created."}};
+constexpr std::array created{described_answer{201, "Written", "Created; Location names it."}};
+constexpr std::array updated{described_answer{200, "Written", "Updated."}};
+constexpr std::array deleted{described_answer{200, "Written", "Deleted; `rev` is the tombstone."}};
+constexpr std::array shown{described_answer{200, "Document", "The document."},
+                           described_answer{304, "", "If-None-Match names this revision."}};
+constexpr std::array bulk_written{
+    described_answer{200, "BulkWritten", "One result a document, in order."}};
+constexpr std::array bulk_shown{
+    described_answer{200, "Documents", "In order, null where there is none."}};
+constexpr std::array listed{described_answer{200, "Listing", "Rows in the order of ids."}};
+constexpr std::array conflicts_listed{
+    described_answer{200, "Conflicts", "Documents that have conflicts."}};
+constexpr std::array followed{
+    described_answer{200, "Activity", "Entries in order; lines or events in the endless feeds."}};
+constexpr std::array bucket_made{described_answer{200, "BucketMade", "It was there."},
+                                 described_answer{201, "BucketMade", "Made."}};
+constexpr std::array bucket_shown{described_answer{200, "Bucket", "Facts of the bucket."}};
+constexpr std::array bucket_dropped{described_answer{200, "Ok", "Dropped on this node."}};
+constexpr std::array node_shown{described_answer{200, "Node", "Facts of the node."}};
+constexpr std::array buckets_listed{described_answer{200, "Buckets", "In the order of names."}};
+constexpr std::array alive{described_answer{200, "Ok", "The process answers."}};
+constexpr std::array takes_writes{described_answer{200, "Ok", "The node takes writes."}};
+constexpr std::array counted{described_answer{200, "text", "Prometheus text, version 0.0.4."}};
+constexpr std::array described{described_answer{200, "Anything", "This description."}};
+
+constexpr std::array table{
+    route{shape::root,
+          verb::get,
+          "root",
+          "Facts of the node",
+          {},
+          body_kind::none,
+          node_shown,
+          read_system},
+    route{shape::system,
+          verb::get,
+          "system",
+          "Facts of the node",
+          {},
+          body_kind::none,
+          node_shown,
+          read_system},
+    route{shape::buckets,
+          verb::get,
+          "buckets",
+          "All buckets",
+          {},
+          body_kind::none,
+          buckets_listed,
+          list_buckets},
+    route{shape::health,
+          verb::get,
+          "health",
+          "Is the process alive",
+          {},
+          body_kind::none,
+          alive,
+          read_health},
+    route{shape::ready,
+          verb::get,
+          "ready",
+          "Does the node take writes",
+          {},
+          body_kind::none,
+          takes_writes,
+          read_ready},
+    route{shape::metrics,
+          verb::get,
+          "metrics",
+          "Counters for Prometheus",
+          {},
+          body_kind::none,
+          counted,
+          read_metrics},
+    route{shape::openapi,
+          verb::get,
+          "openapi",
+          "This description",
+          {},
+          body_kind::none,
+          described,
+          read_openapi},
+    route{shape::bucket,
+          verb::get,
+          "bucket_info",
+          "Facts of a bucket",
+          {},
+          body_kind::none,
+          bucket_shown,
+          read_bucket},
+    route{shape::bucket,
+          verb::post,
+          "document_post",
+          "Create a document (its id is made where it has none)",
+          {},
+          body_kind::document,
+          created,
+          post_document},
+    route{shape::bucket,
+          verb::put,
+          "bucket_make",
+          "Make a bucket",
+          {},
+          body_kind::none,
+          bucket_made,
+          make_bucket},
+    route{shape::bucket,
+          verb::remove,
+          "bucket_drop",
+          "Drop a bucket on this node",
+          {},
+          body_kind::none,
+          bucket_dropped,
+          drop_bucket},
+    route{shape::bulk, verb::post, "bulk", "Write many documents", bulk_writes, body_kind::bulk,
+          bulk_written, write_bulk},
+    route{shape::bulk_get,
+          verb::post,
+          "bulk_get",
+          "Read many documents",
+          {},
+          body_kind::ids,
+          bulk_shown,
+          read_bulk},
+    route{shape::documents, verb::get, "documents", "List documents", listing, body_kind::none,
+          listed, list_documents},
+    route{shape::conflicts, verb::get, "conflicts", "List documents that have conflicts",
+          conflict_listing, body_kind::none, conflicts_listed, list_conflicts},
+    route{shape::activity, verb::get, "activity", "Read or follow the activity of a bucket",
+          activity_reads, body_kind::none, followed, read_activity},
+    route{shape::document, verb::get, "document_read", "Read a document", document_reads,
+          body_kind::none, shown, read_document},
+    route{shape::document, verb::put, "document_put", "Create or replace a document",
+          document_writes, body_kind::document, written, put_document},
+    route{shape::document, verb::patch, "document_patch", "Change members (JSON Merge Patch)",
+          document_writes, body_kind::patch, updated, patch_document},
+    route{shape::document, verb::remove, "document_delete", "Delete a document or a leaf of it",
+          document_writes, body_kind::none, deleted, delete_document},
+};
+
+constexpr std::array<std::string_view, shapes> patterns{"/",
+                                                        "/_system",
+                                                        "/_system/buckets",
+                                                        "/_system/health",
+                                                        "/_system/ready",
+                                                        "/_system/metrics",
+                                                        "/_system/openapi.json",
+                                                        "/{bucket}",
+                                                        "/{bucket}/_bulk",
+                                                        "/{bucket}/_get",
+                                                        "/{bucket}/_documents",
+                                                        "/{bucket}/_conflicts",
+                                                        "/{bucket}/_activity",
+                                                        "/{bucket}/{id}"};
+
+struct named_shape {
+  std::string_view name;
+  shape where;
+};
+constexpr std::array system_names{
+    named_shape{"buckets", shape::buckets}, named_shape{"health", shape::health},
+    named_shape{"ready", shape::ready}, named_shape{"metrics", shape::metrics},
+    named_shape{"openapi.json", shape::openapi}};
+constexpr std::array bucket_names{
+    named_shape{"_bulk", shape::bulk}, named_shape{"_get", shape::bulk_get},
+    named_shape{"_documents", shape::documents}, named_shape{"_conflicts", shape::conflicts},
+    named_shape{"_activity", shape::activity}};
+
+using table_index = std::array<std::array<const route*, verbs>, shapes>;
+constexpr table_index index_table() {
+  table_index index{};
+  for (const route& row : table)
+    index[static_cast<size_t>(row.where)][static_cast<size_t>(row.method)] = &row;
+  return index;
+}
+constexpr table_index by_shape = index_table();
+
+constexpr bool labels_are_short() {
+  return std::all_of(table.begin(), table.end(),
+                     [](const route& row) { return row.name.size() <= 15; });
+}
+static_assert(labels_are_short(), "a longer label costs an allocation with every answer");
+
+result<matched_path> match_in_bucket(std::string_view bucket, std::string_view piece) {
+  if (!piece.starts_with('_')) return matched_path{shape::document, bucket, piece};
+  for (const auto& [name, where] : bucket_names)
+    if (piece == name) return matched_path{where, bucket, {}};
+  if (piece == "_query") return fail(ec::not_found, "there is no such route");
+  return fail(ec::bad_id, "a document id does not begin with _");
+}
+
+} // namespace
+
+std::string_view to_string(verb method) {
+  switch (method) {
+  case verb::get: return "GET";
+  case verb::post: return "POST";
+  case verb::put: return "PUT";
+  case verb::patch: return "PATCH";
+  case verb::remove: return "DELETE";
+  }
+  return "GET";
+}
+
+std::span<const route> route_table() { return table; }
+
+std::string_view pattern_of(shape where) { return patterns[static_cast<size_t>(where)]; }
+
+const route* find_route(shape where, verb method) {
+  return by_shape[static_cast<size_t>(where)][static_cast<size_t>(method)];
+}
+
+std::string allowed_methods(shape where) {
+  std::string methods;
+  for (const route* row : by_shape[static_cast<size_t>(where)]) {
+    if (row == nullptr) continue;
+    methods += to_string(row->method);
+    methods += row->method == verb::get ? ", HEAD, " : ", ";
+  }
+  return methods + "OPTIONS";
+}
+
+result<matched_path> match_path(std::span<const std::string_view> pieces) {
+  if (pieces.empty()) return matched_path{};
+  const std::string_view first = pieces[0];
+  if (first == "_system") {
+    if (pieces.size() == 1) return matched_path{shape::system, {}, {}};
+    if (pieces.size() == 2)
+      for (const auto& [name, where] : system_names)
+        if (pieces[1] == name) return matched_path{where, {}, {}};
+    return fail(ec::not_found, "there is no such route");
+  }
+  if (first.starts_with('_')) return fail(ec::bad_bucket, "a bucket's name does not begin with _");
+  if (pieces.size() == 1) return matched_path{shape::bucket, first, {}};
+  if (pieces.size() == 2) return match_in_bucket(first, pieces[1]);
+  return fail(ec::not_found, "there is no such route; a / inside an id is written %2F");
+}
+
+} // namespace treadmill::rest

@@ -1,0 +1,155 @@
+#include "net/answer_text.hpp"
+#include "net/error_body.hpp"
+#include "net/exchange.hpp"
+#include "storage/json.hpp"
+#include "storage/names.hpp"
+#include <array>
+#include <charconv>
+
+namespace treadmill::rest {
+
+namespace {
+
+constexpr std::string_view ok_body = R"({"status":"OK"})";
+
+void append_member(std::string& out, std::string_view name, std::string_view value) {
+  append_json_string(out, name);
+  out += ':';
+  append_json_string(out, value);
+  out += ',';
+}
+
+void append_fact(std::string& out, std::string_view name, uint64_t value) {
+  out += ",\"";
+  out += name;
+  out += "\":";
+  append_number(out, value);
+}
+
+/// The facts of one bucket, as its own route and the list of all show them.
+result<void> append_bucket(std::string& out, const store& rows, const bucket_info& bucket) {
+  const auto state = rows.latest().state(bucket.number);
+  if (!state) return tl::unexpected(state.error());
+  out += R"({"name":)";
+  append_json_string(out, bucket.name);
+  append_fact(out, "documents", state->documents);
+  append_fact(out, "deleted", state->deleted);
+  append_fact(out, "conflicts", state->conflicts);
+  append_fact(out, "sequence", state->sequence);
+  out += R"(,"digest":")" + to_hex(state->digest) + '"';
+  append_fact(out, "bytes", rows.approximate_bytes(bucket.number));
+  append_fact(out, "queries", 0);
+  out += R"(,"log":")" + to_hex(bucket.log_id) + "\"}";
+  return {};
+}
+
+http::response bucket_made(const std::string& name, bool created) {
+  http::response answer;
+  answer.body = R"({"status":"OK","name":)";
+  append_json_string(answer.body, name);
+  answer.body += '}';
+  if (created) {
+    answer.status = 201;
+    answer.headers.emplace_back("Location", "/" + name);
+  }
+  return answer;
+}
+
+void answer_body(exchange& x, std::string_view body) {
+  http::response answer;
+  answer.body = body;
+  x.answer(std::move(answer));
+}
+
+} // namespace
+
+void make_bucket(exchange& x) {
+  if (auto checked = check_bucket_name(x.bucket); !checked) return x.answer.refuse(checked.error());
+  auto to = std::make_shared<reply>(std::move(x.answer));
+  std::string name(x.bucket);
+  x.node.backend.create_bucket(name, x.request.deadline, [to, name](result<bool> created) {
+    if (!created) return to->refuse(created.error());
+    (*to)(bucket_made(name, *created));
+  });
+}
+
+void read_bucket(exchange& x) {
+  const auto bucket = x.existing_bucket();
+  if (!bucket) return;
+  http::response answer;
+  if (auto done = append_bucket(answer.body, x.node.backend.rows(), *bucket); !done)
+    return x.answer.refuse(done.error());
+  x.answer(std::move(answer));
+}
+
+void drop_bucket(exchange& x) {
+  if (!x.existing_bucket()) return;
+  auto to = std::make_shared<reply>(std::move(x.answer));
+  x.node.backend.drop_bucket(std::string(x.bucket), x.request.deadline, [to](result<void> dropped) {
+    if (!dropped) return to->refuse(dropped.error());
+    http::response answer;
+    answer.body = ok_body;
+    (*to)(std::move(answer));
+  });
+}
+
+void read_system(exchange& x) {
+  const node_facts facts = x.node.backend.facts();
+  http::response answer;
+  std::string& out = answer.body;
+  out += '{';
+  append_member(out, "name", facts.name);
+  append_member(out, "node_id", facts.node_id);
+  append_member(out, "version", facts.version);
+  append_member(out, "durability", facts.durability);
+  std::array<char, 32> seconds{};
+  const auto end = std::to_chars(seconds.data(), seconds.data() + seconds.size(),
+                                 facts.uptime_seconds, std::chars_format::fixed, 3)
+                       .ptr;
+  out += R"("uptime_seconds":)";
+  out.append(seconds.data(), end);
+  append_fact(out, "buckets", x.node.backend.rows().buckets().size());
+  out += R"(,"writable":)";
+  out += x.node.backend.rows().writable() ? "true}" : "false}";
+  x.answer(std::move(answer));
+}
+
+void list_buckets(exchange& x) {
+  const store& rows = x.node.backend.rows();
+  http::response answer;
+  answer.body = R"({"buckets":[)";
+  uint64_t count = 0;
+  for (const bucket_info& bucket : rows.buckets()) {
+    if (count++ > 0) answer.body += ',';
+    if (auto done = append_bucket(answer.body, rows, bucket); !done)
+      return x.answer.refuse(done.error());
+  }
+  answer.body += ']';
+  append_fact(answer.body, "count", count);
+  answer.body += '}';
+  x.answer(std::move(answer));
+}
+
+void read_health(exchange& x) { answer_body(x, ok_body); }
+
+void read_ready(exchange& x) {
+  if (x.node.backend.ready()) return answer_body(x, ok_body);
+  if (x.node.backend.stopping()) return x.answer.refuse({ec::shutting_down, "the node is ending"});
+  auto answer = http::error_response({ec::overloaded, "the node does not take writes now"});
+  if (!x.node.backend.rows().writable())
+    answer.body = http::error_body({ec::disk_full, "the store takes no writes now"});
+  x.answer(std::move(answer));
+}
+
+void read_metrics(exchange& x) {
+  const auto server = x.node.server ? x.node.server() : http::server_counters{};
+  http::response answer;
+  answer.content_type = "text/plain; version=0.0.4; charset=utf-8";
+  answer.body = metrics_text(x.node.requests, x.node.backend.facts(), server, x.node.backend.rows(),
+                             x.node.backend.ready());
+  x.answer(std::move(answer));
+}
+
+void read_openapi(exchange& x) { answer_body(x, x.node.openapi); }
+
+} // namespace treadmill::rest
