@@ -2,6 +2,11 @@
 find_package(Threads REQUIRED)
 find_package(OpenSSL REQUIRED)
 find_package(RapidJSON REQUIRED)
+if(NOT TARGET rapidjson)
+  # Debian's config sets variables only.
+  add_library(rapidjson INTERFACE)
+  target_include_directories(rapidjson SYSTEM INTERFACE ${RapidJSON_INCLUDE_DIR} ${RAPIDJSON_INCLUDE_DIRS})
+endif()
 find_package(doctest REQUIRED)
 find_package(tl-expected REQUIRED)
 find_package(PkgConfig REQUIRED)
@@ -33,4 +38,19 @@ if(TREADMILL_WITH_CAF)
   target_link_libraries(treadmill_caf INTERFACE ${CAF_CORE_LIBRARY} Threads::Threads)
   find_package(CLI11 REQUIRED)
   find_package(spdlog REQUIRED)
+endif()
+
+# V8, from libnode-dev: the package, or where deploy/install-deps.sh unpacked it because another nodejs is installed. Headers and library
+# must come from the same place: other nodejs packages bring headers of another V8 into /usr/include/node.
+set(V8_ROOT "")
+if(EXISTS ${CMAKE_SOURCE_DIR}/.deps/libnode/usr/include/node/v8.h)
+  set(V8_ROOT ${CMAKE_SOURCE_DIR}/.deps/libnode)
+endif()
+find_library(V8_LIBRARY node PATHS ${V8_ROOT}/usr/lib/${CMAKE_LIBRARY_ARCHITECTURE} NO_DEFAULT_PATH)
+find_path(V8_INCLUDE v8.h PATHS ${V8_ROOT}/usr/include/node NO_DEFAULT_PATH)
+mark_as_advanced(V8_LIBRARY V8_INCLUDE)
+if(V8_LIBRARY AND V8_INCLUDE)
+  add_library(treadmill_v8 SHARED IMPORTED)
+  set_target_properties(treadmill_v8 PROPERTIES IMPORTED_LOCATION ${V8_LIBRARY}
+    INTERFACE_INCLUDE_DIRECTORIES ${V8_INCLUDE})
 endif()

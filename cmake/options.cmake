@@ -18,6 +18,8 @@ add_library(treadmill_options INTERFACE)
 target_compile_features(treadmill_options INTERFACE cxx_std_20)
 target_compile_options(treadmill_options INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wconversion)
 target_include_directories(treadmill_options INTERFACE ${CMAKE_SOURCE_DIR})
+# An index out of range ends the process in every build: better than to read what is there.
+target_compile_definitions(treadmill_options INTERFACE _GLIBCXX_ASSERTIONS)
 if(TREADMILL_WERROR)
   target_compile_options(treadmill_options INTERFACE -Werror)
 endif()

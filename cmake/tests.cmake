@@ -1,0 +1,59 @@
+# The tests of a build tree. ctest's entries are one a file of tests, named <tree>.<executable>.<file>, for example
+# dev.unit_storage.json. An entry that ends with 77 could not run on this machine: it is counted as skipped, and says why.
+set(TREADMILL_TREE "" CACHE STRING "Name of this build tree: the first part of its tests' names")
+set(TREADMILL_SUITE "" CACHE STRING "Labels of the tests that deploy/test.sh runs in this tree")
+option(TREADMILL_NO_SKIP "A test that cannot run on this machine fails" OFF)
+
+set(treadmill_prefix "")
+if(TREADMILL_TREE)
+  set(treadmill_prefix "${TREADMILL_TREE}.")
+endif()
+
+# What deploy/test.sh builds in this tree.
+add_custom_target(suite)
+
+# treadmill_entry(<name> LABEL <label> [TIMEOUT <seconds>] [PROCESSORS <n>] COMMAND <command>…): one entry of ctest.
+function(treadmill_entry name)
+  cmake_parse_arguments(arg "" "LABEL;TIMEOUT;PROCESSORS" "COMMAND" ${ARGN})
+  set(entry ${treadmill_prefix}${name})
+  set(labels ${arg_LABEL})
+  if(arg_LABEL IN_LIST TREADMILL_SUITE)
+    list(APPEND labels suite)
+  endif()
+  add_test(NAME ${entry} COMMAND ${arg_COMMAND})
+  set_tests_properties(${entry} PROPERTIES LABELS "${labels}" TIMEOUT ${arg_TIMEOUT})
+  if(arg_PROCESSORS)
+    set_tests_properties(${entry} PROPERTIES PROCESSORS ${arg_PROCESSORS})
+  endif()
+  if(NOT TREADMILL_NO_SKIP)
+    set_tests_properties(${entry} PROPERTIES SKIP_RETURN_CODE 77)
+  endif()
+endfunction()
+
+# treadmill_test(<name> LABEL <label> SOURCES <files> [LIBRARIES <targets>] [TIMEOUT <seconds>]): one doctest executable, and an entry
+# for each of its files. Nothing where there is no file.
+function(treadmill_test name)
+  cmake_parse_arguments(arg "" "LABEL;TIMEOUT" "SOURCES;LIBRARIES" ${ARGN})
+  if(NOT arg_SOURCES)
+    return()
+  endif()
+  if(NOT arg_TIMEOUT)
+    set(arg_TIMEOUT 300)
+  endif()
+  add_executable(${name} ${CMAKE_SOURCE_DIR}/tests/doctest_main.cpp ${arg_SOURCES})
+  target_link_libraries(${name} PRIVATE treadmill_options doctest::doctest ${arg_LIBRARIES})
+  if(arg_LABEL IN_LIST TREADMILL_SUITE)
+    add_dependencies(suite ${name})
+  endif()
+  foreach(source ${arg_SOURCES})
+    get_filename_component(unit ${source} NAME)
+    if(NOT unit MATCHES "\\.test\\.cpp$")
+      continue()
+    endif()
+    string(REPLACE ".test.cpp" "" entry ${unit})
+    treadmill_entry(${name}.${entry} LABEL ${arg_LABEL} TIMEOUT ${arg_TIMEOUT}
+      COMMAND ${name} --source-file=*/${unit})
+    # A filter that finds nothing is no success.
+    set_tests_properties(${treadmill_prefix}${name}.${entry} PROPERTIES FAIL_REGULAR_EXPRESSION "test cases: +0 \\|")
+  endforeach()
+endfunction()
