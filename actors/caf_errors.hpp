@@ -1,12 +1,15 @@
 #pragma once
 #include "storage/result.hpp"
 #include <caf/error.hpp>
+#include <caf/make_message.hpp>
+#include <caf/message.hpp>
 
 CAF_ERROR_CODE_ENUM(treadmill::ec, "treadmill")
 
 namespace treadmill {
 
-/// The one place that turns our errors into CAF's and back. What is not ours (a time-out, a receiver that died) is `ambiguous`.
+/// The one place that turns our errors into CAF's and back. What is not ours (a time-out, a
+/// receiver that died) is `ambiguous`.
 caf::error to_caf(const error& problem);
 error from_caf(const caf::error& problem);
 

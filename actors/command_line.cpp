@@ -19,7 +19,9 @@ constexpr std::string_view general_help =
     R"(Treadmill, a light-weight JSON document database with master/master replication.
 
   treadmill serve [SETTINGS]           run a node (treadmill serve --help lists the settings)
-  treadmill health [--http HOST:PORT]  ask a running node whether it is alive: exit code 0 or 1
+  treadmill health [--http HOST:PORT] [--ready]
+                                       ask a running node whether it is alive, or ready: exit code
+                                       0 or 1
   treadmill --version                  print the version
 
 Example:

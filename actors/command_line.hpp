@@ -14,6 +14,7 @@ struct command_line {
   };
   action what = action::leave;
   settings values;
+  bool ready = false; ///< health: ask whether it is ready, not whether it is alive
   int exit_code = 0;  ///< 0 after --help and --version, 2 after anything wrong
   std::string output; ///< the text of --help or --version, or every problem, a line each
 };

@@ -12,10 +12,16 @@ inline constexpr uint16_t zmq_port = 1445;
 
 /// Threads that run actors. Two are enough: no actor of ours waits or computes for long.
 inline constexpr size_t scheduler_threads = 2;
-/// Writes of one bucket that are not yet committed; further ones are answered 503.
-inline constexpr size_t bucket_queue = 4096;
-/// Bytes of all batches that wait for their commit; above it writes are answered 503.
-inline constexpr size_t storage_queue_bytes = size_t{64} * 1024 * 1024;
+/// Write requests that wait for their commit; further ones are answered 503.
+inline constexpr size_t queued_writes = 4096;
+/// Bytes of their documents; above it writes are answered 503.
+inline constexpr size_t queued_bytes = size_t{64} * 1024 * 1024;
+/// Bytes of a bucket's batch at which it is handed to storage although another one is on its way.
+inline constexpr size_t batch_bytes = size_t{1} * 1024 * 1024;
+/// How often storage looks after what is due: reopening, interval syncs, cleaning up, free space.
+inline constexpr std::chrono::milliseconds tick_interval{100};
+/// How long the node waits for storage to make or drop a bucket before it answers `ambiguous`.
+inline constexpr std::chrono::seconds catalogue_timeout{30};
 /// How long requests that are being answered may take after SIGTERM or SIGINT.
 inline constexpr std::chrono::milliseconds shutdown_grace{4000};
 

@@ -17,10 +17,10 @@ void raise_open_files() {
 }
 
 /// What a container's health check calls.
-int health(const treadmill::settings& where) {
+int health(const treadmill::settings& where, bool ready) {
   const auto alive =
-      treadmill::http::probe_health(where.server.host, where.server.port, std::chrono::seconds(5));
-  if (!alive) std::cerr << "treadmill: not alive: " << alive.error().reason << '\n';
+      treadmill::http::probe_health(where.server.host, where.server.port, std::chrono::seconds(5), ready);
+  if (!alive) std::cerr << "treadmill: " << (ready ? "not ready: " : "not alive: ") << alive.error().reason << '\n';
   return alive ? 0 : 1;
 }
 
@@ -30,7 +30,7 @@ int start(int argc, char** argv) {
   case treadmill::command_line::action::serve:
     raise_open_files();
     return treadmill::run_node(asked.values);
-  case treadmill::command_line::action::health: return health(asked.values);
+  case treadmill::command_line::action::health: return health(asked.values, asked.ready);
   case treadmill::command_line::action::leave: break;
   }
   (asked.exit_code == 0 ? std::cout : std::cerr) << asked.output << std::flush;

@@ -10,13 +10,15 @@
 #include <memory>
 #include <string>
 
-/// Every message between actors. A request is verb_noun, what answers it a noun, a notice a past participle.
-/// Messages with an `inspect` could travel anywhere; those marked LOCAL carry shared memory and stay in the process.
+/// Every message between actors. A request is verb_noun, what answers it a noun, a notice a past
+/// participle. Messages with an `inspect` could travel anywhere; those marked LOCAL carry shared
+/// memory and stay in the process.
 namespace treadmill {
 
 using steady_time = std::chrono::steady_clock::time_point;
 
-// Gateway -> bucket -------------------------------------------------------------------------------------------------------
+// Gateway -> bucket
+// -------------------------------------------------------------------------------------------------------
 
 /// Apply these writes and answer after their commit. LOCAL.
 struct write_documents {
@@ -25,7 +27,8 @@ struct write_documents {
   reply_ptr<rest::write_answer> answer{};
 };
 
-// Bucket -> storage and back --------------------------------------------------------------------------------------------------
+// Bucket -> storage and back
+// --------------------------------------------------------------------------------------------------
 
 /// Give this bucket a new generation, after everything of older ones was committed or refused.
 struct begin_generation {
@@ -47,8 +50,8 @@ struct commit_batch {
   std::shared_ptr<const row_batch> rows{};
 };
 
-/// Answers commit_batch. Code none: the batch is on disk (or in LevelDB, as the durability setting says). ambiguous: its write failed.
-/// Any other: it was not attempted.
+/// Answers commit_batch. Code none: the batch is on disk (or in LevelDB, as the durability setting
+/// says). ambiguous: its write failed. Any other: it was not attempted.
 struct batch_done {
   uint64_t generation = 0;
   uint64_t number = 0;
@@ -56,7 +59,8 @@ struct batch_done {
   std::string reason{};
 };
 
-// Node -> storage ---------------------------------------------------------------------------------------------------------------
+// Node -> storage
+// ---------------------------------------------------------------------------------------------------------------
 
 struct make_bucket {
   std::string name{};
@@ -72,7 +76,8 @@ struct bucket_facts {
   bool fresh = false;
 };
 
-// Bucket -> followers -------------------------------------------------------------------------------------------------------------
+// Bucket -> followers
+// -------------------------------------------------------------------------------------------------------------
 
 /// The bucket's activity is committed up to `sequence`.
 struct activity_advanced {
@@ -80,7 +85,8 @@ struct activity_advanced {
   uint64_t sequence = 0;
 };
 
-// Actors to themselves (INTERNAL) ---------------------------------------------------------------------------------------------
+// Actors to themselves (INTERNAL)
+// ---------------------------------------------------------------------------------------------
 
 struct flush_batch {}; ///< bucket: hand over what has gathered; storage: commit what has gathered
 struct tick {};        ///< storage: reopen, sync, clean up
@@ -93,26 +99,32 @@ template<class Inspector>
 typename Inspector::result_type inspect(Inspector& f, generation_begun& x) {
   return f(caf::meta::type_name("generation_begun"), x.generation, x.code, x.reason);
 }
-template<class Inspector> typename Inspector::result_type inspect(Inspector& f, batch_done& x) {
+template<class Inspector>
+typename Inspector::result_type inspect(Inspector& f, batch_done& x) {
   return f(caf::meta::type_name("batch_done"), x.generation, x.number, x.code, x.reason);
 }
-template<class Inspector> typename Inspector::result_type inspect(Inspector& f, make_bucket& x) {
+template<class Inspector>
+typename Inspector::result_type inspect(Inspector& f, make_bucket& x) {
   return f(caf::meta::type_name("make_bucket"), x.name);
 }
-template<class Inspector> typename Inspector::result_type inspect(Inspector& f, drop_bucket& x) {
+template<class Inspector>
+typename Inspector::result_type inspect(Inspector& f, drop_bucket& x) {
   return f(caf::meta::type_name("drop_bucket"), x.name);
 }
-template<class Inspector> typename Inspector::result_type inspect(Inspector& f, bucket_facts& x) {
+template<class Inspector>
+typename Inspector::result_type inspect(Inspector& f, bucket_facts& x) {
   return f(caf::meta::type_name("bucket_facts"), x.name, x.number, x.log_id, x.fresh);
 }
 template<class Inspector>
 typename Inspector::result_type inspect(Inspector& f, activity_advanced& x) {
   return f(caf::meta::type_name("activity_advanced"), x.bucket, x.sequence);
 }
-template<class Inspector> typename Inspector::result_type inspect(Inspector& f, flush_batch&) {
+template<class Inspector>
+typename Inspector::result_type inspect(Inspector& f, flush_batch&) {
   return f(caf::meta::type_name("flush_batch"));
 }
-template<class Inspector> typename Inspector::result_type inspect(Inspector& f, tick&) {
+template<class Inspector>
+typename Inspector::result_type inspect(Inspector& f, tick&) {
   return f(caf::meta::type_name("tick"));
 }
 

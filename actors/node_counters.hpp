@@ -1,5 +1,5 @@
 #pragma once
-#include "net/latency.hpp"
+#include "net/metrics.hpp"
 #include <array>
 #include <atomic>
 #include <cstddef>
@@ -7,7 +7,8 @@
 
 namespace treadmill {
 
-/// What the actors count for /_system and the metrics, and the bounds of their queues. **Thread**: any.
+/// What the actors count for /_system and the metrics, and the bounds of their queues. **Thread**:
+/// any.
 struct node_counters {
   std::atomic<uint64_t> commits{0};
   std::atomic<uint64_t> committed_batches{0};
@@ -16,7 +17,7 @@ struct node_counters {
   std::atomic<uint64_t> queued_writes{0}; ///< groups of writes accepted and not yet answered
   std::atomic<uint64_t> queued_bytes{0};  ///< of their bodies
   std::atomic<uint64_t> commit_nanoseconds{0};
-  std::array<std::atomic<uint64_t>, 64> commit_buckets{}; ///< by the bounds of the metrics
+  std::array<std::atomic<uint64_t>, rest::latency_bounds.size() + 1> commit_latencies{};
 };
 
 } // namespace treadmill

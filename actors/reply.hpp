@@ -6,10 +6,12 @@
 
 namespace treadmill {
 
-/// Carries an answer from an actor to whoever asked from outside the actor system: exactly once, from any thread. Where it is dropped without
-/// an answer (its actor died, or its message was thrown away) it gives `if_dropped`: a caller gets an error, not silence. CAF's own promises
-/// do not: a dropped one shows only as a time-out, and each costs a timer.
-template<typename Answer> class reply {
+/// Carries an answer from an actor to whoever asked from outside the actor system: exactly once,
+/// from any thread. Where it is dropped without an answer (its actor died, or its message was
+/// thrown away) it gives `if_dropped`: a caller gets an error, not silence. CAF's own promises do
+/// not: a dropped one shows only as a time-out, and each costs a timer.
+template<typename Answer>
+class reply {
 public:
   reply(std::function<void(Answer)> give, Answer if_dropped)
       : give_(std::move(give)), if_dropped_(std::move(if_dropped)) {}
@@ -29,6 +31,7 @@ private:
   std::atomic<bool> given_{false};
 };
 
-template<typename Answer> using reply_ptr = std::shared_ptr<reply<Answer>>;
+template<typename Answer>
+using reply_ptr = std::shared_ptr<reply<Answer>>;
 
 } // namespace treadmill

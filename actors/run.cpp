@@ -1,16 +1,163 @@
+#include "actors/type_ids.hpp"
+// The type ids come first.
+#include "actors/node.hpp"
+#include "actors/rest_gateway.hpp"
 #include "actors/run.hpp"
 #include "actors/stop_signal.hpp"
+#include "actors/storage_actor.hpp"
+#include "net/http_server.hpp"
+#include "net/rest_api.hpp"
+#include <caf/actor_system.hpp>
+#include <caf/actor_system_config.hpp>
+#include <caf/scoped_actor.hpp>
+#include <memory>
+#include <utility>
 
 namespace treadmill {
+namespace {
+
+class system_config : public caf::actor_system_config {
+public:
+  explicit system_config(size_t threads) {
+    add_message_types<caf::id_block::treadmill>();
+    // With the default, "stealing", idle workers spin: many times the latency of a request on a
+    // small machine.
+    set("scheduler.policy", caf::atom("sharing"));
+    set("scheduler.max-threads", threads);
+    set("scheduler.max-throughput", size_t{100}); // so that no actor keeps a worker from the others
+  }
+};
+
+store_options options_of_store(const settings& how) {
+  store_options options;
+  options.directory = how.data;
+  options.write_buffer_bytes = how.write_buffer_bytes;
+  options.block_cache_bytes = how.block_cache_bytes;
+  options.buckets = how.buckets;
+  options.free_floor_bytes = how.free_floor_bytes;
+  options.warn = [](std::string_view text) { log::warn("store", {{"what", text}}); };
+  return options;
+}
+
+rest_gateway_options options_of_gateway(const settings& how, std::shared_ptr<store> rows,
+                                        std::shared_ptr<node_counters> counters) {
+  rest_gateway_options options;
+  options.name = how.name;
+  options.version = TREADMILL_VERSION;
+  options.durability = how.sync_interval.count() == 0
+                           ? "commit"
+                           : "interval=" + std::to_string(how.sync_interval.count()) + "ms";
+  options.queued_writes = how.queued_writes;
+  options.queued_bytes = how.queued_bytes;
+  options.rows = std::move(rows);
+  options.counters = std::move(counters);
+  return options;
+}
+
+rest::api_options options_of_api(const settings& how) {
+  rest::api_options options;
+  options.cors_origins = how.cors_origins;
+  options.limits = how.json;
+  options.feed_heartbeat = how.feed_heartbeat;
+  options.feed_timeout = how.feed_timeout;
+  return options;
+}
+
+void log_request(const http::request_record& done) {
+  log::info("request", {{"method", done.method},
+                        {"path", done.path},
+                        {"status", done.status},
+                        {"microseconds", done.duration.count()}});
+}
+
+int failed_start(const error& problem) {
+  log::error("the node cannot start", {{"reason", problem.reason}});
+  log::stop();
+  return 1;
+}
+
+/// The parts of a running node, in the order of their dependence. They end in the opposite order
+/// (actors/README.md, "Shutdown").
+class running_node {
+public:
+  running_node(const settings& how, std::shared_ptr<store> rows)
+      : how_(how), config_(how.scheduler_threads), rows_(std::move(rows)),
+        gateway_(actors_, options_of_gateway(how, rows_, counters_)),
+        api_(gateway_, options_of_api(how)),
+        server_(
+            how.server,
+            [this](const http::request& request, http::responder answer) {
+              api_.handle(request, std::move(answer));
+            },
+            [this](const http::request_record& done) { record(done); }) {
+    api_.set_server_counters([this] { return server_.counters(); });
+    node_options options;
+    options.rows = rows_;
+    options.counters = counters_;
+    options.gateway = gateway_.actor();
+    options.limits = how.json;
+    options.spawn_storage = [rows = rows_, counters = counters_,
+                             interval = how.sync_interval](caf::actor_system& system) {
+      return system.spawn<caf::detached>(storage, storage_options{rows, counters, interval});
+    };
+    node_ = actors_.spawn(node, options);
+    gateway_.connect(node_);
+  }
+
+  result<void> start() { return server_.start(); }
+  uint16_t port() const { return server_.port(); }
+
+  void end() {
+    gateway_.stop(); // no new writes; feeds end themselves
+    server_.stop(how_.shutdown_grace);
+    caf::scoped_actor self(actors_);
+    self->send_exit(node_, caf::exit_reason::user_shutdown);
+    self->wait_for(node_);
+    self->send_exit(gateway_.actor(), caf::exit_reason::user_shutdown);
+    gateway_.connect({});
+    node_ = {};
+    actors_.await_all_actors_done();
+  }
+
+private:
+  void record(const http::request_record& done) {
+    api_.record(done);
+    if (how_.access_log) log_request(done);
+  }
+
+  settings how_;
+  system_config config_;
+  caf::actor_system actors_{config_};
+  std::shared_ptr<store> rows_;
+  std::shared_ptr<node_counters> counters_ = std::make_shared<node_counters>();
+  rest_gateway gateway_;
+  rest::api api_;
+  http::server server_;
+  node_actor node_{};
+};
+
+} // namespace
 
 int run_node(const settings& how) {
   if (const std::string problem = log::start(how.logging); !problem.empty()) {
-    log::error("the log cannot be written", {{"reason", problem}});
-    return 1;
+    return failed_start({ec::io_error, "the log cannot be written: " + problem});
   }
-  log::info("waiting for the end: this build has no store yet", {{"name", how.name}});
+  auto opened = store::open(options_of_store(how));
+  if (!opened) return failed_start(opened.error());
+  const std::shared_ptr<store> rows = std::move(*opened);
+  running_node running(how, rows);
+  if (auto started = running.start(); !started) {
+    running.end();
+    return failed_start(started.error());
+  }
+  log::info("ready", {{"name", how.name},
+                      {"http", to_string(endpoint{how.server.host, running.port()})},
+                      {"data", how.data},
+                      {"node_id", rows->node_id()}});
   const int received = wait_for_stop_signal();
-  log::info("ended", {{"signal", received}});
+  log::info("ending", {{"signal", received}});
+  running.end();
+  log::info("ended");
   log::stop();
   return 0;
 }

@@ -222,10 +222,10 @@ std::vector<setting> limit_settings() {
              kib, 64 * mib, "one document, as stored"),
       ranged("max-json-depth", limits_group, count_form, in_json(&json_limits::depth), 2, 1000,
              "how deep arrays and objects may nest"),
-      ranged("max-live-leaves", limits_group, count_form, &settings::live_leaves, 1, 10'000,
-             "conflicting revisions that clients may make of one document"),
       ranged("max-buckets", limits_group, count_form, &settings::buckets, 1, 100'000,
              "buckets of this node"),
+      ranged("free-disk-floor", limits_group, size_form, &settings::free_floor_bytes, 0,
+             1024 * gib, "writes get 507 below it (or below 5 % of the disk if less); 0: off"),
   };
 }
 
@@ -283,10 +283,10 @@ std::vector<setting> work_settings() {
              256, "threads that handle requests; none waits for a client"),
       ranged("scheduler-threads", work_group, count_form, &settings::scheduler_threads, 1, 256,
              "threads that run actors"),
-      ranged("bucket-queue", work_group, count_form, &settings::bucket_queue, 1, 1'000'000,
-             "uncommitted writes of one bucket; above it: 503"),
-      ranged("storage-queue", work_group, size_form, &settings::storage_queue_bytes, mib, 64 * gib,
-             "writes that wait for their commit; above it: 503"),
+      ranged("write-queue", work_group, count_form, &settings::queued_writes, 1, 1'000'000,
+             "write requests that wait for their commit; above it: 503"),
+      ranged("write-queue-memory", work_group, size_form, &settings::queued_bytes, mib, 64 * gib,
+             "documents that wait for their commit; above it: 503"),
       ranged("write-buffer", work_group, size_form, &settings::write_buffer_bytes, 64 * kib, gib,
              "LevelDB's table in memory; larger: faster bulk writes, slower start"),
       ranged("block-cache", work_group, size_form, &settings::block_cache_bytes, 0, 1024 * gib,

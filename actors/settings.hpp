@@ -44,14 +44,14 @@ struct settings {
       cors_origins; ///< `scheme://host[:port]`, or one `*`; empty: no other origin
 
   json_limits json;
-  size_t live_leaves = defaults::live_leaves;
   size_t buckets = defaults::buckets;
+  uint64_t free_floor_bytes = defaults::free_floor_bytes;
   size_t write_buffer_bytes = defaults::write_buffer_bytes;
   size_t block_cache_bytes = defaults::block_cache_bytes;
 
   size_t scheduler_threads = defaults::scheduler_threads;
-  size_t bucket_queue = defaults::bucket_queue;
-  size_t storage_queue_bytes = defaults::storage_queue_bytes;
+  size_t queued_writes = defaults::queued_writes;
+  size_t queued_bytes = defaults::queued_bytes;
   std::chrono::milliseconds shutdown_grace = defaults::shutdown_grace;
 
   log::options logging;

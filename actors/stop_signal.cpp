@@ -17,6 +17,9 @@ sigset_t stop_signals() {
 
 void block_stop_signals() {
   const sigset_t set = stop_signals();
+  // A shell starts what it runs in the background with SIGINT ignored.
+  std::signal(SIGINT, SIG_DFL);
+  std::signal(SIGTERM, SIG_DFL);
   pthread_sigmask(SIG_BLOCK, &set, nullptr);
   // A client or a log reader that went away is an error code of its write, not the end of the node.
   std::signal(SIGPIPE, SIG_IGN);

@@ -60,8 +60,9 @@ struct bucket_core::document {
   bool live() const { return there() && !row.deleted; }
 };
 
-bucket_core::bucket_core(uint32_t bucket, bucket_state state, row_reader read)
-    : bucket_(bucket), state_(state), read_(std::move(read)) {}
+bucket_core::bucket_core(uint32_t bucket, bucket_state state, row_reader read,
+                         json_limits limits)
+    : bucket_(bucket), state_(state), read_(std::move(read)), limits_(limits) {}
 
 // Rows
 // ------------------------------------------------------------------------------------------------------------------
@@ -274,7 +275,7 @@ result<write_outcome> bucket_core::write_body(document& doc, const write_op& op)
   if (op.what == write_op::kind::patch) {
     auto target = body_of(doc, parent);
     if (!target) return tl::unexpected(target.error());
-    auto merged = merge_patch(*target, op.body);
+    auto merged = merge_patch(*target, op.body, limits_);
     if (!merged) return refused(op, merged.error(), doc.row.winner);
     body = std::move(*merged);
   }

@@ -1,4 +1,5 @@
 #pragma once
+#include "storage/json.hpp"
 #include "storage/result.hpp"
 #include "storage/row_batch.hpp"
 #include "storage/rows.hpp"
@@ -61,7 +62,8 @@ class bucket_core {
 public:
   using row_reader = std::function<result<std::optional<std::string>>(std::string_view key)>;
 
-  bucket_core(uint32_t bucket, bucket_state state, row_reader read);
+  bucket_core(uint32_t bucket, bucket_state state, row_reader read,
+              json_limits limits = {});
 
   /// Applies the ops in order; the outcomes are in the same order. With `atomic`, all are applied
   /// or none: at the first that is refused the rest is not tried, and all others have the problem
@@ -121,6 +123,7 @@ private:
   uint32_t bucket_;
   bucket_state state_;
   row_reader read_;
+  json_limits limits_; ///< of what a patch may make
   row_batch rows_{};
   uint64_t batch_ = 1;
   overlay overlay_{};

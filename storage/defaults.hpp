@@ -19,8 +19,6 @@ inline constexpr size_t id_bytes = 512;
 inline constexpr size_t name_bytes = 128;
 /// Edits of a branch that are remembered; older ones are forgotten.
 inline constexpr uint32_t revision_depth = 1000;
-/// Live leaves that clients may make of one document; merges may exceed it.
-inline constexpr size_t live_leaves = 100;
 /// The largest edit count of a revision.
 inline constexpr uint32_t revision_number = 0x7fffffff;
 /// Buckets of one node.

@@ -1,0 +1,164 @@
+#include "actors/type_ids.hpp"
+// The type ids come first.
+#include "actors/bucket_actor.hpp"
+#include "actors/defaults.hpp"
+#include "actors/logging.hpp"
+#include <exception>
+#include <utility>
+
+namespace treadmill {
+namespace {
+
+using bucket_pointer = bucket_actor::stateful_pointer<bucket_actor_state>;
+
+void answer_problem(const reply_ptr<rest::write_answer>& answer, ec code, std::string reason) {
+  (*answer)(rest::write_answer{{code, std::move(reason)}, {}});
+}
+
+void begin_new_generation(bucket_pointer self) {
+  if (std::exchange(self->state.beginning, true)) return;
+  self->state.core.reset();
+  self->send(self->state.options.storage, begin_generation{self->state.options.number});
+}
+
+void hand_over(bucket_pointer self) {
+  bucket_actor_state& state = self->state;
+  if (!state.core || !state.core->dirty()) return;
+  bucket_core::batch batch = state.core->take_batch();
+  state.handed_over = batch.number;
+  state.sequences.emplace_back(batch.number, batch.sequence);
+  self->send(state.options.storage,
+             commit_batch{state.options.number, state.generation, batch.number,
+                          std::make_shared<const row_batch>(std::move(batch.rows))});
+}
+
+/// Hands over when nothing is on its way, after what is in the mailbox already; or at once when
+/// much has gathered.
+void hand_over_soon(bucket_pointer self) {
+  bucket_actor_state& state = self->state;
+  if (!state.core->dirty()) return;
+  if (state.core->batch_bytes() >= defaults::batch_bytes) {
+    hand_over(self);
+  } else if (state.finished == state.handed_over && !std::exchange(state.flush_sent, true)) {
+    self->send(self, flush_batch{});
+  }
+}
+
+void apply(bucket_pointer self, const write_documents& asked) {
+  bucket_actor_state& state = self->state;
+  if (std::chrono::steady_clock::now() > asked.deadline) {
+    answer_problem(asked.answer, ec::deadline_exceeded,
+                   "the write waited too long; it was not begun");
+    return;
+  }
+  std::vector<write_outcome> outcomes = state.core->apply(*asked.group);
+  // What was refused, or was there already, may rest on writes that are not committed yet.
+  const uint64_t batch = state.core->dirty() ? state.handed_over + 1 : state.handed_over;
+  if (batch == state.finished) {
+    (*asked.answer)(rest::write_answer{{ec::none, {}}, std::move(outcomes)});
+    return;
+  }
+  state.answers.push_back({batch, asked.answer, std::move(outcomes)});
+  hand_over_soon(self);
+}
+
+void start_core(bucket_pointer self, uint64_t generation) {
+  bucket_actor_state& state = self->state;
+  const auto stored = state.options.rows->latest().state(state.options.number);
+  if (!stored) {
+    log::error("a bucket cannot read its state",
+               {{"bucket", state.options.number}, {"reason", stored.error().reason}});
+    for (const write_documents& write : std::exchange(state.postponed, {})) {
+      answer_problem(write.answer, stored.error().code, stored.error().reason);
+    }
+    return;
+  }
+  state.generation = generation;
+  state.handed_over = state.finished = 0;
+  state.sequences.clear();
+  state.core.emplace(
+      state.options.number, *stored,
+      [rows = state.options.rows](std::string_view key) { return rows->latest().read(key); },
+      state.options.limits);
+  for (const write_documents& write : std::exchange(state.postponed, {})) apply(self, write);
+}
+
+void begun(bucket_pointer self, const generation_begun& answer) {
+  bucket_actor_state& state = self->state;
+  state.beginning = false;
+  if (answer.code == 0) {
+    start_core(self, answer.generation);
+    return;
+  }
+  for (const write_documents& write : std::exchange(state.postponed, {})) {
+    answer_problem(write.answer, static_cast<ec>(answer.code), answer.reason);
+  }
+}
+
+/// Storage refused or failed a batch. Each batch that it was given gets an answer of its own; what
+/// was not handed over never will be.
+void fail_batch(bucket_pointer self, const batch_done& done) {
+  bucket_actor_state& state = self->state;
+  while (!state.answers.empty() && state.answers.front().batch <= done.number) {
+    answer_problem(state.answers.front().answer, static_cast<ec>(done.code), done.reason);
+    state.answers.pop_front();
+  }
+  if (!state.core) return; // it starts over already
+  while (!state.answers.empty() && state.answers.back().batch > state.handed_over) {
+    answer_problem(state.answers.back().answer, ec::disk_full,
+                   "an earlier write failed; nothing was applied");
+    state.answers.pop_back();
+  }
+  begin_new_generation(self);
+}
+
+void finish(bucket_pointer self, const batch_done& done) {
+  bucket_actor_state& state = self->state;
+  if (done.generation != state.generation) return;
+  if (done.code != 0) {
+    fail_batch(self, done);
+    return;
+  }
+  state.finished = done.number;
+  state.core->committed(done.number);
+  while (!state.answers.empty() && state.answers.front().batch <= done.number) {
+    auto& ready = state.answers.front();
+    (*ready.answer)(rest::write_answer{{ec::none, {}}, std::move(ready.outcomes)});
+    state.answers.pop_front();
+  }
+  uint64_t sequence = 0;
+  std::erase_if(state.sequences, [&](const auto& item) {
+    if (item.first > done.number) return false;
+    sequence = item.second;
+    return true;
+  });
+  for (const follower_actor& follower : state.options.followers) {
+    self->send(follower, activity_advanced{state.options.number, sequence});
+  }
+  hand_over_soon(self);
+}
+
+} // namespace
+
+bucket_actor::behavior_type bucket(bucket_pointer self, bucket_options options) {
+  self->state.options = std::move(options);
+  begin_new_generation(self);
+  return {
+      [self](const write_documents& asked) {
+        if (self->state.core) {
+          apply(self, asked);
+          return;
+        }
+        self->state.postponed.push_back(asked);
+        begin_new_generation(self);
+      },
+      [self](const generation_begun& answer) { begun(self, answer); },
+      [self](const batch_done& done) { finish(self, done); },
+      [self](flush_batch) {
+        self->state.flush_sent = false;
+        if (self->state.finished == self->state.handed_over) hand_over(self);
+      },
+  };
+}
+
+} // namespace treadmill

@@ -1,0 +1,58 @@
+#pragma once
+#include "actors/interfaces.hpp"
+#include "storage/store.hpp"
+#include <caf/stateful_actor.hpp>
+#include <caf/typed_event_based_actor.hpp>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <vector>
+
+namespace treadmill {
+
+struct bucket_options {
+  uint32_t number = 0;
+  std::shared_ptr<const store> rows{};
+  storage_actor storage{};
+  std::vector<follower_actor> followers{};
+  json_limits limits{}; ///< limit of what a patch may make
+};
+
+/// What a bucket knows between two messages.
+struct bucket_actor_state {
+  /// Writes that were applied and wait for the commit of the batch that they are in (or that they
+  /// depend on).
+  struct waiting_answer {
+    uint64_t batch = 0;
+    reply_ptr<rest::write_answer> answer{};
+    std::vector<write_outcome> outcomes{};
+  };
+  bucket_options options{};
+  std::optional<bucket_core> core{}; ///< nothing: a generation is being begun
+  uint64_t generation = 0;
+  bool beginning = false;
+  bool flush_sent = false;
+  uint64_t handed_over = 0; ///< number of the last batch given to storage
+  uint64_t finished = 0;    ///< number of the last batch that storage answered
+  std::vector<std::pair<uint64_t, uint64_t>>
+      sequences{};                         ///< (batch, its last sequence) on their way
+  std::deque<waiting_answer> answers{};    ///< in batch order
+  std::deque<write_documents> postponed{}; ///< until the generation has begun
+  static inline constexpr const char* name = "bucket";
+};
+
+/// Orders the writes of one bucket: applies them to the bucket core at once, hands batches to
+/// storage, answers after the commit, and tells its followers how far the bucket is. Never waits
+/// for the disk.
+///
+/// Lifetime: from the first use of the bucket until it is dropped or the node ends; restarted by
+/// the node when it dies. **Thread**: scheduled.
+/// **Blocks?** Only for point reads of documents that it changes. **Mailbox bound**: by the
+/// gateway. **Errors**: after a failed commit, the writes of that batch are answered `ambiguous`,
+/// those that were never attempted with the store's problem, and it starts over from what is
+/// stored, in a new generation. **On exit**: replies that it still holds answer `ambiguous` by
+/// themselves.
+bucket_actor::behavior_type bucket(bucket_actor::stateful_pointer<bucket_actor_state> self,
+                                   bucket_options options);
+
+} // namespace treadmill

@@ -1,0 +1,225 @@
+#include "actors/type_ids.hpp"
+// The type ids come first.
+#include "actors/rest_gateway.hpp"
+#include <caf/send.hpp>
+#include <caf/typed_event_based_actor.hpp>
+#include <utility>
+#include <vector>
+
+namespace treadmill {
+namespace {
+
+rest::write_answer problem(ec code, std::string reason) { return {{code, std::move(reason)}, {}}; }
+
+rest::write_answer ambiguous_write() {
+  return problem(ec::ambiguous, "the write may or may not have been applied: read to know");
+}
+
+/// Bytes that a group keeps in memory until it is answered.
+uint64_t bytes_of(const write_group& group) {
+  uint64_t bytes = 0;
+  for (const write_op& op : group.ops) bytes += op.id.size() + op.body.size() + sizeof(op);
+  return bytes;
+}
+
+} // namespace
+
+/// Who waits for activity. Outlives the gateway where a feed does.
+class rest_gateway::follower_list {
+public:
+  uint64_t enter(uint32_t bucket, http::waker wake) {
+    const std::lock_guard lock(mutex_);
+    wakers_[bucket].emplace(++last_, std::move(wake));
+    return last_;
+  }
+  void leave(uint32_t bucket, uint64_t key) {
+    const std::lock_guard lock(mutex_);
+    const auto found = wakers_.find(bucket);
+    if (found == wakers_.end()) return;
+    found->second.erase(key);
+    if (found->second.empty()) wakers_.erase(found);
+  }
+  void wake(uint32_t bucket) {
+    std::vector<http::waker> all;
+    {
+      const std::lock_guard lock(mutex_);
+      const auto found = wakers_.find(bucket);
+      if (found == wakers_.end()) return;
+      for (const auto& [key, waker] : found->second) all.push_back(waker);
+    }
+    for (const http::waker& waker : all) waker();
+  }
+  void wake_all() {
+    std::vector<uint32_t> buckets;
+    {
+      const std::lock_guard lock(mutex_);
+      for (const auto& [bucket, wakers] : wakers_) buckets.push_back(bucket);
+    }
+    for (const uint32_t bucket : buckets) wake(bucket);
+  }
+
+private:
+  std::mutex mutex_{};
+  uint64_t last_ = 0;
+  std::map<uint32_t, std::map<uint64_t, http::waker>> wakers_{};
+};
+
+rest_gateway::rest_gateway(caf::actor_system& system, rest_gateway_options options)
+    : system_(system), options_(std::move(options)), started_at_(std::chrono::steady_clock::now()),
+      followers_(std::make_shared<follower_list>()) {
+  actor_ = system_.spawn(behavior, this);
+}
+
+rest_gateway::~rest_gateway() { stop(); }
+
+gateway_actor::behavior_type rest_gateway::behavior(gateway_actor::pointer, rest_gateway* gateway) {
+  return {
+      [gateway](const activity_advanced& news) { gateway->wake(news.bucket); },
+      [gateway](const bucket_started& news) { gateway->started(news); },
+      [gateway](const bucket_stopped& news) { gateway->stopped(news); },
+  };
+}
+
+void rest_gateway::connect(node_actor node) {
+  const std::unique_lock lock(mutex_);
+  node_ = std::move(node);
+}
+
+void rest_gateway::stop() {
+  stopping_.store(true);
+  wake_all();
+}
+
+void rest_gateway::wake(uint32_t bucket) { followers_->wake(bucket); }
+void rest_gateway::wake_all() { followers_->wake_all(); }
+
+void rest_gateway::started(const bucket_started& bucket) {
+  const std::unique_lock lock(mutex_);
+  known_[bucket.facts.name] = {bucket.facts.number, bucket.actor};
+}
+
+void rest_gateway::stopped(const bucket_stopped& bucket) {
+  {
+    const std::unique_lock lock(mutex_);
+    const auto found = known_.find(bucket.name);
+    if (found != known_.end() && found->second.number == bucket.number) known_.erase(found);
+  }
+  wake(bucket.number); // feeds see for themselves whether the bucket is still there
+}
+
+bucket_actor rest_gateway::find(const std::string& name) const {
+  const std::optional<bucket_info> info = options_.rows->find_bucket(name);
+  if (!info) return {};
+  const std::shared_lock lock(mutex_);
+  const auto found = known_.find(name);
+  // After a drop the name may belong to a bucket with another number.
+  if (found == known_.end() || found->second.number != info->number) return {};
+  return found->second.actor;
+}
+
+void rest_gateway::write(std::string bucket, bool make_bucket,
+                         std::shared_ptr<const write_group> group, http::clock::time_point deadline,
+                         std::function<void(rest::write_answer)> answer) {
+  node_counters& counters = *options_.counters;
+  const uint64_t bytes = bytes_of(*group);
+  if (stopping()) {
+    answer(problem(ec::shutting_down, "the node is ending; nothing was applied"));
+    return;
+  }
+  const uint64_t queued = counters.queued_writes.fetch_add(1);
+  const uint64_t queued_bytes = counters.queued_bytes.fetch_add(bytes);
+  auto give = [&counters, keep = options_.counters, bytes,
+               answer = std::move(answer)](rest::write_answer given) {
+    counters.queued_writes.fetch_sub(1);
+    counters.queued_bytes.fetch_sub(bytes);
+    answer(std::move(given));
+  };
+  auto carried = std::make_shared<reply<rest::write_answer>>(std::move(give), ambiguous_write());
+  // One group is always let in, however large: the limits of a request bound it.
+  if (queued >= options_.queued_writes ||
+      (queued > 0 && queued_bytes + bytes > options_.queued_bytes)) {
+    (*carried)(problem(ec::overloaded, "too many writes are waiting; nothing was applied"));
+    return;
+  }
+  write_documents message{std::move(group), deadline, carried};
+  if (const bucket_actor known = find(bucket)) {
+    send_write(known, std::move(message));
+    return;
+  }
+  auto opened = [this, message](result<bucket_started> started) {
+    if (!started) {
+      (*message.answer)(problem(started.error().code, started.error().reason));
+      return;
+    }
+    send_write(started->actor, message);
+  };
+  // Nothing was sent yet if this is dropped, so it is not ambiguous.
+  auto open_reply = std::make_shared<reply<result<bucket_started>>>(
+      std::move(opened), fail(ec::overloaded, "the node starts over: try again"));
+  const std::shared_lock lock(mutex_);
+  caf::anon_send(node_, open_bucket{std::move(bucket), make_bucket, std::move(open_reply)});
+}
+
+void rest_gateway::send_write(const bucket_actor& bucket, write_documents message) {
+  caf::anon_send(bucket, std::move(message));
+}
+
+void rest_gateway::create_bucket(std::string name, http::clock::time_point,
+                                 std::function<void(result<bool>)> answer) {
+  if (stopping()) {
+    answer(fail(ec::shutting_down, "the node is ending; nothing was applied"));
+    return;
+  }
+  auto opened = [answer = std::move(answer)](result<bucket_started> started) {
+    if (!started) {
+      answer(tl::unexpected(started.error()));
+    } else {
+      answer(started->facts.fresh);
+    }
+  };
+  auto carried = std::make_shared<reply<result<bucket_started>>>(
+      std::move(opened), fail(ec::ambiguous, "the bucket may or may not have been made"));
+  const std::shared_lock lock(mutex_);
+  caf::anon_send(node_, open_bucket{std::move(name), true, std::move(carried)});
+}
+
+void rest_gateway::drop_bucket(std::string name, http::clock::time_point,
+                               std::function<void(result<void>)> answer) {
+  if (stopping()) {
+    answer(fail(ec::shutting_down, "the node is ending; nothing was applied"));
+    return;
+  }
+  auto carried = std::make_shared<reply<result<void>>>(
+      std::move(answer), fail(ec::ambiguous, "the bucket may or may not have been dropped"));
+  const std::shared_lock lock(mutex_);
+  caf::anon_send(node_, remove_bucket{std::move(name), std::move(carried)});
+}
+
+std::shared_ptr<void> rest_gateway::follow(uint32_t bucket, http::waker wake) {
+  const uint64_t key = followers_->enter(bucket, std::move(wake));
+  return {static_cast<void*>(this),
+          [followers = followers_, bucket, key](void*) { followers->leave(bucket, key); }};
+}
+
+rest::node_facts rest_gateway::facts() const {
+  const node_counters& counters = *options_.counters;
+  rest::node_facts facts;
+  facts.name = options_.name;
+  facts.node_id = options_.rows->node_id();
+  facts.version = options_.version;
+  facts.durability = options_.durability;
+  const std::chrono::duration<double> up = std::chrono::steady_clock::now() - started_at_;
+  facts.uptime_seconds = up.count();
+  facts.commits = counters.commits.load();
+  facts.committed_batches = counters.committed_batches.load();
+  facts.failed_commits = counters.failed_commits.load();
+  for (const auto& slot : counters.commit_latencies) facts.fsync_histogram.push_back(slot.load());
+  facts.fsync_seconds = static_cast<double>(counters.commit_nanoseconds.load()) / 1e9;
+  facts.queued_writes = counters.queued_writes.load();
+  facts.restarts = counters.restarts.load();
+  return facts;
+}
+
+bool rest_gateway::ready() const { return !stopping() && options_.rows->writable(); }
+
+} // namespace treadmill

@@ -1,0 +1,89 @@
+#pragma once
+#include "actors/interfaces.hpp"
+#include "actors/node_counters.hpp"
+#include "net/node_backend.hpp"
+#include "storage/store.hpp"
+#include <caf/actor_system.hpp>
+#include <chrono>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <shared_mutex>
+#include <string>
+#include <unordered_map>
+
+namespace treadmill {
+
+struct rest_gateway_options {
+  std::string name{};
+  std::string version{};
+  std::string durability{};
+  size_t queued_writes = 0; ///< bound on groups of writes that are not yet answered
+  size_t queued_bytes = 0;  ///< bound on the bytes of their bodies
+  std::shared_ptr<store> rows{};
+  std::shared_ptr<node_counters> counters{};
+};
+
+/// The bridge between HTTP threads and the actor system: what the REST routes ask of the node
+/// becomes messages; its actor takes what comes back.
+///
+/// Writes go straight to the bucket's actor, whose handle is kept here; their answers come through
+/// the reply that each message carries. Bounds: past `queued_writes` or `queued_bytes` a write is
+/// answered `overloaded` and nothing of it is sent.
+///
+/// **Thread**: node_backend's members from any thread; connect, stop and the destructor from one.
+/// It outlives the HTTP server and the actor system's actors.
+class rest_gateway : public rest::node_backend {
+public:
+  rest_gateway(caf::actor_system& system, rest_gateway_options options);
+  ~rest_gateway() override;
+  rest_gateway(const rest_gateway&) = delete;
+  rest_gateway& operator=(const rest_gateway&) = delete;
+
+  /// The gateway's own actor: a follower of every bucket.
+  const gateway_actor& actor() const { return actor_; }
+  /// Where buckets are opened. Before it, writes are answered `shutting_down`.
+  void connect(node_actor node);
+  /// From now on writes are answered `shutting_down`, readiness is false and feeds end.
+  void stop();
+
+  const store& rows() const override { return *options_.rows; }
+  void write(std::string bucket, bool make_bucket, std::shared_ptr<const write_group> group,
+             http::clock::time_point deadline,
+             std::function<void(rest::write_answer)> answer) override;
+  void create_bucket(std::string name, http::clock::time_point deadline,
+                     std::function<void(result<bool>)> answer) override;
+  void drop_bucket(std::string name, http::clock::time_point deadline,
+                   std::function<void(result<void>)> answer) override;
+  std::shared_ptr<void> follow(uint32_t bucket, http::waker wake) override;
+  rest::node_facts facts() const override;
+  bool ready() const override;
+  bool stopping() const override { return stopping_.load(); }
+
+private:
+  class follower_list;
+  void send_write(const bucket_actor& bucket, write_documents message);
+  void wake(uint32_t bucket);
+  void wake_all();
+  void started(const bucket_started& bucket);
+  void stopped(const bucket_stopped& bucket);
+  bucket_actor find(const std::string& name) const;
+  static gateway_actor::behavior_type behavior(gateway_actor::pointer self, rest_gateway* gateway);
+
+  caf::actor_system& system_;
+  rest_gateway_options options_;
+  std::chrono::steady_clock::time_point started_at_;
+  std::atomic<bool> stopping_{false};
+  gateway_actor actor_{};
+
+  mutable std::shared_mutex mutex_{};
+  node_actor node_{};
+  struct known_bucket {
+    uint32_t number = 0;
+    bucket_actor actor{};
+  };
+  std::unordered_map<std::string, known_bucket> known_{};
+  std::shared_ptr<follower_list> followers_;
+};
+
+} // namespace treadmill

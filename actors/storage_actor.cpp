@@ -1,0 +1,164 @@
+#include "actors/type_ids.hpp"
+// The type ids come first.
+#include "actors/caf_errors.hpp"
+#include "actors/defaults.hpp"
+#include "actors/logging.hpp"
+#include "actors/storage_actor.hpp"
+#include <utility>
+
+namespace treadmill {
+namespace {
+
+using storage_pointer = storage_actor::stateful_pointer<storage_state>;
+using clock = std::chrono::steady_clock;
+
+batch_done outcome(const commit_batch& batch, ec code, std::string reason) {
+  return {batch.generation, batch.number, static_cast<uint8_t>(code), std::move(reason)};
+}
+
+void count_commit(node_counters& counters, size_t batches, clock::duration took) {
+  counters.commits.fetch_add(1);
+  counters.committed_batches.fetch_add(batches);
+  const auto time = std::chrono::duration_cast<std::chrono::nanoseconds>(took);
+  counters.commit_nanoseconds.fetch_add(static_cast<uint64_t>(time.count()));
+  const auto microseconds = std::chrono::duration_cast<std::chrono::microseconds>(took);
+  counters.commit_latencies.at(rest::latency_slot(microseconds)).fetch_add(1);
+}
+
+/// Takes out what must not be written, with its answer: batches of a generation that is over and of
+/// buckets that were dropped.
+std::vector<storage_state::waiting_batch> take_writable(storage_state& state) {
+  std::vector<storage_state::waiting_batch> good;
+  for (storage_state::waiting_batch& item : std::exchange(state.waiting, {})) {
+    const auto generation = state.generations.find(item.batch.bucket);
+    if (!state.options.rows->alive(item.batch.bucket)) {
+      item.answer.deliver(outcome(item.batch, ec::not_found, "the bucket was dropped"));
+    } else if (generation == state.generations.end() ||
+               generation->second != item.batch.generation) {
+      item.answer.deliver(outcome(item.batch, ec::overloaded, "the bucket starts over: try again"));
+    } else {
+      good.push_back(std::move(item));
+    }
+  }
+  return good;
+}
+
+void note_failure(storage_state& state, const error& problem) {
+  if (problem.code != ec::ambiguous) return; // refused before anything was written: nothing new
+  state.options.counters->failed_commits.fetch_add(1);
+  log::error("a commit failed; the store reads only until it is reopened",
+             {{"reason", problem.reason}});
+}
+
+void flush(storage_state& state) {
+  state.flush_sent = false;
+  std::vector<storage_state::waiting_batch> good = take_writable(state);
+  if (good.empty()) return;
+  std::vector<const row_batch*> batches;
+  batches.reserve(good.size());
+  for (const auto& item : good) batches.push_back(item.batch.rows.get());
+  const bool sync = state.options.sync_interval.count() == 0;
+  const clock::time_point begin = clock::now();
+  const result<void> done = state.options.rows->commit(batches, sync);
+  if (done) {
+    count_commit(*state.options.counters, good.size(), clock::now() - begin);
+    state.unsynced = state.unsynced || !sync;
+    for (auto& item : good) item.answer.deliver(outcome(item.batch, ec::none, {}));
+    return;
+  }
+  note_failure(state, done.error());
+  for (auto& item : good) {
+    state.generations.erase(item.batch.bucket);
+    item.answer.deliver(outcome(item.batch, done.error().code, done.error().reason));
+  }
+}
+
+/// An interval's sync. When it fails, nothing is known of what was committed since the last one:
+/// every bucket starts over.
+void sync_if_due(storage_state& state, clock::time_point now) {
+  if (!state.unsynced || now - state.synced_at < state.options.sync_interval) return;
+  state.synced_at = now;
+  state.unsynced = false;
+  if (const auto done = state.options.rows->sync(); !done) {
+    note_failure(state, done.error());
+    state.generations.clear();
+  }
+}
+
+void clean_up(storage_state& state) {
+  if (!state.cleaning || !state.options.rows->writable()) return;
+  const auto more = state.options.rows->clean_up();
+  if (more) state.cleaning = *more;
+}
+
+void look_after(storage_state& state) {
+  store& rows = *state.options.rows;
+  if (!rows.writable() && rows.check_space() && !rows.writable()) {
+    if (rows.try_reopen()) log::info("the store was reopened and takes writes again");
+  }
+  sync_if_due(state, clock::now());
+  clean_up(state);
+}
+
+caf::result<generation_begun> begin(storage_state& state, const begin_generation& asked) {
+  flush(state);
+  store& rows = *state.options.rows;
+  if (!rows.alive(asked.bucket)) {
+    return generation_begun{0, static_cast<uint8_t>(ec::not_found), "the bucket was dropped"};
+  }
+  if (!rows.writable()) {
+    return generation_begun{0, static_cast<uint8_t>(ec::disk_full),
+                            "the store takes no writes now: the disk is full or failing; "
+                            "nothing was applied"};
+  }
+  state.generations[asked.bucket] = ++state.last_generation;
+  return generation_begun{state.last_generation, 0, {}};
+}
+
+caf::result<bucket_facts> make(storage_state& state, const std::string& name) {
+  flush(state);
+  const bool fresh = !state.options.rows->find_bucket(name);
+  auto info = state.options.rows->create_bucket(name);
+  if (!info) return to_caf(info.error());
+  return bucket_facts{info->name, info->number, info->log_id, fresh};
+}
+
+caf::result<bucket_facts> drop(storage_state& state, const std::string& name) {
+  flush(state);
+  auto info = state.options.rows->drop_bucket(name);
+  if (!info) return to_caf(info.error());
+  state.generations.erase(info->number);
+  state.cleaning = true;
+  return bucket_facts{info->name, info->number, info->log_id, false};
+}
+
+} // namespace
+
+storage_state::~storage_state() {
+  if (unsynced) static_cast<void>(options.rows->sync()); // a failure is logged by the store
+}
+
+storage_actor::behavior_type storage(storage_pointer self, storage_options options) {
+  self->state.options = std::move(options);
+  self->state.synced_at = clock::now();
+  self->delayed_send(self, defaults::tick_interval, tick{});
+  return {
+      [self](const begin_generation& asked) { return begin(self->state, asked); },
+      [self](const commit_batch& batch) -> caf::result<batch_done> {
+        auto answer = self->make_response_promise<batch_done>();
+        self->state.waiting.push_back({batch, answer});
+        // Behind everything that is in the mailbox already, so that all of it shares one fsync.
+        if (!std::exchange(self->state.flush_sent, true)) self->send(self, flush_batch{});
+        return answer;
+      },
+      [self](const make_bucket& asked) { return make(self->state, asked.name); },
+      [self](const drop_bucket& asked) { return drop(self->state, asked.name); },
+      [self](flush_batch) { flush(self->state); },
+      [self](tick) {
+        look_after(self->state);
+        self->delayed_send(self, defaults::tick_interval, tick{});
+      },
+  };
+}
+
+} // namespace treadmill

@@ -1,0 +1,56 @@
+#pragma once
+#include "actors/interfaces.hpp"
+#include "actors/node_counters.hpp"
+#include "storage/store.hpp"
+#include <caf/stateful_actor.hpp>
+#include <caf/typed_event_based_actor.hpp>
+#include <caf/typed_response_promise.hpp>
+#include <chrono>
+#include <memory>
+#include <unordered_map>
+#include <vector>
+
+namespace treadmill {
+
+struct storage_options {
+  std::shared_ptr<store> rows{};
+  std::shared_ptr<node_counters> counters{};
+  /// Zero: every commit is fsynced before its answer. Else: within this time after it.
+  std::chrono::milliseconds sync_interval{0};
+};
+
+/// What storage knows between two messages.
+struct storage_state {
+  storage_state() = default;
+  storage_state(const storage_state&) = delete;
+  storage_state& operator=(const storage_state&) = delete;
+  ~storage_state(); ///< syncs what an interval has not synced yet
+  struct waiting_batch {
+    commit_batch batch{};
+    caf::typed_response_promise<batch_done> answer{};
+  };
+  storage_options options{};
+  std::vector<waiting_batch> waiting{};
+  bool flush_sent = false;
+  uint64_t last_generation = 0;
+  /// Generations in force. A bucket that is not in it (any more) has to begin one.
+  std::unordered_map<uint32_t, uint64_t> generations{};
+  bool unsynced = false; ///< committed without a sync since the last one
+  std::chrono::steady_clock::time_point synced_at{};
+  bool cleaning = true; ///< rows of dropped buckets may be there
+  static inline constexpr const char* name = "storage";
+};
+
+/// The only writer of the store: gathers the batches that wait and commits them with one fsync.
+///
+/// Lifetime: one a process, from the node's start to its end. **Thread**: detached; under test,
+/// plain. **Blocks?** Yes, for fsync: hence detached.
+/// **Mailbox bound**: by the gateway (queued writes and bytes). **Errors**: a batch is committed,
+/// `ambiguous` (its write failed), or refused with the store's problem; after the last two its
+/// bucket's generation is over, and what follows of it is refused. **On exit**: what was waiting is
+/// committed first, since stop messages queue behind it; then an interval's unsynced rest is
+/// synced.
+storage_actor::behavior_type storage(storage_actor::stateful_pointer<storage_state> self,
+                                     storage_options options);
+
+} // namespace treadmill
