@@ -216,8 +216,9 @@ command_line parse_settings(int argc, const char* const* argv, const environment
   app.add_flag("--version");
   const CLI::App* serve =
       add_command(app, "serve", [](const setting_description&) { return true; });
-  const CLI::App* health =
+  CLI::App* health =
       add_command(app, "health", [](const setting_description& one) { return one.name == "http"; });
+  health->add_flag("--ready");
   try {
     app.parse(argc, argv);
   } catch (const CLI::CallForHelp&) {
@@ -225,7 +226,7 @@ command_line parse_settings(int argc, const char* const* argv, const environment
   } catch (const CLI::Error& problem) {
     return report({problem.what()});
   }
-  for (const CLI::App* one : {&std::as_const(app), serve, health})
+  for (const CLI::App* one : {&std::as_const(app), serve, &std::as_const(*health)})
     if (one->count("--version") > 0) return leave(0, version_text());
 
   given_values values;
@@ -242,6 +243,7 @@ command_line parse_settings(int argc, const char* const* argv, const environment
 
   command_line out;
   out.what = serving ? command_line::action::serve : command_line::action::health;
+  out.ready = health->count("--ready") > 0;
   out.values.name = host_name();
   apply(values, out.values, problems);
   for (std::string& problem : out.values.validate()) problems.push_back(std::move(problem));

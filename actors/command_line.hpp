@@ -22,11 +22,12 @@ struct command_line {
 /// Looks up one environment variable; null where it is not set.
 using environment = std::function<const char*(const char* name)>;
 
-/// Reads the command line, then the environment, then the file named by `--config`: a flag beats a variable, a variable
-/// beats the file. Whatever is wrong in any of the three, and what validate() finds, is reported together.
-/// An unknown flag or name in the file is an error; an unknown variable is not, because orchestrators
-/// make up variables that begin with the name of a service.
+/// Reads the command line, then the environment, then the file named by `--config`: a flag beats a
+/// variable, a variable beats the file. Whatever is wrong in any of the three, and what validate()
+/// finds, is reported together. An unknown flag or name in the file is an error; an unknown
+/// variable is not, because orchestrators make up variables that begin with the name of a service.
 command_line parse_settings(int argc, const char* const* argv, const environment& lookup);
-command_line parse_settings(int argc, const char* const* argv); ///< with the process's own environment
+command_line parse_settings(int argc,
+                            const char* const* argv); ///< with the process's own environment
 
 } // namespace treadmill

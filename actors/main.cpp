@@ -18,10 +18,15 @@ void raise_open_files() {
 
 /// What a container's health check calls.
 int health(const treadmill::settings& where, bool ready) {
-  const auto alive =
-      treadmill::http::probe_health(where.server.host, where.server.port, std::chrono::seconds(5), ready);
-  if (!alive) std::cerr << "treadmill: " << (ready ? "not ready: " : "not alive: ") << alive.error().reason << '\n';
-  return alive ? 0 : 1;
+  const treadmill::endpoint at{where.server.host, where.server.port};
+  const auto answer =
+      treadmill::http::probe_health(at.host, at.port, std::chrono::seconds(5), ready);
+  const std::string address = "http://" + to_string(at);
+  if (answer)
+    std::cout << address << '\n';
+  else
+    std::cerr << "treadmill: " << address << ": " << answer.error().reason << '\n';
+  return answer ? 0 : 1;
 }
 
 int start(int argc, char** argv) {

@@ -5,13 +5,14 @@
 #include <string>
 #include <string_view>
 
-/// The texts of settings' values: numbers, sizes, times, switches. Errors are bad_request, with a reason that
-/// follows the text: "is not a whole number".
+/// The texts of settings' values: numbers, sizes, times, switches. Errors are bad_request, with a
+/// reason that follows the text: "is not a whole number".
 namespace treadmill {
 
 result<uint64_t> parse_count(std::string_view text);
 
-/// `512`, `16KiB`, `8M`, `1 GB`: KiB, MiB, GiB and K, M, G are powers of 1024, kB, MB, GB of 1000; case does not matter.
+/// `512`, `16KiB`, `8M`, `1 GB`: KiB, MiB, GiB and K, M, G are powers of 1024, kB, MB, GB of 1000;
+/// case does not matter.
 result<uint64_t> parse_size(std::string_view text);
 /// The shortest text of the same size, in powers of 1024 where they divide it.
 std::string show_size(uint64_t bytes);

@@ -75,7 +75,8 @@ struct setting_description {
 /// Every setting, in the order of `--help`.
 std::vector<setting_description> describe_settings();
 
-/// Reads one setting's text. Errors: bad_request, with what is wrong (it follows the text); not_found (no such setting).
+/// Reads one setting's text. Errors: bad_request, with what is wrong (it follows the text);
+/// not_found (no such setting).
 result<void> assign(settings& all, std::string_view name, const std::string& text);
 
 } // namespace treadmill

@@ -38,11 +38,11 @@ bool connect_to(int descriptor, const addrinfo& to, steady::time_point deadline)
 }
 
 /// Asks over a connected socket and answers the status line, as far as it came.
-std::string ask(int descriptor, const std::string& host, steady::time_point deadline) {
+std::string ask(int descriptor, const std::string& host, bool ready, steady::time_point deadline) {
   const bool v6 = host.find(':') != std::string::npos;
-  const std::string request =
-      "GET /_system/health HTTP/1.1\r\nHost: " + (v6 ? "[" + host + "]" : host) +
-      "\r\nConnection: close\r\n\r\n";
+  const std::string request = std::string("GET /_system/") + (ready ? "ready" : "health") +
+                              " HTTP/1.1\r\nHost: " + (v6 ? "[" + host + "]" : host) +
+                              "\r\nConnection: close\r\n\r\n";
   // The request fits into any socket's buffer: one send takes it whole.
   if (send(descriptor, request.data(), request.size(), MSG_NOSIGNAL) != ssize_t(request.size()))
     return {};
@@ -59,8 +59,8 @@ std::string ask(int descriptor, const std::string& host, steady::time_point dead
 
 } // namespace
 
-result<void> probe_health(const std::string& host, uint16_t port,
-                          std::chrono::milliseconds timeout) {
+result<void> probe_health(const std::string& host, uint16_t port, std::chrono::milliseconds timeout,
+                          bool ready) {
   addrinfo wanted{};
   wanted.ai_socktype = SOCK_STREAM;
   addrinfo* found = nullptr;
@@ -72,7 +72,7 @@ result<void> probe_health(const std::string& host, uint16_t port,
     const socket_closer peer{socket(
         each->ai_family, each->ai_socktype | SOCK_NONBLOCK | SOCK_CLOEXEC, each->ai_protocol)};
     if (peer.descriptor < 0 || !connect_to(peer.descriptor, *each, deadline)) continue;
-    const std::string status = ask(peer.descriptor, host, deadline);
+    const std::string status = ask(peer.descriptor, host, ready, deadline);
     if (status.starts_with("HTTP/1.1 200")) return {};
     return fail(ec::io_error, status.empty() ? "no answer came in time" : "it answers " + status);
   }

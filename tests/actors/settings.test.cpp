@@ -262,7 +262,10 @@ TEST_CASE("the access log is switched by words") {
   CHECK(parse({"serve", "--access-log", "maybe"}).exit_code == 2);
 }
 
-TEST_CASE("health takes the address alone") {
+TEST_CASE("health takes the address and what to ask for") {
+  CHECK(!parse({"health"}).ready);
+  CHECK(parse({"health", "--ready"}).ready);
+  CHECK(parse({"serve", "--ready"}).exit_code == 2);
   const auto answer = parse({"health", "--http", "[::1]:99"});
   CHECK(answer.what == command_line::action::health);
   CHECK(answer.values.server.port == 99);

@@ -72,6 +72,13 @@ TEST_CASE("a node that answers 200 is alive") {
   CHECK(node.request.starts_with("GET /_system/health HTTP/1.1\r\nHost: 127.0.0.1\r\n"));
 }
 
+TEST_CASE("a node can be asked whether it is ready") {
+  one_answer node("HTTP/1.1 503 Service Unavailable\r\n\r\n");
+  CHECK(!probe_health("127.0.0.1", node.port, 5s, true));
+  node.finish();
+  CHECK(node.request.starts_with("GET /_system/ready HTTP/1.1\r\n"));
+}
+
 TEST_CASE("a name is resolved, and its addresses are tried in turn") {
   // localhost may be ::1 first, where nothing listens.
   one_answer node("HTTP/1.1 200 OK\r\n\r\n");

@@ -1,0 +1,38 @@
+#!/usr/bin/env bash
+# One command for a fresh machine: installs what is missing, builds, and runs a node on 127.0.0.1:1444 with its data in
+# ./data of this checkout, until Ctrl-C or SIGTERM.
+# Arguments go to `treadmill serve`:   deploy/run.sh --http 127.0.0.1:2000 --log-level debug
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+deploy/install-deps.sh
+[[ -e build/release/build.ninja ]] || cmake --preset release >/dev/null
+cmake --build --preset release --target treadmill
+
+# What says where the node listens goes to `treadmill health` too.
+where=()
+previous=
+for argument in "$@"; do
+  case $previous in --http | --config) where+=("$previous" "$argument") ;; esac
+  case $argument in --http=* | --config=*) where+=("$argument") ;; esac
+  previous=$argument
+done
+
+# Waits beside the node until it is ready, then says what to try.
+hint() {
+  local base
+  until base=$(build/release/treadmill health --ready ${where[@]+"${where[@]}"} 2>/dev/null); do
+    kill -0 $$ 2>/dev/null || return 0
+    sleep 0.1
+  done
+  cat <<END
+Treadmill is ready. Try:
+  curl -X POST -d '{"id":"sam","name":"Sam"}' $base/people
+  curl $base/people/sam
+  curl '$base/people/_activity?since=0'
+END
+}
+hint &
+
+# In place of this shell: signals reach the node itself.
+exec build/release/treadmill serve "$@"
