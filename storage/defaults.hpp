@@ -13,6 +13,8 @@ inline constexpr size_t mebibyte = 1024 * kibibyte;
 inline constexpr size_t document_bytes = 8 * mebibyte;
 /// How deep arrays and objects may nest; also bounds every recursion over JSON.
 inline constexpr size_t json_depth = 100;
+/// Documents of one bulk request, and ids of one bulk read: bounds the memory that a small text can ask for.
+inline constexpr size_t list_items = 100'000;
 /// Bytes of a document id (UTF-8).
 inline constexpr size_t id_bytes = 512;
 /// Bytes of a bucket's or a query's name.
@@ -39,6 +41,9 @@ inline constexpr uint64_t free_floor_bytes = 256 * mebibyte;
 inline constexpr std::chrono::milliseconds free_space_age{200};
 /// Rows of a dropped bucket that are removed in one slice.
 inline constexpr size_t clean_up_rows = 5000;
+/// About how much is compacted in one step when the space of dropped buckets is given back; a reopen
+/// and the end of the process wait for a step.
+inline constexpr uint64_t compaction_bytes = 16 * mebibyte;
 /// How often a store that failed tries to reopen.
 inline constexpr std::chrono::milliseconds reopen_interval{250};
 

@@ -13,6 +13,7 @@ namespace treadmill {
 struct json_limits {
   size_t depth = defaults::json_depth;
   size_t document_bytes = defaults::document_bytes;
+  size_t items = defaults::list_items; ///< of a bulk, or of a list of strings
 };
 
 /// The stored form of any JSON value: parsed and written again. No white space; members in their order; shortest
@@ -39,14 +40,15 @@ result<client_document> parse_document(std::string_view text, bool take_deleted,
 
 /// Reads `{"docs":[…]}`, a document at a time, without keeping the whole. A fault of the JSON text itself (bad_json,
 /// duplicate_key, too_deep, bad_encoding) refuses the whole text; a fault of one document (not_object, bad_id, bad_rev,
-/// bad_request, too_large) is that document's result and the others go on. Members beside `docs` are a bad_request.
+/// bad_request, too_large) is that document's result and the others go on. Members beside `docs` are a bad_request, more
+/// documents than the limit too_large.
 result<std::vector<result<client_document>>> parse_bulk(std::string_view text, const json_limits& limits = {});
 
 /// The same for NDJSON: one document a line, empty lines skipped; a reason names the line (from 1).
 result<std::vector<result<client_document>>> parse_bulk_lines(std::string_view text, const json_limits& limits = {});
 
 /// Reads `{"<member>":["…",…]}`: a list of strings and nothing else (`_get`'s ids).
-/// Errors: those of stored_form; not_object; bad_request.
+/// Errors: those of stored_form; not_object; bad_request; too_large.
 result<std::vector<std::string>> parse_string_list(std::string_view text, std::string_view member,
                                                    const json_limits& limits = {});
 

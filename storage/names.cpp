@@ -1,5 +1,6 @@
 #include "storage/names.hpp"
 #include "storage/defaults.hpp"
+#include "storage/utf8.hpp"
 #include <algorithm>
 #include <chrono>
 #include <cstdlib>
@@ -10,34 +11,6 @@
 namespace treadmill {
 
 namespace {
-
-/// The length of the well-formed sequence that begins at `at` with a byte of 0x80 or above; 0 where
-/// there is none.
-size_t sequence_length(const unsigned char* at, size_t left) {
-  const unsigned char lead = at[0];
-  // The second byte's range is what shuts out overlong forms, surrogates and what is above
-  // U+10FFFF.
-  unsigned char low = 0x80;
-  unsigned char high = 0xbf;
-  size_t length = 0;
-  if (lead >= 0xc2 && lead <= 0xdf) {
-    length = 2;
-  } else if (lead >= 0xe0 && lead <= 0xef) {
-    length = 3;
-    if (lead == 0xe0) low = 0xa0;
-    if (lead == 0xed) high = 0x9f;
-  } else if (lead >= 0xf0 && lead <= 0xf4) {
-    length = 4;
-    if (lead == 0xf0) low = 0x90;
-    if (lead == 0xf4) high = 0x8f;
-  } else {
-    return 0;
-  }
-  if (left < length || at[1] < low || at[1] > high) return 0;
-  for (size_t i = 2; i < length; ++i)
-    if ((at[i] & 0xc0) != 0x80) return 0;
-  return length;
-}
 
 bool has_control_character(std::string_view utf8) {
   for (size_t i = 0; i < utf8.size(); ++i) {
@@ -121,7 +94,7 @@ bool is_utf8(std::string_view text) {
       ++at;
       continue;
     }
-    const size_t length = sequence_length(at, static_cast<size_t>(end - at));
+    const size_t length = utf8_sequence(at, static_cast<size_t>(end - at));
     if (length == 0) return false;
     at += length;
   }

@@ -1,0 +1,74 @@
+#include "storage/json.hpp"
+#include "storage/json_cursor.hpp"
+#include "storage/json_documents.hpp"
+#include "storage/json_reader.hpp"
+#include <utility>
+
+namespace treadmill {
+
+result<std::string> stored_form(std::string_view text, const json_limits& limits) {
+  json_reader reader(limits.depth);
+  if (auto read = reader.read(text); !read) return tl::unexpected(std::move(read.error()));
+  return std::move(reader.written());
+}
+
+result<client_document> parse_document(std::string_view text, bool take_deleted,
+                                       const json_limits& limits) {
+  single_document document(take_deleted);
+  json_reader reader(limits.depth, &document);
+  if (auto read = reader.read(text); !read) return tl::unexpected(std::move(read.error()));
+  return document.finish(reader.written(), limits.document_bytes);
+}
+
+result<std::vector<std::string>> parse_string_list(std::string_view text, std::string_view member,
+                                                   const json_limits& limits) {
+  const auto bad = [](const char* reason) { return fail(ec::bad_request, reason); };
+  const auto stored = stored_form(text, limits);
+  if (!stored) return tl::unexpected(stored.error());
+  if (stored->front() != '{') return fail(ec::not_object, "The text must be a JSON object.");
+  json_cursor in(*stored);
+  std::string expected;
+  append_json_string(expected, member);
+  std::string_view name;
+  if (!in.take('{') || !in.take_string(name) || name != expected || !in.take(':') || !in.take('['))
+    return bad(
+        "The object must have one member, a list of strings, of the name that is asked for.");
+  std::vector<std::string> strings;
+  while (!in.take(']')) {
+    std::string_view element;
+    if (!strings.empty()) in.take(',');
+    if (!in.take_string(element)) return bad("The list must hold nothing but strings.");
+    if (strings.size() == limits.items)
+      return fail(ec::too_large, "The list is longer than the limit.");
+    append_unescaped(strings.emplace_back(), element);
+  }
+  if (!in.take('}')) return bad("The object must have one member only.");
+  return strings;
+}
+
+void append_json_string(std::string& out, std::string_view text) {
+  out += '"';
+  size_t run = 0;
+  for (size_t i = 0; i < text.size(); ++i) {
+    const auto byte = static_cast<unsigned char>(text[i]);
+    if (byte >= 0x20 && byte != '"' && byte != '\\') continue;
+    out += text.substr(run, i - run);
+    append_escaped(out, text[i]);
+    run = i + 1;
+  }
+  out += text.substr(run);
+  out += '"';
+}
+
+void append_document(std::string& out, std::string_view id, std::string_view rev,
+                     std::string_view body, std::string_view extra) {
+  out += "{\"id\":";
+  append_json_string(out, id);
+  out += ",\"rev\":";
+  append_json_string(out, rev);
+  out += extra;
+  if (body.size() > 2) out += ',';
+  out += body.substr(1);
+}
+
+} // namespace treadmill

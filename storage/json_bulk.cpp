@@ -1,0 +1,95 @@
+#include "storage/json_documents.hpp"
+#include <algorithm>
+#include <utility>
+
+namespace treadmill {
+
+namespace {
+
+using documents = std::vector<result<client_document>>;
+
+/// A text `{"docs":[…]}`: the members of its documents lie three deep.
+class document_list final : public json_watcher {
+public:
+  explicit document_list(const json_limits& limits) : json_watcher(3), limits_(limits) {}
+
+  void member(size_t depth, const std::string& text, size_t at) override {
+    if (depth == 3 && in_list()) return taker_.member(text, at);
+    if (depth != 1) return;
+    if (std::string_view(text).substr(at) == "\"docs\"")
+      list_at_ = text.size() + 1; // after the ':'
+    else
+      has_others_ = true;
+  }
+
+  void value(size_t depth, bool in_array, std::string& text) override {
+    if (depth == 3 && in_list()) return taker_.value(text, true);
+    if (depth != 2 || !in_array || !in_list()) return;
+    // Elements are taken out as they come; what stays of each is the comma before the next.
+    const size_t begin = list_at_ + 1;
+    auto document =
+        taker_.finish(text, text[begin] == ',' ? begin + 1 : begin, limits_.document_bytes);
+    if (all_.size() < limits_.items)
+      all_.push_back(std::move(document));
+    else
+      too_many_ = true;
+    text.resize(begin);
+  }
+
+  result<documents> finish(const std::string& text) {
+    if (text.front() != '{') return fail(ec::not_object, "The text must be a JSON object.");
+    if (has_others_) return fail(ec::bad_request, "Beside docs there must be no other member.");
+    if (list_at_ == 0 || text[list_at_] != '[')
+      return fail(ec::bad_request, "The member docs must be a list of documents.");
+    if (too_many_) return fail(ec::too_large, "There are more documents than the limit.");
+    return std::move(all_);
+  }
+
+private:
+  bool in_list() const { return list_at_ != 0 && !has_others_; }
+
+  const json_limits limits_;
+  document_taker taker_;
+  documents all_;
+  size_t list_at_ = 0; ///< where the value of `docs` begins
+  bool has_others_ = false;
+  bool too_many_ = false;
+};
+
+bool is_blank(std::string_view line) {
+  return line.find_first_not_of(" \t\r") == std::string_view::npos;
+}
+
+error in_line(size_t number, const error& fault) {
+  return {fault.code, "Line " + std::to_string(number) + ": " + fault.reason};
+}
+
+} // namespace
+
+result<documents> parse_bulk(std::string_view text, const json_limits& limits) {
+  document_list list(limits);
+  json_reader reader(limits.depth + 2, &list); // a document may nest as deep as it may alone
+  if (auto read = reader.read(text); !read) return tl::unexpected(std::move(read.error()));
+  return list.finish(reader.written());
+}
+
+result<documents> parse_bulk_lines(std::string_view text, const json_limits& limits) {
+  documents all;
+  single_document document(true);
+  json_reader reader(limits.depth, &document);
+  for (size_t number = 1; !text.empty(); ++number) {
+    const auto line = text.substr(0, text.find('\n'));
+    text.remove_prefix(std::min(text.size(), line.size() + 1));
+    if (is_blank(line)) continue;
+    if (const auto read = reader.read(line); !read)
+      return tl::unexpected(in_line(number, read.error()));
+    if (all.size() == limits.items)
+      return fail(ec::too_large, "There are more documents than the limit.");
+    auto taken = document.finish(reader.written(), limits.document_bytes);
+    if (!taken) taken = tl::unexpected(in_line(number, taken.error()));
+    all.push_back(std::move(taken));
+  }
+  return all;
+}
+
+} // namespace treadmill

@@ -1,0 +1,54 @@
+#pragma once
+#include "storage/json.hpp"
+#include "storage/json_reader.hpp"
+
+namespace treadmill {
+
+/// Takes a document apart while a json_reader writes it: notes which of its top-level members are
+/// not the user's, and cuts those out once it is there as a whole.
+class document_taker {
+public:
+  /// A top-level member's name was written, as `"name"`, from `at` to the end of `text`.
+  void member(const std::string& text, size_t at);
+  /// Its value was written, up to the end of `text`.
+  void value(const std::string& text, bool take_deleted);
+  /// The document (or what is in its place) was written, from `at` to the end of `text`, which may
+  /// be moved from. Starts anew with the next one.
+  result<client_document> finish(std::string& text, size_t at, size_t limit);
+
+private:
+  enum class kind { of_user, id, rev, deleted, ignored, unknown };
+  struct range {
+    size_t begin = 0;
+    size_t end = 0;
+  };
+  void refuse(ec code, const char* reason);
+  void take(std::string_view value, bool take_deleted);
+  std::string cut_body(std::string_view text, size_t at) const;
+
+  kind kind_ = kind::of_user;
+  size_t value_at_ = 0;
+  client_document document_;
+  std::vector<range> cuts_;
+  std::optional<error> refused_;
+};
+
+/// Watches a text that is one document.
+class single_document final : public json_watcher {
+public:
+  explicit single_document(bool take_deleted) : json_watcher(1), take_deleted_(take_deleted) {}
+
+  void member(size_t, const std::string& text, size_t at) override { taker_.member(text, at); }
+  void value(size_t depth, bool, std::string& text) override {
+    if (depth == 1) taker_.value(text, take_deleted_);
+  }
+  result<client_document> finish(std::string& text, size_t limit) {
+    return taker_.finish(text, 0, limit);
+  }
+
+private:
+  const bool take_deleted_;
+  document_taker taker_;
+};
+
+} // namespace treadmill
