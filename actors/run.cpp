@@ -114,8 +114,8 @@ public:
     self->send_exit(node_, caf::exit_reason::user_shutdown);
     self->wait_for(node_);
     self->send_exit(gateway_.actor(), caf::exit_reason::user_shutdown);
-    gateway_.connect({});
-    node_ = {};
+    gateway_.connect(node_actor());
+    node_ = node_actor();
     actors_.await_all_actors_done();
   }
 
