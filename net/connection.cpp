@@ -1,0 +1,751 @@
+#include "net/connection.hpp"
+#include "net/error_body.hpp"
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <fcntl.h>
+#include <linux/sockios.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+namespace treadmill::http {
+
+namespace {
+
+using std::chrono::milliseconds;
+
+// Where a connection's buffers begin, and how large they may stay between two requests.
+constexpr size_t first_buffer_bytes = 4096;
+constexpr size_t kept_buffer_bytes = 64 * 1024;
+// A body up to this size is copied behind its head, so that both go out as one piece.
+constexpr size_t joined_body_bytes = 16 * 1024;
+// Answers to pipelined requests are gathered up to this size before they are sent.
+constexpr size_t gathered_bytes = 64 * 1024;
+// What one connection may do before the others have their turn.
+constexpr size_t requests_a_slice = 16;
+constexpr size_t pieces_a_slice = 4;
+constexpr size_t reads_a_slice = 64;
+// After the last answer a client has this long, and may send this much, before its connection is
+// closed for good: a close with unread input would be a reset, and the client might never see the
+// answer.
+constexpr milliseconds linger_time{2000};
+constexpr milliseconds linger_time_at_stop{200};
+constexpr size_t linger_bytes = 64 * 1024 * 1024;
+// How much later than a request's own deadline the server answers in its stead.
+constexpr milliseconds answer_grace{1000};
+
+// A chunk's size is written after its data, into a place of this width.
+constexpr std::string_view chunk_head = "00000000\r\n";
+constexpr std::string_view last_chunk = "0\r\n\r\n";
+constexpr std::string_view continue_line = "HTTP/1.1 100 Continue\r\n\r\n";
+
+std::string address_of(int socket) {
+  sockaddr_storage peer{};
+  socklen_t size = sizeof peer;
+  std::array<char, NI_MAXHOST> text{};
+  if (::getpeername(socket, reinterpret_cast<sockaddr*>(&peer), &size) != 0 ||
+      ::getnameinfo(reinterpret_cast<sockaddr*>(&peer), size, text.data(), text.size(), nullptr, 0,
+                    NI_NUMERICHOST) != 0)
+    return {};
+  std::string address = text.data();
+  // An IPv4 client of a socket that takes both.
+  if (address.rfind("::ffff:", 0) == 0 && address.find('.') != std::string::npos)
+    address.erase(0, 7);
+  return address;
+}
+
+bool is_framing_header(std::string_view name) {
+  constexpr std::array<std::string_view, 3> ours{"content-length", "transfer-encoding",
+                                                 "connection"};
+  return std::any_of(ours.begin(), ours.end(), [&](std::string_view own) {
+    return own.size() == name.size() &&
+           std::equal(own.begin(), own.end(), name.begin(), [](char a, char b) {
+             return a == b || (a >= 'a' && a <= 'z' && a - 32 == b);
+           });
+  });
+}
+
+bool is_sendable(const response& answer) {
+  return is_sendable_header("Content-Type", answer.content_type) && answer.status >= 200 &&
+         answer.status <= 599 &&
+         std::all_of(answer.headers.begin(), answer.headers.end(), [](const auto& header) {
+           return is_sendable_header(header.first, header.second) &&
+                  !is_framing_header(header.first);
+         });
+}
+
+response internal_error() {
+  return error_response({ec::internal, "the request could not be handled"});
+}
+
+} // namespace
+
+void byte_buffer::grow(size_t capacity, size_t keep_from, size_t keep_to) {
+  auto larger = std::make_unique_for_overwrite<char[]>(capacity);
+  if (keep_to > keep_from) std::memcpy(larger.get(), data_.get() + keep_from, keep_to - keep_from);
+  data_ = std::move(larger);
+  capacity_ = capacity;
+}
+
+void exchange::answer(response&& answer) {
+  auto expected = state::waiting;
+  if (!state_.compare_exchange_strong(expected, state::answering)) return;
+  answer_given = std::move(answer);
+  state_.store(state::answered, std::memory_order_release);
+  if (const auto core = core_.lock()) core->workers.signal(*origin_, connection::answered);
+}
+
+bool exchange::abandon() {
+  auto expected = state::waiting;
+  return state_.compare_exchange_strong(expected, state::abandoned);
+}
+
+connection::~connection() {
+  if (const int socket = inbox_.exchange(-1); socket >= 0) ::close(socket);
+  if (socket_ >= 0) ::close(socket_);
+}
+
+void connection::hand_over(int socket) {
+  inbox_.store(socket);
+  core_.workers.signal(*this, opened);
+}
+
+void connection::run(uint32_t signals) noexcept {
+  try {
+    now_ = clock::now();
+    if (signals & opened) open();
+    if (phase_ == phase::closed) return;
+    if (core_.aborting) return close();
+    if (signals & signal::input) readable_ = true;
+    if (signals & signal::output) writable_ = true;
+    if (signals & (signal::hangup | signal::broken)) look_at_peer();
+    if (signals & woken) stream_waits_ = false;
+    if (signals & signal::timer) check_time();
+    advance();
+    if (phase_ != phase::closed) core_.workers.set_due(*this, due());
+  } catch (...) {
+    // Out of memory, or a callback that throws where it may not: this connection ends, the others
+    // go on.
+    close();
+  }
+}
+
+void connection::open() {
+  const int socket = inbox_.exchange(-1);
+  if (socket < 0) return;
+  socket_ = socket;
+  phase_ = phase::head;
+  ::fcntl(socket, F_SETFL, O_NONBLOCK);
+  ::fcntl(socket, F_SETFD, FD_CLOEXEC);
+  const int yes = 1;
+  ::setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
+  address_ = address_of(socket);
+  since_ = now_;
+  writable_ = true;
+  if (!core_.workers.watch(socket, *this)) return close();
+  counted_ = core_.enter(address_);
+  if (!counted_) {
+    ++core_.refused;
+    head_ = request_head();
+    begin_answer(error_response({ec::overloaded, "there are too many connections"}));
+    next_request();
+  }
+}
+
+void connection::close() {
+  if (phase_ == phase::closed) return;
+  // The handler may be reading the request still: its bytes stay with the exchange.
+  if (exchange_) exchange_->abandon();
+  exchange_.reset();
+  if (stream_) end_stream(false);
+  ::close(socket_);
+  if (counted_) core_.leave(address_, false);
+  socket_ = -1;
+  phase_ = phase::closed;
+  readable_ = writable_ = peer_ended_ = read_all_ = counted_ = close_after_ = false;
+  address_.clear();
+  in_.free();
+  begin_ = end_ = 0;
+  scanner_ = head_scanner();
+  head_ = request_head();
+  charge_.release();
+  waits_for_request_ = true;
+  requests_ = drained_ = 0;
+  out_ = std::string();
+  body_ = std::string();
+  out_sent_ = body_sent_ = 0;
+  core_.workers.set_due(*this, clock::time_point::max());
+  core_.released(*this);
+}
+
+// Ends the connection so that the client cannot take what it has for all that there is.
+void connection::reset_peer() {
+  const linger now{1, 0};
+  ::setsockopt(socket_, SOL_SOCKET, SO_LINGER, &now, sizeof now);
+  close();
+}
+
+// Signals may be about the socket that this connection had before: they are hints, the socket
+// itself knows.
+void connection::look_at_peer() {
+  pollfd look{socket_, POLLRDHUP, 0};
+  if (::poll(&look, 1, 0) <= 0) return;
+  if (look.revents & (POLLERR | POLLHUP | POLLNVAL)) return close();
+  if (look.revents & POLLRDHUP) peer_ended_ = readable_ = true;
+}
+
+void connection::advance() {
+  slice_ = 0;
+  for (bool moved = true; moved;) {
+    switch (phase_) {
+    case phase::head: moved = read_head_step(); break;
+    case phase::body: moved = read_body_step(); break;
+    case phase::handling: moved = handle_step(); break;
+    case phase::streaming: moved = stream_step(); break;
+    case phase::finishing: moved = finish_step(); break;
+    case phase::lingering: moved = linger_step(); break;
+    case phase::closed: return;
+    }
+  }
+}
+
+bool connection::give_way() {
+  core_.workers.signal(*this, signal::again);
+  return false;
+}
+
+bool connection::read_head_step() {
+  if (!body_.empty() || out_.size() > gathered_bytes || slice_ >= requests_a_slice) {
+    if (!flush()) return false;
+    if (slice_ >= requests_a_slice) return give_way();
+  }
+  if (end_ > begin_) {
+    if (waits_for_request_) since_ = now_;
+    waits_for_request_ = false;
+    auto size = scanner_.scan(received(begin_, end_), core_.limits);
+    if (size && *size > 0) {
+      if (auto begun = begin_body(*size); !begun) refuse(begun.error());
+      return true;
+    }
+    if (!size) {
+      refuse(size.error());
+      return true;
+    }
+  }
+  if (!flush()) return false;
+  if (core_.stopping) {
+    close();
+    return false;
+  }
+  if (read_all_) {
+    if (waits_for_request_)
+      phase_ = phase::finishing;
+    else
+      refuse({ec::bad_request, "the request ends before its headers do"});
+    return true;
+  }
+  return receive();
+}
+
+result<void> connection::begin_body(size_t head_size) {
+  head_size_ = head_size;
+  head_at_ = in_.data() + begin_;
+  if (auto read = read_head(received(begin_, begin_ + head_size), core_.limits, head_); !read)
+    return read;
+  phase_ = phase::body;
+  since_ = now_;
+  body_size_ = window_bytes_ = 0;
+  chunks_ = chunk_reader(core_.limits.request_bytes);
+  const bool has_body = head_.chunked || head_.content_length > 0;
+  if (head_.expects_continue && has_body && end_ == begin_ + head_size_) {
+    if (!unsent()) progress_at_ = now_;
+    out_ += continue_line;
+  }
+  return {};
+}
+
+bool connection::read_body_step() {
+  const auto whole = body_is_whole();
+  if (!whole) {
+    refuse(whole.error());
+    return true;
+  }
+  if (*whole) {
+    dispatch();
+    return true;
+  }
+  if (!flush()) return false;
+  if (core_.stopping) {
+    close();
+    return false;
+  }
+  if (read_all_) {
+    refuse({ec::bad_request, "the request ends before its body does"});
+    return true;
+  }
+  return receive();
+}
+
+result<bool> connection::body_is_whole() {
+  bool whole = true;
+  const size_t body_at = begin_ + head_size_;
+  if (head_.chunked) {
+    const size_t raw_at = body_at + body_size_;
+    auto step = chunks_.read(received(raw_at, end_), in_.data() + raw_at);
+    if (!step) return tl::unexpected(std::move(step.error()));
+    body_size_ += step->written;
+    next_ = raw_at + step->used;
+    whole = step->done;
+    // All that is not the last of the body has been decoded to where it belongs.
+    if (!whole) end_ = body_at + body_size_;
+  } else {
+    body_size_ = std::min(end_ - body_at, head_.content_length);
+    next_ = body_at + body_size_;
+    whole = body_size_ == head_.content_length;
+  }
+  if (!charge_.grow(core_.body_bytes, body_size_, core_.options.total_request_bytes))
+    return fail(ec::overloaded, "there are too many requests with bodies");
+  return whole;
+}
+
+void connection::dispatch() {
+  // The buffer may have moved while the body came.
+  if (head_at_ != in_.data() + begin_) {
+    head_at_ = in_.data() + begin_;
+    if (auto read = read_head(received(begin_, begin_ + head_size_), core_.limits, head_); !read)
+      return refuse(read.error());
+  }
+  ++slice_;
+  exchange_ = std::make_shared<exchange>(core_.weak_from_this(), *this);
+  request& request = exchange_->request;
+  request.method = head_.method;
+  request.target = head_.target;
+  request.path = head_.path;
+  request.query = head_.query;
+  request.headers.swap(head_.headers);
+  request.body = received(begin_ + head_size_, begin_ + head_size_ + body_size_);
+  exchange_->remote_address = address_;
+  request.remote_address = exchange_->remote_address;
+  arrival_ = clock::now();
+  request.deadline = arrival_ + core_.options.request_deadline;
+  exchange_->charge = std::move(charge_);
+  exchange_->bytes = std::move(in_);
+  head_request_ = head_.method == "HEAD";
+  phase_ = phase::handling;
+  try {
+    core_.handle(request, responder([exchange = exchange_](response&& answer) {
+                   exchange->answer(std::move(answer));
+                 }));
+  } catch (...) {
+    if (exchange_->abandon()) {
+      close_after_ = true;
+      begin_answer(internal_error());
+      exchange_.reset();
+      begin_ = end_ = 0;
+      next_request();
+    } else if (exchange_->answered() && exchange_->answer_given.status == 500) {
+      // What the responder said as it was destroyed by the exception.
+      exchange_->answer_given = internal_error();
+    }
+  }
+}
+
+bool connection::handle_step() {
+  if (!exchange_->answered()) {
+    flush();
+    return false;
+  }
+  begin_answer(std::move(exchange_->answer_given));
+  take_back();
+  if (!stream_) next_request();
+  return true;
+}
+
+// The request has been answered: its buffer is the connection's again.
+void connection::take_back() {
+  in_ = std::move(exchange_->bytes);
+  exchange_->charge.release();
+  head_.headers.swap(exchange_->request.headers);
+  exchange_.reset();
+  begin_ = next_;
+  if (begin_ == end_) {
+    begin_ = end_ = 0;
+    if (in_.capacity() > kept_buffer_bytes) in_.free();
+  }
+}
+
+void connection::begin_answer(response&& answer) {
+  if (!is_sendable(answer)) answer = internal_error();
+  if (answer.stream && !head_request_ && answer.stream->is_feed()) {
+    is_feed_ = core_.become_feed();
+    if (!is_feed_) {
+      ++core_.refused;
+      answer = error_response({ec::overloaded, "there are too many feed clients"});
+    }
+  }
+  const bool has_body = answer.status != 204 && answer.status != 304;
+  answer_1_0_ = head_.http_1_0;
+  close_after_ = close_after_ || !head_.keep_alive || core_.stopping ||
+                 ++requests_ >= core_.options.keep_alive_requests ||
+                 (answer.stream && answer_1_0_ && !head_request_);
+  answer_head head;
+  head.status = answer.status;
+  head.headers = &answer.headers;
+  head.close = close_after_;
+  head.http_1_0 = answer_1_0_;
+  head.chunked = has_body && answer.stream && !answer_1_0_;
+  if (has_body && !answer.stream) head.content_length = answer.body.size();
+  if (has_body && (answer.stream || !answer.body.empty())) head.content_type = answer.content_type;
+  if (!unsent()) progress_at_ = now_;
+  core_.front.write_head(out_, head);
+
+  const bool sends_body = has_body && !head_request_;
+  if (answer.stream && sends_body) {
+    if (core_.record && exchange_) {
+      record_method_ = exchange_->request.method;
+      record_path_ = exchange_->request.path;
+      record_route_ = answer.route;
+      record_status_ = answer.status;
+    }
+    return begin_stream(std::move(answer.stream));
+  }
+  if (sends_body && answer.body.size() <= joined_body_bytes)
+    out_ += answer.body;
+  else if (sends_body)
+    body_ = std::move(answer.body);
+  note_record(answer.status, answer.route, exchange_ ? exchange_->request.method : "",
+              exchange_ ? exchange_->request.path : "");
+}
+
+void connection::note_record(int status, std::string_view route, std::string_view method,
+                             std::string_view path) {
+  if (!core_.record) return;
+  request_record done;
+  done.method = method;
+  done.route = route;
+  done.path = path;
+  done.status = status;
+  if (!method.empty())
+    done.duration = std::chrono::duration_cast<std::chrono::microseconds>(clock::now() - arrival_);
+  core_.record(done);
+}
+
+void connection::begin_stream(std::unique_ptr<body_stream> stream) {
+  phase_ = phase::streaming;
+  stream_ = std::move(stream);
+  stream_waits_ = false;
+  stream_lives_ = std::make_shared<std::atomic<bool>>(true);
+  // A late call finds the flag down, or a connection with nothing to do.
+  stream_->start(waker([core = core_.weak_from_this(), lives = stream_lives_, this] {
+    if (!lives->load()) return;
+    if (const auto held = core.lock()) held->workers.signal(*this, woken);
+  }));
+}
+
+bool connection::stream_step() {
+  if (core_.stopping && is_feed_) {
+    end_stream(true);
+    return true;
+  }
+  if (stream_waits_ && now_ < stream_->due()) return stream_rest();
+  stream_waits_ = false;
+  if (out_.size() - out_sent_ >= defaults::send_buffer_bytes && !flush()) return false;
+  if (slice_++ >= pieces_a_slice) return give_way();
+  switch (produce()) {
+  case body_stream::state::more:
+    if (out_.size() - out_sent_ >= gathered_bytes) flush();
+    return phase_ != phase::closed;
+  case body_stream::state::wait: stream_waits_ = true; return stream_rest();
+  case body_stream::state::done: end_stream(true); return true;
+  case body_stream::state::cut: break;
+  }
+  if (flush() && !answer_1_0_)
+    close();
+  else if (phase_ != phase::closed)
+    reset_peer();
+  return false;
+}
+
+// The stream has nothing now.
+bool connection::stream_rest() {
+  if (!flush() || !peer_ended_ || !is_feed_) return false;
+  // It has what there was; a client that follows a feed keeps both directions open.
+  end_stream(true);
+  return true;
+}
+
+// Has the stream append its next piece, with the frame of a chunk around it.
+body_stream::state connection::produce() {
+  const size_t frame_at = out_.size();
+  if (!unsent()) progress_at_ = now_;
+  if (!answer_1_0_) out_ += chunk_head;
+  const size_t data_at = out_.size();
+  body_stream::state state = body_stream::state::cut;
+  try {
+    state = stream_->next(out_);
+  } catch (...) {
+    out_.resize(data_at);
+  }
+  const size_t size = out_.size() - data_at;
+  if (size == 0) out_.resize(frame_at); // an empty chunk would be the last
+  if (size == 0 || answer_1_0_) return state;
+  size_t left = size;
+  for (size_t digit = frame_at + 8; digit-- > frame_at; left >>= 4)
+    out_[digit] = "0123456789abcdef"[left & 15];
+  out_ += "\r\n";
+  return state;
+}
+
+// The stream goes, with the closing chunk if it is complete; its connection goes on to what comes
+// next.
+void connection::end_stream(bool complete) {
+  stream_lives_->store(false);
+  stream_.reset();
+  stream_lives_.reset();
+  if (is_feed_) core_.end_feed();
+  is_feed_ = false;
+  note_record(record_status_, record_route_, record_method_, record_path_);
+  if (!complete) return;
+  if (!unsent()) progress_at_ = now_;
+  if (!answer_1_0_) out_ += last_chunk;
+  next_request();
+}
+
+void connection::next_request() {
+  phase_ = close_after_ ? phase::finishing : phase::head;
+  since_ = now_ = clock::now();
+  waits_for_request_ = begin_ == end_;
+  scanner_ = head_scanner();
+}
+
+// Answers a request that never was one, and ends the connection: where the next one begins is
+// anyone's guess.
+void connection::refuse(const error& problem) {
+  ++(problem.code == ec::overloaded ? core_.refused : core_.bad_requests);
+  head_request_ = end_ > begin_ && received(begin_, end_).substr(0, 5) == "HEAD ";
+  close_after_ = true;
+  begin_ = end_ = 0;
+  charge_.release();
+  auto answer = error_response(problem);
+  answer.route = "refused";
+  if (problem.code == ec::method_not_allowed)
+    answer.headers.emplace_back("Allow", std::string(known_methods));
+  begin_answer(std::move(answer));
+  next_request();
+}
+
+bool connection::finish_step() {
+  if (!flush()) return false;
+  if (read_all_) {
+    close();
+    return false;
+  }
+  ::shutdown(socket_, SHUT_WR);
+  phase_ = phase::lingering;
+  since_ = now_;
+  drained_ = 0;
+  in_.free();
+  begin_ = end_ = 0;
+  readable_ = true;
+  return true;
+}
+
+bool connection::linger_step() {
+  for (size_t i = 0; readable_; ++i) {
+    if (i == reads_a_slice) return give_way();
+    // With MSG_TRUNC the kernel throws the bytes of a TCP socket away without copying them.
+    const ssize_t size = ::recv(socket_, nullptr, kept_buffer_bytes, MSG_TRUNC);
+    if (size < 0 && errno == EINTR) continue;
+    if (size < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
+      readable_ = false;
+      break;
+    }
+    drained_ += size > 0 ? static_cast<size_t>(size) : 0;
+    if (size <= 0 || drained_ > linger_bytes) {
+      close();
+      break;
+    }
+  }
+  return false;
+}
+
+// Room for at least one more byte of what is being read.
+bool connection::make_room() {
+  if (begin_ == end_) begin_ = end_ = 0;
+  const size_t held = end_ - begin_;
+  size_t wanted = end_ + 1 > in_.capacity() ? held + 1 : 0;
+  size_t most = SIZE_MAX;
+  if (phase_ == phase::body && !head_.chunked) {
+    // The whole body, but not at once: memory is for what has come, not for what was announced.
+    most = head_size_ + head_.content_length;
+    if (begin_ + most > in_.capacity())
+      wanted = std::min(most, std::max(held + 1, kept_buffer_bytes));
+  }
+  if (wanted == 0) return true;
+  if (wanted > in_.capacity()) {
+    size_t capacity = std::max({wanted, in_.capacity() * 2, first_buffer_bytes});
+    if (most > kept_buffer_bytes) capacity = std::min(capacity, std::max(most, wanted));
+    in_.grow(capacity, begin_, end_);
+  } else if (begin_ > 0) {
+    std::memmove(in_.data(), in_.data() + begin_, held);
+  } else {
+    return end_ < in_.capacity();
+  }
+  begin_ = 0;
+  end_ = held;
+  return true;
+}
+
+// True: something came, if only the end.
+bool connection::receive() {
+  if (!readable_ || !make_room()) return false;
+  const size_t room = in_.capacity() - end_;
+  ssize_t size = -1;
+  do size = ::recv(socket_, in_.data() + end_, room, 0);
+  while (size < 0 && errno == EINTR);
+  if (size > 0) {
+    end_ += static_cast<size_t>(size);
+    window_bytes_ += static_cast<size_t>(size);
+    // Less than there was room for is all there is. The end of input raises no new edge if it was
+    // there before.
+    if (static_cast<size_t>(size) < room && !peer_ended_) readable_ = false;
+    return true;
+  }
+  if (size < 0 && errno != EAGAIN && errno != EWOULDBLOCK) {
+    close();
+    return false;
+  }
+  readable_ = false;
+  read_all_ = size == 0;
+  return read_all_;
+}
+
+// True: all is with the kernel. Otherwise the connection waits for room, or is closed.
+bool connection::flush() {
+  while (unsent()) {
+    if (!writable_) return false;
+    if (!send_some()) return false;
+  }
+  return true;
+}
+
+bool connection::send_some() {
+  std::array<iovec, 2> parts{{{out_.data() + out_sent_, out_.size() - out_sent_},
+                              {body_.data() + body_sent_, body_.size() - body_sent_}}};
+  ssize_t size = -1;
+  if (body_.empty()) {
+    size = ::send(socket_, parts[0].iov_base, parts[0].iov_len, MSG_NOSIGNAL);
+  } else {
+    msghdr message{};
+    message.msg_iov = parts.data();
+    message.msg_iovlen = parts.size();
+    size = ::sendmsg(socket_, &message, MSG_NOSIGNAL);
+  }
+  if (size < 0) {
+    if (errno == EINTR) return true;
+    if (errno == EAGAIN || errno == EWOULDBLOCK) {
+      writable_ = false;
+      client_took_some();
+    } else {
+      close();
+    }
+    return false;
+  }
+  progress_at_ = now_;
+  const size_t of_out = std::min(static_cast<size_t>(size), out_.size() - out_sent_);
+  out_sent_ += of_out;
+  body_sent_ += static_cast<size_t>(size) - of_out;
+  if (out_sent_ == out_.size()) {
+    if (out_.capacity() > kept_buffer_bytes && !stream_) out_ = std::string();
+    out_.clear();
+    out_sent_ = 0;
+  } else if (out_sent_ >= kept_buffer_bytes) {
+    out_.erase(0, out_sent_);
+    out_sent_ = 0;
+  }
+  if (!body_.empty() && body_sent_ == body_.size()) {
+    body_ = std::string();
+    body_sent_ = 0;
+  }
+  return true;
+}
+
+// What the kernel holds shrinks as the client takes it, long before there is room for another
+// piece.
+bool connection::client_took_some() {
+  int held = 0;
+  if (::ioctl(socket_, SIOCOUTQ, &held) != 0) return false;
+  const bool less = held < kernel_held_;
+  kernel_held_ = held;
+  return less;
+}
+
+void connection::time_out_request() {
+  ++core_.timeouts;
+  refuse({ec::request_timeout, "the request did not arrive in time"});
+}
+
+void connection::check_time() {
+  const server_options& options = core_.options;
+  if (unsent() && now_ >= progress_at_ + options.send_timeout) {
+    if (!client_took_some()) {
+      ++core_.timeouts;
+      return reset_peer();
+    }
+    progress_at_ = now_;
+  }
+  if (phase_ == phase::head && waits_for_request_ && now_ >= since_ + options.idle_timeout) {
+    phase_ = phase::finishing;
+  } else if (phase_ == phase::head && !waits_for_request_ &&
+             now_ >= since_ + options.header_timeout) {
+    time_out_request();
+  } else if (phase_ == phase::body && now_ >= since_ + options.body_timeout) {
+    const auto window = std::chrono::duration<double>(now_ - since_).count();
+    if (static_cast<double>(window_bytes_) < window * static_cast<double>(options.body_rate))
+      return time_out_request();
+    since_ = now_;
+    window_bytes_ = 0;
+  } else if (phase_ == phase::handling && now_ >= exchange_->request.deadline + answer_grace &&
+             exchange_->abandon()) {
+    ++core_.timeouts;
+    close_after_ = true;
+    auto answer = error_response(
+        {ec::ambiguous, "there was no answer in time; the request may or may not be applied"});
+    answer.status = 504;
+    begin_answer(std::move(answer));
+    exchange_.reset();
+    begin_ = end_ = 0;
+    next_request();
+  } else if (phase_ == phase::lingering && now_ >= due()) {
+    close();
+  }
+}
+
+clock::time_point connection::due() const {
+  const server_options& options = core_.options;
+  auto first = unsent() ? progress_at_ + options.send_timeout : clock::time_point::max();
+  switch (phase_) {
+  case phase::head:
+    return std::min(first,
+                    since_ + (waits_for_request_ ? options.idle_timeout : options.header_timeout));
+  case phase::body: return std::min(first, since_ + options.body_timeout);
+  case phase::handling: return std::min(first, exchange_->request.deadline + answer_grace);
+  case phase::streaming:
+    // Not at once, even if it says so: the others have their turn.
+    return stream_waits_ ? std::min(first, std::max(stream_->due(), now_ + milliseconds(1)))
+                         : first;
+  case phase::lingering: return since_ + (core_.stopping ? linger_time_at_stop : linger_time);
+  case phase::finishing:
+  case phase::closed: break;
+  }
+  return first;
+}
+
+} // namespace treadmill::http

@@ -1,0 +1,89 @@
+#pragma once
+#include "net/defaults.hpp"
+#include "storage/result.hpp"
+#include <cstddef>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+/// A strict reader of HTTP/1 request heads and chunked bodies: pure functions over text, no socket, no clock.
+/// Whatever two readers could understand differently (bare LF, folded lines, two lengths, a length beside a transfer
+/// coding, a body where none belongs) is refused: that is what request smuggling is made of.
+namespace treadmill::http {
+
+struct head_limits {
+  size_t header_bytes = defaults::header_bytes;
+  size_t header_count = defaults::header_count;
+  size_t target_bytes = defaults::target_bytes;
+  size_t request_bytes = defaults::request_bytes;
+};
+
+/// A request's head. Views point into the text that was read.
+struct request_head {
+  std::string_view method;
+  std::string_view target; ///< origin form (`/path?query`), or `*` of OPTIONS; the origin is cut from an absolute form
+  std::string_view path;
+  std::string_view query;                                             ///< without '?' and fragment
+  std::vector<std::pair<std::string_view, std::string_view>> headers; ///< values trimmed, never decoded
+  size_t content_length = 0;
+  bool chunked = false;
+  bool keep_alive = false;
+  bool expects_continue = false;
+  bool http_1_0 = false;
+};
+
+/// The value of Allow where a method is known nowhere.
+inline constexpr std::string_view known_methods = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
+
+/// Finds where a head ends while it arrives; every byte is looked at once. One empty line before the request line is
+/// skipped (RFC 9112, 2.2).
+class head_scanner {
+public:
+  /// `text` is all that has arrived of the request, the same bytes as in the last call and those that were added.
+  /// The size of the head, or 0 while its end is not there.
+  /// Errors: bad_request (a line that does not end with CR LF, a first byte that begins no method), uri_too_long,
+  /// headers_too_large.
+  result<size_t> scan(std::string_view text, const head_limits& limits);
+
+private:
+  size_t scanned_ = 0;
+  size_t line_start_ = 0;
+  size_t lines_ = 0;
+};
+
+/// Reads a whole head, as head_scanner delimited it, into `head` (whose memory is reused).
+/// Errors: bad_request; http_version; method_not_allowed; uri_too_long; headers_too_large (too many);
+/// length_required; unsupported_media_type (any Content-Encoding); too_large (Content-Length).
+result<void> read_head(std::string_view text, const head_limits& limits, request_head& head);
+
+/// True where `name: value` may be sent as a header of ours: a token, and a value without control characters.
+bool is_sendable_header(std::string_view name, std::string_view value);
+
+/// Decodes a chunked body while it arrives. Extensions and trailers are checked, bounded and dropped.
+class chunk_reader {
+public:
+  struct progress {
+    size_t used = 0;    ///< bytes of `raw` that were taken
+    size_t written = 0; ///< bytes of body that were written to `out`
+    bool done = false;  ///< the last chunk and the trailers were read
+  };
+  explicit chunk_reader(size_t body_limit) : body_limit_(body_limit) {}
+  /// Decodes all of `raw`, or up to the end of the body. `out` has room for raw.size() bytes and may be where `raw`
+  /// lies or before it. Errors: bad_request; too_large (as soon as a chunk announces it).
+  result<progress> read(std::string_view raw, char* out);
+
+private:
+  enum class state { size, extension, size_end, data, data_cr, data_lf, trailer, trailer_lf, done };
+  result<void> take_size_byte(char c);
+  result<void> take_byte(char c);
+
+  size_t body_limit_;
+  size_t body_bytes_ = 0;  ///< announced so far
+  size_t chunk_left_ = 0;  ///< of the size while it is read, then of the data
+  size_t line_bytes_ = 0;  ///< of this size line, or of all trailers
+  size_t trailer_line_ = 0;
+  bool has_digit_ = false;
+  state state_ = state::size;
+};
+
+} // namespace treadmill::http

@@ -1,0 +1,192 @@
+#include "net/http_listener.hpp"
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <chrono>
+#include <cstring>
+#include <httplib.h>
+#include <netdb.h>
+#include <sys/socket.h>
+#include <thread>
+#include <unistd.h>
+
+namespace treadmill::http {
+
+namespace {
+
+// The library reads a request from here and writes its answer's head there: no socket is involved.
+class memory_stream final : public httplib::Stream {
+public:
+  memory_stream(std::string_view in, std::string& out) : in_(in), out_(out) {}
+  using httplib::Stream::write;
+
+  bool is_readable() const override { return true; }
+  bool is_writable() const override { return true; }
+  ssize_t read(char* to, size_t size) override {
+    size = std::min(size, in_.size());
+    std::memcpy(to, in_.data(), size);
+    in_.remove_prefix(size);
+    return static_cast<ssize_t>(size);
+  }
+  ssize_t write(const char* from, size_t size) override {
+    out_.append(from, size);
+    return static_cast<ssize_t>(size);
+  }
+  void get_remote_ip_and_port(std::string&, int& port) const override { port = 0; }
+  void get_local_ip_and_port(std::string&, int& port) const override { port = 0; }
+  // The library refuses sockets that do not fit in a select(); this one always does.
+  socket_t socket() const override { return 0; }
+
+private:
+  std::string_view in_;
+  std::string& out_;
+};
+
+// The accepting thread hands its sockets out itself.
+class inline_queue final : public httplib::TaskQueue {
+public:
+  void enqueue(std::function<void()> task) override { task(); }
+  void shutdown() override {}
+};
+
+// The head that the library is writing on this thread; its handlers are given no context of ours.
+thread_local const answer_head* current_head = nullptr;
+
+void fill(httplib::Response& answer) {
+  const answer_head& head = *current_head;
+  answer.status = head.status;
+  answer.set_header("X-Content-Type-Options", "nosniff");
+  if (!head.content_type.empty()) answer.set_header("Content-Type", std::string(head.content_type));
+  if (head.headers)
+    for (const auto& [name, value] : *head.headers) answer.set_header(name, value);
+  if (head.content_length)
+    answer.set_header("Content-Length", std::to_string(*head.content_length));
+  if (head.chunked) answer.set_header("Transfer-Encoding", "chunked");
+}
+
+// What the library adds of its own: it sees no body (we send that ourselves) and is told to close
+// always, which spares its Keep-Alive header.
+void correct(httplib::Response& answer) {
+  const answer_head& head = *current_head;
+  if (!head.content_length) answer.headers.erase("Content-Length");
+  answer.headers.erase("Accept-Ranges");
+  if (head.close) return;
+  answer.headers.erase("Connection");
+  if (head.http_1_0) answer.set_header("Connection", "keep-alive");
+}
+
+std::string why_not_bound(const std::string& host, uint16_t port, int problem) {
+  const bool is_v6 = host.find(':') != std::string::npos;
+  const std::string address = (is_v6 ? "[" + host + "]" : host) + ":" + std::to_string(port);
+  addrinfo hints{};
+  hints.ai_socktype = SOCK_STREAM;
+  addrinfo* found = nullptr;
+  if (const int unresolved = getaddrinfo(host.c_str(), nullptr, &hints, &found); unresolved != 0)
+    return "cannot listen on " + address + ": " + gai_strerror(unresolved);
+  freeaddrinfo(found);
+  if (problem == EADDRINUSE)
+    return "cannot listen on " + address + ": the address is already in use";
+  if (problem == 0) return "cannot listen on " + address;
+  return "cannot listen on " + address + ": " + std::generic_category().message(problem);
+}
+
+} // namespace
+
+class listener::library final : public httplib::Server {
+public:
+  explicit library(std::function<void(int)> accepted) : accepted_(std::move(accepted)) {
+    new_task_queue = [] { return new inline_queue; };
+    set_socket_options([](socket_t socket) {
+      const int yes = 1;
+      ::setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+    });
+    set_pre_routing_handler([](const httplib::Request&, httplib::Response& answer) {
+      fill(answer);
+      return HandlerResponse::Handled;
+    });
+    set_post_routing_handler(
+        [](const httplib::Request&, httplib::Response& answer) { correct(answer); });
+  }
+
+  ~library() override {
+    if (socket_ >= 0) ::close(socket_);
+    if (!ran_ && svr_sock_ != INVALID_SOCKET) ::close(svr_sock_);
+  }
+
+  result<uint16_t> bind(const std::string& host, uint16_t port, int backlog) {
+    errno = 0;
+    const int bound = port == 0 ? bind_to_any_port(host) : (bind_to_port(host, port) ? port : -1);
+    const int problem = errno;
+    if (bound <= 0) return fail(ec::io_error, why_not_bound(host, port, problem));
+    // The library's own backlog is 5.
+    ::listen(svr_sock_, backlog);
+    // A second descriptor of the same socket: the library closes its own on errors that pass.
+    socket_ = ::fcntl(svr_sock_, F_DUPFD_CLOEXEC, 0);
+    if (socket_ < 0) {
+      ::close(svr_sock_.exchange(INVALID_SOCKET));
+      return fail(ec::io_error, "cannot listen: there are no file descriptors left");
+    }
+    return static_cast<uint16_t>(bound);
+  }
+
+  void run() {
+    ran_ = true;
+    while (!closed_) {
+      listen_after_bind(); // ends, with its descriptor closed, on any error of accept
+      if (closed_) break;
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+      // Without a descriptor left the library waits by itself; the last one is kept for shutdown()
+      // in close().
+      for (int again = -1; again < 0 && !closed_;) {
+        again = ::fcntl(socket_, F_DUPFD_CLOEXEC, 0);
+        if (again >= 0)
+          svr_sock_ = again;
+        else
+          std::this_thread::sleep_for(std::chrono::milliseconds(10));
+      }
+    }
+  }
+
+  // Not stop() of the library, which closes a descriptor that another thread is using. After a
+  // shutdown accept() fails and run() ends by itself.
+  void close() {
+    closed_ = true;
+    if (socket_ >= 0) ::shutdown(socket_, SHUT_RDWR);
+  }
+
+  void write_head(std::string& out, const answer_head& head) {
+    // The request was read by http_head.hpp; the library needs one to answer to, and this one it
+    // answers without adding anything of its own.
+    memory_stream stream("GET / HTTP/1.1\r\n\r\n", out);
+    bool closed = false;
+    current_head = &head;
+    process_request(stream, true, closed, nullptr);
+    current_head = nullptr;
+  }
+
+private:
+  bool process_and_close_socket(socket_t socket) override {
+    accepted_(socket);
+    return true;
+  }
+
+  std::function<void(int)> accepted_;
+  int socket_ = -1;
+  bool ran_ = false;
+  std::atomic<bool> closed_ = false;
+};
+
+listener::listener(std::function<void(int)> accepted)
+    : library_(std::make_unique<library>(std::move(accepted))) {}
+listener::~listener() = default;
+
+result<uint16_t> listener::bind(const std::string& host, uint16_t port, int backlog) {
+  return library_->bind(host, port, backlog);
+}
+void listener::run() { library_->run(); }
+void listener::close() { library_->close(); }
+void listener::write_head(std::string& out, const answer_head& head) {
+  library_->write_head(out, head);
+}
+
+} // namespace treadmill::http

@@ -1,0 +1,51 @@
+#pragma once
+#include "net/http.hpp"
+#include "storage/result.hpp"
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace treadmill::http {
+
+/// What stands in front of an answer's body.
+struct answer_head {
+  int status = 200;
+  std::string_view content_type; ///< "": none
+  const std::vector<std::pair<std::string, std::string>>* headers = nullptr;
+  std::optional<size_t> content_length; ///< absent: none is sent
+  bool chunked = false;
+  bool close = false;
+  bool http_1_0 = false; ///< the request's version; a connection that is kept is then confirmed
+};
+
+/// cpp-httplib behind one door: it binds and accepts, and it writes the heads of answers. It never touches a
+/// connection's socket: those are handed out as they are accepted.
+///
+/// **Thread**: bind and run from one thread each, close and write_head from any.
+class listener {
+public:
+  /// `accepted` takes ownership of each socket; called on the thread of run().
+  explicit listener(std::function<void(int socket)> accepted);
+  ~listener();
+  listener(const listener&) = delete;
+  listener& operator=(const listener&) = delete;
+
+  /// The bound port. With SO_REUSEADDR, never SO_REUSEPORT: two nodes cannot share a port unnoticed.
+  /// Errors: io_error with address and reason.
+  result<uint16_t> bind(const std::string& host, uint16_t port, int backlog);
+  /// Accepts until close().
+  void run();
+  /// Ends run(), at once or before it has begun.
+  void close();
+  /// Appends an answer's head, with the empty line that ends it.
+  void write_head(std::string& out, const answer_head& head);
+
+private:
+  class library;
+  std::unique_ptr<library> library_;
+};
+
+} // namespace treadmill::http

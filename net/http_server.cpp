@@ -1,0 +1,204 @@
+#include "net/http_server.hpp"
+#include "net/connection.hpp"
+#include "net/server_core.hpp"
+#include <algorithm>
+#include <sys/socket.h>
+#include <thread>
+#include <unistd.h>
+
+namespace treadmill::http {
+
+namespace {
+
+// Connections beyond the limits that are being told so; further ones are closed unheard.
+constexpr size_t refusals_at_once = 64;
+
+head_limits limits_of(const server_options& options) {
+  head_limits limits;
+  limits.header_bytes = options.header_bytes;
+  limits.header_count = options.header_count;
+  limits.target_bytes = options.target_bytes;
+  limits.request_bytes = options.request_bytes;
+  return limits;
+}
+
+} // namespace
+
+body_charge& body_charge::operator=(body_charge&& other) noexcept {
+  if (this != &other) {
+    release();
+    budget_ = std::move(other.budget_);
+    bytes_ = std::exchange(other.bytes_, 0);
+  }
+  return *this;
+}
+
+bool body_charge::grow(const std::shared_ptr<std::atomic<size_t>>& budget, size_t bytes,
+                       size_t most) {
+  if (bytes <= bytes_) return true;
+  const size_t more = bytes - bytes_;
+  if (budget->fetch_add(more) + more > most) {
+    budget->fetch_sub(more);
+    return false;
+  }
+  budget_ = budget;
+  bytes_ = bytes;
+  return true;
+}
+
+void body_charge::release() {
+  if (bytes_ > 0) budget_->fetch_sub(bytes_);
+  bytes_ = 0;
+}
+
+server_core::server_core(server_options settings, treadmill::http::handler handle_request,
+                         std::function<void(const request_record&)> record_request)
+    : options(std::move(settings)), limits(limits_of(options)), handle(std::move(handle_request)),
+      record(std::move(record_request)), front([this](int socket) { incoming(socket); }) {}
+
+server_core::~server_core() { workers.stop(); }
+
+void server_core::incoming(int socket) {
+  ++accepted_;
+  connection* taker = nullptr;
+  try {
+    const std::lock_guard lock(mutex_);
+    const size_t open = connections_.size() - free_.size();
+    if (!stopping && open < options.connections + options.feed_clients + refusals_at_once) {
+      if (free_.empty()) {
+        connections_.push_back(std::make_unique<connection>(*this));
+        free_.reserve(connections_.size()); // so that nothing can fail when it is given back
+        workers.add(*connections_.back());
+        taker = connections_.back().get();
+      } else {
+        taker = free_.back();
+        free_.pop_back();
+      }
+    }
+  } catch (const std::bad_alloc&) {
+    // No memory for one more connection is no reason to end the accepting thread.
+  }
+  if (taker) return taker->hand_over(socket);
+  ++refused;
+  ::close(socket);
+}
+
+bool server_core::enter(const std::string& address) {
+  const std::lock_guard lock(mutex_);
+  if (counted_ >= options.connections) return false;
+  if (options.connections_per_address > 0) {
+    size_t& count = addresses_[address];
+    if (count >= options.connections_per_address) return false;
+    ++count;
+  }
+  ++counted_;
+  return true;
+}
+
+void server_core::leave(const std::string& address, bool is_feed) {
+  const std::lock_guard lock(mutex_);
+  --(is_feed ? feeds_ : counted_);
+  if (options.connections_per_address == 0) return;
+  if (const auto found = addresses_.find(address);
+      found != addresses_.end() && --found->second == 0)
+    addresses_.erase(found);
+}
+
+bool server_core::become_feed() {
+  const std::lock_guard lock(mutex_);
+  if (feeds_ >= options.feed_clients) return false;
+  ++feeds_;
+  --counted_;
+  return true;
+}
+
+void server_core::end_feed() {
+  const std::lock_guard lock(mutex_);
+  --feeds_;
+  ++counted_;
+}
+
+void server_core::released(connection& closed) {
+  const std::lock_guard lock(mutex_);
+  free_.push_back(&closed);
+  if (free_.size() == connections_.size()) closed_.notify_all();
+}
+
+void server_core::begin_stop() {
+  const std::lock_guard lock(mutex_);
+  stopping = true;
+  for (const auto& one : connections_) workers.signal(*one, connection::ending);
+}
+
+void server_core::abort() {
+  const std::lock_guard lock(mutex_);
+  aborting = true;
+  for (const auto& one : connections_) workers.signal(*one, connection::ending);
+}
+
+bool server_core::wait_until_closed(clock::time_point deadline) {
+  std::unique_lock lock(mutex_);
+  return closed_.wait_until(lock, deadline, [this] { return free_.size() == connections_.size(); });
+}
+
+server_counters server_core::counters() const {
+  server_counters now;
+  now.accepted = accepted_;
+  now.refused = refused;
+  now.bad_requests = bad_requests;
+  now.timeouts = timeouts;
+  now.request_bytes = *body_bytes;
+  const std::lock_guard lock(mutex_);
+  now.connections = connections_.size() - free_.size();
+  now.feed_clients = feeds_;
+  return now;
+}
+
+class server::impl {
+public:
+  explicit impl(std::shared_ptr<server_core> core) : core_(std::move(core)) {}
+
+  result<void> start() {
+    const auto& options = core_->options;
+    auto bound = core_->front.bind(options.host, options.port, defaults::listen_backlog);
+    if (!bound) return tl::unexpected(std::move(bound.error()));
+    port_ = *bound;
+    if (auto started = core_->workers.start(options.threads); !started) return started;
+    accepting_ = std::thread([core = core_.get()] { core->front.run(); });
+    return {};
+  }
+
+  void stop(std::chrono::milliseconds grace) {
+    const auto begun = clock::now();
+    core_->front.close();
+    if (accepting_.joinable()) accepting_.join();
+    core_->begin_stop();
+    // The end of the time is kept for those that will not end by themselves.
+    if (!core_->wait_until_closed(begun + grace -
+                                  std::min(grace / 4, std::chrono::milliseconds(250)))) {
+      core_->abort();
+      core_->wait_until_closed(begun + grace);
+    }
+    core_->workers.stop();
+  }
+
+  const std::shared_ptr<server_core> core_;
+  uint16_t port_ = 0;
+
+private:
+  std::thread accepting_;
+};
+
+server::server(server_options options, handler handle,
+               std::function<void(const request_record&)> record)
+    : impl_(std::make_unique<impl>(std::make_shared<server_core>(
+          std::move(options), std::move(handle), std::move(record)))) {}
+
+server::~server() { stop(); }
+
+result<void> server::start() { return impl_->start(); }
+uint16_t server::port() const { return impl_->port_; }
+void server::stop(std::chrono::milliseconds grace) { impl_->stop(grace); }
+server_counters server::counters() const { return impl_->core_->counters(); }
+
+} // namespace treadmill::http

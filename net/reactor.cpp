@@ -1,0 +1,272 @@
+#include "net/reactor.hpp"
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/timerfd.h>
+#include <system_error>
+#include <unistd.h>
+
+namespace treadmill::http {
+
+namespace {
+
+// Sockets that one worker takes from the kernel at a time. More would save calls, but whatever
+// stands behind a long request in the same hand would wait for it although other workers are free.
+constexpr int events_at_once = 1;
+// All pollers busy with the same work for this long: a spare worker joins them.
+constexpr std::chrono::milliseconds watch_interval{3};
+// Looks at which nothing was to be done before the watcher sleeps.
+constexpr int idle_looks = 50;
+// How close together two looks at all deadlines may be.
+constexpr int64_t least_sweep_pause_ns = 2'000'000;
+
+int64_t nanoseconds(clock::time_point when) {
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(when.time_since_epoch()).count();
+}
+
+uint32_t signals_of(uint32_t events) {
+  uint32_t signals = 0;
+  if (events & (EPOLLIN | EPOLLRDHUP)) signals |= signal::input;
+  if (events & EPOLLOUT) signals |= signal::output;
+  if (events & EPOLLRDHUP) signals |= signal::hangup;
+  if (events & (EPOLLERR | EPOLLHUP)) signals |= signal::broken;
+  return signals;
+}
+
+} // namespace
+
+reactor::descriptor::~descriptor() {
+  if (value >= 0) ::close(value);
+}
+
+reactor::~reactor() { stop(); }
+
+result<void> reactor::start(size_t threads) {
+  epoll_.value = ::epoll_create1(EPOLL_CLOEXEC);
+  wake_.value = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  quit_.value = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  timer_.value = ::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+  if (epoll_.value < 0 || wake_.value < 0 || quit_.value < 0 || timer_.value < 0)
+    return fail(ec::io_error, "cannot serve: there are no file descriptors left");
+  const auto add_own = [this](descriptor& own, uint32_t events) {
+    epoll_event event{};
+    event.events = events;
+    event.data.ptr = &own;
+    return ::epoll_ctl(epoll_.value, EPOLL_CTL_ADD, own.value, &event) == 0;
+  };
+  // Edges wake one worker and need no reading; only the end concerns all, for ever.
+  if (!add_own(wake_, EPOLLIN | EPOLLET) || !add_own(timer_, EPOLLIN | EPOLLET) ||
+      !add_own(quit_, EPOLLIN))
+    return fail(ec::io_error, "cannot serve: the kernel has no room for another epoll");
+  threads = std::max<size_t>(threads, 1);
+  most_pollers_ = std::min<size_t>(threads, std::max(2u, std::thread::hardware_concurrency()));
+  polling_ = most_pollers_;
+
+  try {
+    for (size_t i = 0; i < threads; ++i)
+      workers_.emplace_back([this, spare = i >= most_pollers_] { work(spare); });
+    if (threads > most_pollers_) watcher_ = std::thread([this] { watch_over(); });
+  } catch (const std::system_error&) {
+    stop();
+    return fail(ec::io_error, "cannot serve: there are no threads left");
+  }
+  return {};
+}
+
+void reactor::stop() {
+  if (workers_.empty()) return;
+  const uint64_t one = 1;
+  while (::write(quit_.value, &one, sizeof one) < 0 && errno == EINTR) {
+  }
+  {
+    const std::lock_guard lock(spare_mutex_);
+    quitting_ = true;
+  }
+  spare_needed_.notify_all();
+  watcher_needed_.notify_all();
+  if (watcher_.joinable()) watcher_.join();
+  for (auto& worker : workers_) worker.join();
+  workers_.clear();
+}
+
+void reactor::add(strand& task) {
+  const std::lock_guard lock(timer_mutex_);
+  timed_.push_back(&task);
+}
+
+bool reactor::watch(int socket, strand& task) {
+  epoll_event event{};
+  event.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
+  event.data.ptr = &task;
+  return ::epoll_ctl(epoll_.value, EPOLL_CTL_ADD, socket, &event) == 0;
+}
+
+void reactor::signal(strand& task, uint32_t signals) {
+  if (!(task.signals_.fetch_or(signals | active) & active)) enqueue(task, true);
+}
+
+void reactor::enqueue(strand& task, bool wake) {
+  {
+    const std::lock_guard lock(queue_mutex_);
+    queue_.push_back(&task);
+    queued_.store(queue_.size());
+  }
+  // One wake-up for all that is queued until a worker looks.
+  if (wake && !wake_pending_.exchange(true)) {
+    const uint64_t one = 1;
+    while (::write(wake_.value, &one, sizeof one) < 0 && errno == EINTR) {
+    }
+  }
+}
+
+// The caller has made the strand active.
+void reactor::execute(strand& task) {
+  for (int runs = 0;; ++runs) {
+    const uint32_t signals = task.signals_.exchange(active) & ~active;
+    task.run(signals);
+    uint32_t nothing = active;
+    if (task.signals_.compare_exchange_strong(nothing, 0)) return;
+    // One that gives way, or never comes to rest, goes behind the others.
+    if ((nothing & signal::again) || runs == 4) return enqueue(task, false);
+  }
+}
+
+void reactor::work(bool spare) {
+  std::array<epoll_event, events_at_once> events{};
+  for (;;) {
+    if (spare && !wait_as_spare()) return;
+    spare = false;
+    const bool rests = queued_.load() == 0;
+    if (rests) ++idle_;
+    const int count = ::epoll_wait(epoll_.value, events.data(), events_at_once, rests ? -1 : 0);
+    if (rests) --idle_;
+    if (watcher_sleeps_.load()) wake_watcher();
+    bool woken = false;
+    for (int i = 0; i < count; ++i) {
+      const epoll_event& event = events[static_cast<size_t>(i)];
+      if (event.data.ptr == &quit_) return;
+      if (event.data.ptr == &wake_) {
+        wake_pending_ = false;
+        woken = true;
+      } else if (event.data.ptr == &timer_) {
+        sweep();
+      } else {
+        auto& task = *static_cast<strand*>(event.data.ptr);
+        if (!(task.signals_.fetch_or(signals_of(event.events) | active) & active)) execute(task);
+      }
+    }
+    if (queued_.load() > 0) drain_queue(woken);
+    turns_.fetch_add(1, std::memory_order_relaxed);
+    // The work that it stood in for is done.
+    for (size_t polling = polling_.load(); !spare && polling > most_pollers_;)
+      spare = polling_.compare_exchange_weak(polling, polling - 1);
+  }
+}
+
+// False: the reactor ends.
+bool reactor::wait_as_spare() {
+  std::unique_lock lock(spare_mutex_);
+  spare_needed_.wait(lock, [this] { return promotions_ > 0 || quitting_; });
+  if (quitting_) return false;
+  --promotions_;
+  return true;
+}
+
+void reactor::watch_over() {
+  int looks = 0;
+  std::unique_lock lock(spare_mutex_);
+  while (!quitting_) {
+    const bool idle = idle_.load() == polling_.load();
+    looks = idle ? looks + 1 : 0;
+    if (looks > idle_looks) {
+      watcher_sleeps_ = true;
+      // A worker that began before it could see this is seen here.
+      if (idle_.load() == polling_.load())
+        watcher_needed_.wait(lock, [this] { return !watcher_sleeps_ || quitting_; });
+      watcher_sleeps_ = false;
+      looks = 0;
+    }
+    const uint64_t seen = turns_.load();
+    watcher_needed_.wait_for(lock, watch_interval, [this] { return quitting_; });
+    const size_t spares = workers_.size() - polling_.load();
+    if (idle_.load() == 0 && turns_.load() == seen && spares > 0) {
+      ++polling_;
+      ++promotions_;
+      spare_needed_.notify_one();
+    }
+  }
+}
+
+void reactor::wake_watcher() {
+  {
+    const std::lock_guard lock(spare_mutex_);
+    watcher_sleeps_ = false;
+  }
+  watcher_needed_.notify_one();
+}
+
+// Runs what is queued now. A worker that was woken for it wakes one more if there is more than it
+// can run at once: a group commit answers many connections together.
+void reactor::drain_queue(bool woken) {
+  ++drainers_;
+  for (size_t left = queued_.load(); left > 0; --left) {
+    strand* task = nullptr;
+    {
+      const std::lock_guard lock(queue_mutex_);
+      if (queue_.empty()) break;
+      task = queue_.front();
+      queue_.pop_front();
+      queued_.store(queue_.size());
+    }
+    if (woken && queued_.load() > 0 && drainers_.load() < most_pollers_ &&
+        !wake_pending_.exchange(true)) {
+      const uint64_t one = 1;
+      while (::write(wake_.value, &one, sizeof one) < 0 && errno == EINTR) {
+      }
+    }
+    woken = false;
+    execute(*task);
+  }
+  --drainers_;
+}
+
+void reactor::set_due(strand& task, clock::time_point when) {
+  const int64_t due = nanoseconds(when);
+  task.due_.store(due);
+  if (due < armed_.load()) arm(due);
+}
+
+void reactor::arm(int64_t due) {
+  const std::lock_guard lock(timer_mutex_);
+  if (due >= armed_.load()) return;
+  armed_.store(due);
+  itimerspec when{};
+  when.it_value.tv_sec = static_cast<time_t>(std::max<int64_t>(due, 1) / 1'000'000'000);
+  when.it_value.tv_nsec = static_cast<long>(std::max<int64_t>(due, 1) % 1'000'000'000);
+  ::timerfd_settime(timer_.value, TFD_TIMER_ABSTIME, &when, nullptr);
+}
+
+// A strand that sets its due time meanwhile is either seen here, or sees that the timer is not
+// armed and arms it.
+void reactor::sweep() {
+  const int64_t now = nanoseconds(clock::now());
+  int64_t next = INT64_MAX;
+  std::vector<strand*> due_now;
+  {
+    const std::lock_guard lock(timer_mutex_);
+    armed_.store(INT64_MAX);
+    for (strand* task : timed_) {
+      int64_t due = task->due_.load();
+      if (due <= now && task->due_.compare_exchange_strong(due, INT64_MAX))
+        due_now.push_back(task);
+      else
+        next = std::min(next, std::max(due, now + least_sweep_pause_ns));
+    }
+  }
+  for (strand* task : due_now) signal(*task, signal::timer);
+  if (next != INT64_MAX) arm(next);
+}
+
+} // namespace treadmill::http

@@ -1,0 +1,90 @@
+#pragma once
+#include "net/http_head.hpp"
+#include "net/http_listener.hpp"
+#include "net/http_server.hpp"
+#include "net/reactor.hpp"
+#include <atomic>
+#include <condition_variable>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+namespace treadmill::http {
+
+class connection;
+
+/// A share of the bytes that all request bodies together may take. Given back when it is destroyed, which may be after
+/// the server.
+class body_charge {
+public:
+  body_charge() = default;
+  body_charge(body_charge&& other) noexcept
+      : budget_(std::move(other.budget_)), bytes_(std::exchange(other.bytes_, 0)) {}
+  body_charge& operator=(body_charge&& other) noexcept;
+  ~body_charge() { release(); }
+  /// Takes up to `bytes` in all. False, and nothing more taken: they are not there.
+  bool grow(const std::shared_ptr<std::atomic<size_t>>& budget, size_t bytes, size_t most);
+  void release();
+
+private:
+  std::shared_ptr<std::atomic<size_t>> budget_;
+  size_t bytes_ = 0;
+};
+
+/// What the connections of one server share, and the keeper of them all: connections are made when they are needed, used
+/// again, and stay where they are in memory until the server is gone.
+///
+/// **Thread**: incoming from the accepting thread; wait_until_closed and shut_down from the stopping one; all else from any.
+class server_core : public std::enable_shared_from_this<server_core> {
+public:
+  server_core(server_options options, handler handle, std::function<void(const request_record&)> record);
+  ~server_core();
+
+  /// A socket that was accepted. Owned from here on.
+  void incoming(int socket);
+
+  /// Whether one more connection, from that address, is within the limits; if so it counts until `leave`.
+  bool enter(const std::string& address);
+  void leave(const std::string& address, bool is_feed);
+  /// Counts a connection as a feed instead, if there may be one more, until `end_feed` (or `leave`).
+  bool become_feed();
+  void end_feed();
+  /// The connection has closed its socket and may be used again.
+  void released(connection& closed);
+
+  /// Tells all connections to come to their end.
+  void begin_stop();
+  /// Tells them to end now.
+  void abort();
+  /// False: some are still open at `deadline`.
+  bool wait_until_closed(clock::time_point deadline);
+
+  server_counters counters() const;
+
+  const server_options options;
+  const head_limits limits;
+  const handler handle;
+  const std::function<void(const request_record&)> record;
+  listener front;
+  reactor workers;
+  const std::shared_ptr<std::atomic<size_t>> body_bytes = std::make_shared<std::atomic<size_t>>(0);
+  std::atomic<bool> stopping = false;
+  std::atomic<bool> aborting = false;
+  std::atomic<uint64_t> refused = 0;
+  std::atomic<uint64_t> bad_requests = 0;
+  std::atomic<uint64_t> timeouts = 0;
+
+private:
+  std::atomic<uint64_t> accepted_ = 0;
+
+  mutable std::mutex mutex_;
+  std::condition_variable closed_;
+  std::vector<std::unique_ptr<connection>> connections_;
+  std::vector<connection*> free_;
+  size_t counted_ = 0; // against the limit of connections
+  size_t feeds_ = 0;
+  std::map<std::string, size_t> addresses_;
+};
+
+} // namespace treadmill::http
