@@ -182,7 +182,7 @@ std::vector<setting> node_settings() {
        "where REST listens; [::1]:1444 for IPv6, 0.0.0.0:1444 for all addresses, port 0 for any "
        "free one",
        [](settings& all, const std::string& text) {
-         return parse_endpoint(text).map([&](endpoint at) {
+         return parse_endpoint(text).map([&](const endpoint& at) {
            all.server.host = at.host;
            all.server.port = at.port;
          });
@@ -196,7 +196,7 @@ std::vector<setting> node_settings() {
       {"zmq", "tcp://HOST:PORT", node_group,
        "where peers are listened for (kept for federation; nothing listens there yet)",
        [](settings& all, const std::string& text) {
-         return parse_endpoint(text, "tcp://").map([&](endpoint at) { all.zmq = at; });
+         return parse_endpoint(text, "tcp://").map([&](const endpoint& at) { all.zmq = at; });
        },
        [](const settings& all) { return "tcp://" + to_string(all.zmq); },
        [](const settings& all) -> std::string {
@@ -224,8 +224,8 @@ std::vector<setting> limit_settings() {
              "how deep arrays and objects may nest"),
       ranged("max-buckets", limits_group, count_form, &settings::buckets, 1, 100'000,
              "buckets of this node"),
-      ranged("free-disk-floor", limits_group, size_form, &settings::free_floor_bytes, 0,
-             1024 * gib, "writes get 507 below it (or below 5 % of the disk if less); 0: off"),
+      ranged("free-disk-floor", limits_group, size_form, &settings::free_floor_bytes, 0, 1024 * gib,
+             "writes get 507 below it (or below 5 % of the disk if less); 0: off"),
   };
 }
 

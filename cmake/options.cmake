@@ -1,5 +1,6 @@
 # One INTERFACE target carries the language standard, warnings and sanitizers for all of our code.
 option(TREADMILL_WITH_CAF "Build the actors, the treadmill executable and what tests them" ON)
+option(TREADMILL_TESTS "Build the tests" ON)
 option(TREADMILL_WERROR "Treat warnings as errors" OFF)
 option(TREADMILL_FUZZERS "Build the libFuzzer targets (clang only)" OFF)
 set(TREADMILL_SANITIZE "" CACHE STRING "Comma-separated sanitizers, for example address,undefined")

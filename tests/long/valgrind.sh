@@ -1,0 +1,11 @@
+#!/usr/bin/env bash
+# The unit tests under valgrind: no leak, no use of memory that was not set.   valgrind.sh <sources>
+set -euo pipefail
+cd "$1"
+cmake --build --preset release --target unit_storage unit_net
+for test in unit_storage unit_net; do
+  echo "== $test"
+  # Programs under valgrind run on one core, slowly: waits for deadlines get longer.
+  valgrind --quiet --error-exitcode=9 --leak-check=full --errors-for-leak-kinds=definite,indirect --num-callers=30 \
+    "build/release/tests/$test" --minimal
+done
