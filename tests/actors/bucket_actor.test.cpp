@@ -1,0 +1,278 @@
+#include "tests/actors/actor_world.hpp"
+// The type ids come first.
+#include "actors/bucket_actor.hpp"
+#include <deque>
+#include <doctest/doctest.h>
+
+namespace treadmill::test {
+namespace {
+
+/// A storage actor whose answers the test gives by hand. A message that it does not expect fails the test.
+struct scripted_storage {
+  struct asked_commit {
+    commit_batch batch{};
+    caf::typed_response_promise<batch_done> answer{};
+  };
+  std::deque<caf::typed_response_promise<generation_begun>> begins{};
+  std::deque<asked_commit> commits{};
+
+  void begin(uint64_t generation) {
+    REQUIRE(!begins.empty());
+    begins.front().deliver(generation_begun{generation, 0, {}});
+    begins.pop_front();
+  }
+  void refuse_begin(ec code) {
+    REQUIRE(!begins.empty());
+    begins.front().deliver(generation_begun{0, static_cast<uint8_t>(code), "no"});
+    begins.pop_front();
+  }
+  /// Writes the batch to the store, as the real one does, and says so.
+  void commit(store& rows) {
+    REQUIRE(!commits.empty());
+    const row_batch* batch = commits.front().batch.rows.get();
+    REQUIRE(rows.commit({&batch, 1}, true));
+    answer(ec::none);
+  }
+  void answer(ec code) {
+    REQUIRE(!commits.empty());
+    asked_commit& front = commits.front();
+    front.answer.deliver(batch_done{front.batch.generation, front.batch.number,
+                                    static_cast<uint8_t>(code), "said the test"});
+    commits.pop_front();
+  }
+};
+
+storage_actor::behavior_type scripted(storage_actor::pointer self, scripted_storage* script) {
+  return {
+      [=](const begin_generation&) -> caf::result<generation_begun> {
+        auto answer = self->make_response_promise<generation_begun>();
+        script->begins.push_back(answer);
+        return answer;
+      },
+      [=](const commit_batch& batch) -> caf::result<batch_done> {
+        auto answer = self->make_response_promise<batch_done>();
+        script->commits.push_back({batch, answer});
+        return answer;
+      },
+      [](const make_bucket&) -> caf::result<bucket_facts> {
+        FAIL("a bucket makes no bucket");
+        return bucket_facts{};
+      },
+      [](const drop_bucket&) -> caf::result<bucket_facts> {
+        FAIL("a bucket drops no bucket");
+        return bucket_facts{};
+      },
+      [](flush_batch) { FAIL("only storage flushes itself"); },
+      [](tick) { FAIL("only storage ticks itself"); },
+  };
+}
+
+follower_actor::behavior_type note_sequences(follower_actor::pointer,
+                                             std::vector<uint64_t>* sequences) {
+  return {[=](const activity_advanced& news) { sequences->push_back(news.sequence); }};
+}
+
+struct bucket_world : actor_world {
+  bucket_world() {
+    info = *rows->create_bucket("b");
+    storage = system.spawn(scripted, &script);
+    follower = system.spawn(note_sequences, &sequences);
+    subject = system.spawn(bucket, bucket_options{info.number, rows, storage, {follower}, {}});
+    run();
+  }
+  ~bucket_world() {
+    script.begins.clear();
+    script.commits.clear();
+    for (const auto& actor : {caf::actor_cast<caf::actor>(subject), caf::actor_cast<caf::actor>(storage),
+                              caf::actor_cast<caf::actor>(follower)}) {
+      caf::anon_send_exit(actor, caf::exit_reason::kill);
+    }
+    run();
+  }
+  void write(answer_box& box, std::vector<write_op> ops, steady_time deadline = soon()) {
+    caf::anon_send(subject, write_documents{group(std::move(ops)), deadline, box.reply_to_here()});
+  }
+
+  scripted_storage script{};
+  std::vector<uint64_t> sequences{};
+  bucket_info info{};
+  storage_actor storage{};
+  follower_actor follower{};
+  bucket_actor subject{};
+};
+
+} // namespace
+
+TEST_CASE("a write is answered after its commit, and followers are told then") {
+  bucket_world world;
+  world.script.begin(1);
+  world.run();
+  answer_box box;
+  world.write(box, {put("a", R"({"n":1})")});
+  world.run();
+  REQUIRE(world.script.commits.size() == 1);
+  CHECK(box.given == 0);
+  CHECK(world.sequences.empty());
+  world.script.commit(*world.rows);
+  world.run();
+  CHECK(box.ok());
+  CHECK(box.given == 1);
+  CHECK(world.sequences == std::vector<uint64_t>{1});
+}
+
+TEST_CASE("writes that wait are handed over together, and see each other before their commit") {
+  bucket_world world;
+  world.script.begin(1);
+  world.run();
+  answer_box first, second, third, fourth;
+  world.write(first, {put("a", R"({"n":1})")});
+  world.run();
+  world.write(second, {put("a", R"({"n":2})")});
+  world.write(third, {put("b", R"({"n":3})")});
+  write_op create = put("b", "{}");
+  create.what = write_op::kind::create;
+  world.write(fourth, {create});
+  world.run();
+  REQUIRE(world.script.commits.size() == 1); // one on its way, the rest gathers
+  world.script.commit(*world.rows);
+  world.run();
+  CHECK(first.ok());
+  CHECK(second.given == 0);
+  REQUIRE(world.script.commits.size() == 1);
+  world.script.commit(*world.rows);
+  world.run();
+  REQUIRE(second.ok());
+  CHECK(second.answer->outcomes[0].rev.number() == 2);
+  CHECK(third.ok());
+  REQUIRE(fourth.given == 1);
+  CHECK(fourth.answer->outcomes[0].problem.code == ec::conflict);
+  CHECK(world.sequences == std::vector<uint64_t>{1, 3});
+}
+
+TEST_CASE("a refusal that rests on an uncommitted write waits for its commit") {
+  bucket_world world;
+  world.script.begin(1);
+  world.run();
+  answer_box made, refused;
+  world.write(made, {put("a", "{}")});
+  world.run();
+  write_op again = put("a", "{}");
+  again.what = write_op::kind::create;
+  world.write(refused, {again});
+  world.run();
+  CHECK(refused.given == 0);
+  world.script.answer(ec::ambiguous);
+  world.run();
+  CHECK(made.code() == ec::ambiguous);
+  CHECK(refused.code() == ec::ambiguous); // what it saw may not be there
+}
+
+TEST_CASE("writes wait until the bucket's generation has begun") {
+  bucket_world world;
+  answer_box box;
+  world.write(box, {put("a", "{}")});
+  world.run();
+  CHECK(world.script.commits.empty());
+  world.script.begin(7);
+  world.run();
+  REQUIRE(world.script.commits.size() == 1);
+  CHECK(world.script.commits.front().batch.generation == 7);
+  world.script.commit(*world.rows);
+  world.run();
+  CHECK(box.ok());
+}
+
+TEST_CASE("after a failed commit its writes are ambiguous, later ones are refused, and it starts over from what is stored") {
+  bucket_world world;
+  world.script.begin(1);
+  world.run();
+  answer_box stored, failed, never, after;
+  world.write(stored, {put("a", R"({"n":1})")});
+  world.run();
+  world.script.commit(*world.rows);
+  world.run();
+  world.write(failed, {put("a", R"({"n":2})")});
+  world.run();
+  world.write(never, {put("a", R"({"n":3})")});
+  world.run();
+  world.script.answer(ec::ambiguous);
+  world.run();
+  CHECK(stored.ok());
+  CHECK(failed.code() == ec::ambiguous);
+  CHECK(never.code() == ec::disk_full);
+  CHECK(world.script.commits.empty()); // nothing of the old generation follows
+  world.write(after, {put("a", R"({"n":4})")});
+  world.run();
+  CHECK(after.given == 0);
+  world.script.begin(2);
+  world.run();
+  world.script.commit(*world.rows);
+  world.run();
+  REQUIRE(after.ok());
+  CHECK(after.answer->outcomes[0].rev.number() == 2); // the failed write is not its parent
+  CHECK(world.rows->latest().state(world.info.number)->sequence == 2);
+}
+
+TEST_CASE("batches that were handed over together each keep their own answer when the first fails") {
+  bucket_world world;
+  world.script.begin(1);
+  world.run();
+  answer_box first, large;
+  world.write(first, {put("a", "{}")});
+  world.run();
+  world.write(large, {put("b", "{\"text\":\"" + std::string(2 << 20, 'x') + "\"}")});
+  world.run();
+  REQUIRE(world.script.commits.size() == 2); // a large batch does not wait for the one before it
+  world.script.answer(ec::ambiguous);
+  world.run();
+  CHECK(first.code() == ec::ambiguous);
+  CHECK(large.given == 0); // storage still has it
+  world.script.answer(ec::ambiguous);
+  world.run();
+  CHECK(large.code() == ec::ambiguous);
+}
+
+TEST_CASE("a store that takes no writes gives its problem to each write, and the bucket asks again at the next") {
+  bucket_world world;
+  answer_box first, second;
+  world.write(first, {put("a", "{}")});
+  world.run();
+  world.script.refuse_begin(ec::disk_full);
+  world.run();
+  CHECK(first.code() == ec::disk_full);
+  world.write(second, {put("a", "{}")});
+  world.run();
+  world.script.begin(1);
+  world.run();
+  world.script.commit(*world.rows);
+  world.run();
+  CHECK(second.ok());
+}
+
+TEST_CASE("a write past its deadline is not begun") {
+  bucket_world world;
+  world.script.begin(1);
+  world.run();
+  answer_box box;
+  world.write(box, {put("a", "{}")}, std::chrono::steady_clock::now() - std::chrono::seconds(1));
+  world.run();
+  CHECK(box.code() == ec::deadline_exceeded);
+  CHECK(world.script.commits.empty());
+}
+
+TEST_CASE("a bucket that dies answers what it held with ambiguous") {
+  bucket_world world;
+  world.script.begin(1);
+  world.run();
+  answer_box applied, queued;
+  world.write(applied, {put("a", "{}")});
+  world.run();
+  world.write(queued, {put("b", "{}")});
+  caf::anon_send_exit(world.subject, caf::exit_reason::kill);
+  world.run();
+  CHECK(applied.code() == ec::ambiguous);
+  CHECK(applied.given == 1);
+  CHECK(queued.given == 1);
+}
+
+} // namespace treadmill::test

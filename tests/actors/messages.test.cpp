@@ -1,0 +1,81 @@
+#include "actors/caf_errors.hpp"
+#include "tests/actors/actor_world.hpp"
+#include <caf/binary_deserializer.hpp>
+#include <caf/binary_serializer.hpp>
+#include <doctest/doctest.h>
+
+namespace treadmill::test {
+namespace {
+
+template<typename Message> Message round_trip(actor_world& world, Message message) {
+  caf::binary_serializer::container_type bytes;
+  caf::binary_serializer sink(world.system, bytes);
+  REQUIRE_FALSE(sink(message));
+  Message back;
+  caf::binary_deserializer source(world.system, bytes);
+  REQUIRE_FALSE(source(back));
+  CHECK(source.remaining() == 0);
+  return back;
+}
+
+} // namespace
+
+TEST_CASE("every message that could travel comes back as it was, member by member") {
+  actor_world world;
+  CHECK(round_trip(world, begin_generation{7}).bucket == 7);
+
+  const auto begun = round_trip(world, generation_begun{9, 24, "full"});
+  CHECK(begun.generation == 9);
+  CHECK(begun.code == 24);
+  CHECK(begun.reason == "full");
+
+  const auto done = round_trip(world, batch_done{1, 2, 3, "why"});
+  CHECK(done.generation == 1);
+  CHECK(done.number == 2);
+  CHECK(done.code == 3);
+  CHECK(done.reason == "why");
+
+  CHECK(round_trip(world, make_bucket{"places"}).name == "places");
+  CHECK(round_trip(world, drop_bucket{"places"}).name == "places");
+
+  hash128 log_id{};
+  log_id[3] = 0xab;
+  const auto facts = round_trip(world, bucket_facts{"b", 4, log_id, true});
+  CHECK(facts.name == "b");
+  CHECK(facts.number == 4);
+  CHECK(facts.log_id == log_id);
+  CHECK(facts.fresh);
+
+  const auto advanced = round_trip(world, activity_advanced{4, 1ULL << 40});
+  CHECK(advanced.bucket == 4);
+  CHECK(advanced.sequence == 1ULL << 40);
+
+  const auto stopped = round_trip(world, bucket_stopped{"b", 5});
+  CHECK(stopped.name == "b");
+  CHECK(stopped.number == 5);
+
+  round_trip(world, flush_batch{});
+  round_trip(world, tick{});
+}
+
+TEST_CASE("every error code survives the way through CAF, and what is not ours is ambiguous") {
+  for (int code = 1; code <= static_cast<int>(last_ec); ++code) {
+    const error back = from_caf(to_caf({static_cast<ec>(code), "a reason"}));
+    CHECK(static_cast<int>(back.code) == code);
+    CHECK(back.reason == "a reason");
+  }
+  CHECK(from_caf(caf::make_error(caf::sec::request_timeout)).code == ec::ambiguous);
+}
+
+TEST_CASE("a reply is given once, and one that is dropped answers by itself") {
+  std::vector<int> got;
+  {
+    reply<int> kept([&](int value) { got.push_back(value); }, -1);
+    kept(5);
+    kept(6);
+  }
+  { const reply<int> dropped([&](int value) { got.push_back(value); }, -1); }
+  CHECK(got == std::vector<int>{5, -1});
+}
+
+} // namespace treadmill::test

@@ -1,0 +1,296 @@
+#include "tests/actors/actor_world.hpp"
+#include <doctest/doctest.h>
+
+namespace treadmill::test {
+namespace {
+
+/// A whole node without HTTP: gateway, node, storage, buckets, all on the test's scheduler.
+struct node_world : actor_world {
+  explicit node_world(std::chrono::milliseconds sync_interval = {}, size_t queued_writes = 100) {
+    rest_gateway_options options;
+    options.name = "box1";
+    options.queued_writes = queued_writes;
+    options.queued_bytes = 1 << 20;
+    options.rows = rows;
+    options.counters = counters;
+    gateway = std::make_unique<rest_gateway>(system, options);
+    node_options chosen;
+    chosen.rows = rows;
+    chosen.counters = counters;
+    chosen.gateway = gateway->actor();
+    chosen.spawn_storage = [this, sync_interval](caf::actor_system& where) {
+      storage_now = where.spawn(storage, storage_options{rows, counters, sync_interval});
+      return storage_now;
+    };
+    subject = system.spawn(node, chosen);
+    gateway->connect(subject);
+    run();
+  }
+  ~node_world() {
+    gateway->connect(node_actor());
+    caf::anon_send_exit(subject, caf::exit_reason::user_shutdown);
+    run();
+    caf::anon_send_exit(gateway->actor(), caf::exit_reason::user_shutdown);
+    run();
+  }
+  void write(answer_box& box, const std::string& bucket, std::vector<write_op> ops,
+             bool make = true) {
+    gateway->write(bucket, make, group(std::move(ops)), soon(), box.function());
+  }
+  bucket_actor find_bucket(const std::string& name) {
+    bucket_actor found;
+    caf::anon_send(subject, open_bucket{name, false,
+                                        std::make_shared<reply<result<bucket_started>>>(
+                                            [&](result<bucket_started> started) {
+                                              if (started) found = started->actor;
+                                            },
+                                            fail(ec::internal, "dropped"))});
+    run();
+    return found;
+  }
+  uint64_t sequence(const std::string& bucket) {
+    return rows->latest().state(rows->find_bucket(bucket)->number)->sequence;
+  }
+
+  storage_actor storage_now{};
+  std::unique_ptr<rest_gateway> gateway{};
+  node_actor subject{};
+};
+
+} // namespace
+
+TEST_CASE("the first write makes the bucket, and many that wait share one commit") {
+  node_world world;
+  answer_box first;
+  world.write(first, "b", {put("a", "{}")});
+  world.run();
+  REQUIRE(first.ok());
+  const uint64_t commits = world.counters->commits.load();
+  std::vector<answer_box> boxes(50);
+  for (size_t i = 0; i < boxes.size(); ++i) {
+    world.write(boxes[i], "b", {put("doc" + std::to_string(i), "{}")});
+  }
+  world.run();
+  for (const answer_box& box : boxes) CHECK(box.ok());
+  CHECK(world.counters->commits.load() - commits <= 2);
+  CHECK(world.sequence("b") == 51);
+}
+
+TEST_CASE("two buckets that write at once share a commit") {
+  node_world world;
+  answer_box a, b;
+  world.write(a, "a", {put("x", "{}")});
+  world.write(b, "b", {put("x", "{}")});
+  world.run();
+  REQUIRE(a.ok());
+  REQUIRE(b.ok());
+  const uint64_t commits = world.counters->commits.load();
+  const uint64_t batches = world.counters->committed_batches.load();
+  answer_box c, d;
+  world.write(c, "a", {put("y", "{}")});
+  world.write(d, "b", {put("y", "{}")});
+  world.run();
+  CHECK(world.counters->committed_batches.load() - batches == 2);
+  CHECK(world.counters->commits.load() - commits == 1);
+}
+
+TEST_CASE("a write to a bucket that is not there and must not be made is not found") {
+  node_world world;
+  answer_box box;
+  world.write(box, "none", {put("a", "{}")}, false);
+  world.run();
+  CHECK(box.code() == ec::not_found);
+  CHECK(world.rows->buckets().empty());
+}
+
+TEST_CASE("past the bound of waiting writes a client is refused and nothing of it is applied") {
+  node_world world({}, 3);
+  answer_box first;
+  world.write(first, "b", {put("a", "{}")});
+  world.run();
+  std::vector<answer_box> boxes(5);
+  for (size_t i = 0; i < boxes.size(); ++i) world.write(boxes[i], "b", {put("d", "{}")});
+  CHECK(boxes[3].code() == ec::overloaded);
+  CHECK(boxes[4].code() == ec::overloaded);
+  world.run();
+  CHECK(boxes[0].ok());
+  CHECK(boxes[2].ok());
+  CHECK(world.sequence("b") == 4);
+  CHECK(world.counters->queued_writes.load() == 0);
+  CHECK(world.counters->queued_bytes.load() == 0);
+  answer_box later;
+  world.write(later, "b", {put("e", "{}")});
+  world.run();
+  CHECK(later.ok());
+}
+
+TEST_CASE("past the bound of bytes too, but one large write is always let in") {
+  node_world world;
+  const std::string large = "{\"text\":\"" + std::string(2 << 20, 'x') + "\"}";
+  answer_box alone, beside;
+  world.write(alone, "b", {put("a", large)});
+  world.write(beside, "b", {put("b", "{}")});
+  CHECK(beside.code() == ec::overloaded);
+  world.run();
+  CHECK(alone.ok());
+}
+
+TEST_CASE("a bucket actor that dies is started again and goes on from what is stored") {
+  node_world world;
+  answer_box before;
+  world.write(before, "b", {put("a", R"({"n":1})")});
+  world.run();
+  const bucket_actor old = world.find_bucket("b");
+  answer_box lost;
+  world.write(lost, "b", {put("a", R"({"n":2})")});
+  caf::anon_send_exit(old, caf::exit_reason::kill);
+  world.run();
+  CHECK(lost.given == 1); // done or ambiguous, but never silence
+  CHECK(world.counters->restarts.load() == 1);
+  CHECK(world.find_bucket("b") != old);
+  answer_box after;
+  world.write(after, "b", {put("c", "{}")});
+  world.run();
+  CHECK(after.ok());
+}
+
+TEST_CASE("the death of one bucket leaves the others alone") {
+  node_world world;
+  answer_box a, b;
+  world.write(a, "a", {put("x", "{}")});
+  world.write(b, "b", {put("x", "{}")});
+  world.run();
+  const bucket_actor other = world.find_bucket("b");
+  caf::anon_send_exit(world.find_bucket("a"), caf::exit_reason::kill);
+  answer_box during;
+  world.write(during, "b", {put("y", "{}")});
+  world.run();
+  CHECK(during.ok());
+  CHECK(world.find_bucket("b") == other);
+}
+
+TEST_CASE("when storage dies, it and the buckets start over and nothing acknowledged is lost") {
+  node_world world;
+  answer_box before;
+  world.write(before, "b", {put("a", "{}")});
+  world.run();
+  caf::anon_send_exit(world.storage_now, caf::exit_reason::kill);
+  world.run();
+  CHECK(world.counters->restarts.load() == 1);
+  answer_box after;
+  world.write(after, "b", {put("a", R"({"n":2})")});
+  world.run();
+  REQUIRE(after.ok());
+  CHECK(after.answer->outcomes[0].rev.number() == 2);
+}
+
+TEST_CASE("a dropped bucket is gone for its writers, and its name can be used again with a new number") {
+  node_world world;
+  answer_box before;
+  world.write(before, "b", {put("a", "{}")});
+  world.run();
+  const bucket_info old = *world.rows->find_bucket("b");
+  std::optional<result<void>> dropped;
+  world.gateway->drop_bucket("b", soon(), [&](result<void> done) { dropped = done; });
+  world.run();
+  REQUIRE(dropped.has_value());
+  CHECK(dropped->has_value());
+  answer_box none;
+  world.write(none, "b", {put("a", "{}")}, false);
+  world.run();
+  CHECK(none.code() == ec::not_found);
+  answer_box again;
+  world.write(again, "b", {put("a", "{}")});
+  world.run();
+  REQUIRE(again.ok());
+  CHECK(again.answer->outcomes[0].rev.number() == 1);
+  CHECK(world.rows->find_bucket("b")->number > old.number);
+  CHECK(world.rows->find_bucket("b")->log_id != old.log_id);
+}
+
+TEST_CASE("a write that is in flight when its bucket is dropped does not bring it back") {
+  node_world world;
+  answer_box before, flying;
+  world.write(before, "b", {put("a", "{}")});
+  world.run();
+  const uint32_t number = world.rows->find_bucket("b")->number;
+  std::optional<result<void>> dropped;
+  world.gateway->drop_bucket("b", soon(), [&](result<void> done) { dropped = done; });
+  const bucket_actor actor = world.find_bucket("b");
+  if (actor) {
+    caf::anon_send(actor, write_documents{group({put("z", "{}")}), soon(), flying.reply_to_here()});
+  } else {
+    flying.function()(rest::write_answer{{ec::not_found, ""}, {}});
+  }
+  world.run();
+  CHECK(flying.given == 1);
+  CHECK_FALSE(flying.ok());
+  CHECK_FALSE(world.rows->alive(number));
+  world.advance(std::chrono::seconds(1)); // the rows go in the background
+  const auto row = world.rows->latest().read(keys::document(number, "a"));
+  REQUIRE(row);
+  CHECK_FALSE(row->has_value());
+}
+
+TEST_CASE("a refused generation: storage writes nothing of a bucket that did not begin anew") {
+  node_world world;
+  answer_box before;
+  world.write(before, "b", {put("a", "{}")});
+  world.run();
+  const uint32_t number = world.rows->find_bucket("b")->number;
+  auto rows = std::make_shared<row_batch>();
+  rows->put(keys::document(number, "intruder"), "x");
+  caf::scoped_actor self(world.system, true);
+  auto asked = self->request(world.storage_now, std::chrono::seconds(1),
+                             commit_batch{number, 999, 1, std::move(rows)});
+  world.run();
+  asked.receive([](const batch_done& done) { CHECK(static_cast<ec>(done.code) == ec::overloaded); },
+                [](const caf::error&) { FAIL("storage answers"); });
+  CHECK_FALSE(world.rows->latest().read(keys::document(number, "intruder"))->has_value());
+}
+
+TEST_CASE("with an interval, a write is answered before its sync, which follows in time") {
+  node_world world(std::chrono::milliseconds(100));
+  answer_box box;
+  world.write(box, "b", {put("a", "{}")});
+  world.run();
+  CHECK(box.ok());
+  world.advance(std::chrono::milliseconds(300)); // syncs; what it syncs is tested with the crash tests
+  CHECK(world.counters->failed_commits.load() == 0);
+}
+
+TEST_CASE("feeds are woken by commits of their bucket, by its drop and by the end of the node") {
+  node_world world;
+  answer_box box;
+  world.write(box, "b", {put("a", "{}")});
+  world.run();
+  const uint32_t number = world.rows->find_bucket("b")->number;
+  int woken = 0;
+  auto handle = world.gateway->follow(number, http::waker([&] { ++woken; }));
+  answer_box other;
+  world.write(other, "c", {put("a", "{}")});
+  world.run();
+  CHECK(woken == 0);
+  world.write(box, "b", {put("a", "{}")});
+  world.run();
+  CHECK(woken == 1);
+  world.gateway->drop_bucket("b", soon(), [](result<void>) {});
+  world.run();
+  CHECK(woken == 2);
+  world.gateway->stop();
+  CHECK(woken == 3);
+  handle.reset();
+  world.gateway->stop();
+  CHECK(woken == 3);
+}
+
+TEST_CASE("a node that is ending takes no writes") {
+  node_world world;
+  world.gateway->stop();
+  answer_box box;
+  world.write(box, "b", {put("a", "{}")});
+  CHECK(box.code() == ec::shutting_down);
+  CHECK_FALSE(world.gateway->ready());
+}
+
+} // namespace treadmill::test
