@@ -161,6 +161,21 @@ TEST_CASE("sections in the file are refused by their full name") {
   CHECK(says(answer, "serve.name: there is no such setting"));
 }
 
+TEST_CASE("every number has a largest value") {
+  for (const auto& one : treadmill::describe_settings()) {
+    const std::string most = one.value == "N"      ? "9000000000"
+                             : one.value == "SIZE" ? "1048576GiB"
+                             : one.value == "TIME" ? "1000000h"
+                                                   : "";
+    if (most.empty()) continue;
+    const std::string flag = "--" + one.name + "=" + most;
+    const auto answer = parse({"serve", flag.c_str()});
+    CAPTURE(answer.output);
+    CHECK(says(answer, "--" + one.name + ": "));
+    CHECK(says(answer, " is not between "));
+  }
+}
+
 TEST_CASE("limits that contradict each other are refused") {
   const auto answer = parse({"serve", "--max-document-size", "32MiB", "--max-request-memory",
                              "1MiB", "--max-url-size", "64KiB"});
