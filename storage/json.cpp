@@ -9,7 +9,7 @@ namespace treadmill {
 result<std::string> stored_form(std::string_view text, const json_limits& limits) {
   json_reader reader(limits.depth);
   if (auto read = reader.read(text); !read) return tl::unexpected(std::move(read.error()));
-  return std::move(reader.written());
+  return std::string(reader.written());
 }
 
 result<client_document> parse_document(std::string_view text, bool take_deleted,

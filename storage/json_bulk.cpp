@@ -13,18 +13,18 @@ class document_list final : public json_watcher {
 public:
   explicit document_list(const json_limits& limits) : json_watcher(3), limits_(limits) {}
 
-  void member(size_t depth, const std::string& text, size_t at) override {
+  void member(size_t depth, std::string_view text, size_t at) override {
     if (depth == 3 && in_list()) return taker_.member(text, at);
     if (depth != 1) return;
-    if (std::string_view(text).substr(at) == "\"docs\"")
+    if (text.substr(at) == "\"docs\"")
       list_at_ = text.size() + 1; // after the ':'
     else
       has_others_ = true;
   }
 
-  void value(size_t depth, bool in_array, std::string& text) override {
-    if (depth == 3 && in_list()) return taker_.value(text, true);
-    if (depth != 2 || !in_array || !in_list()) return;
+  size_t value(size_t depth, bool in_array, std::string_view text) override {
+    if (depth == 3 && in_list()) taker_.value(text, true);
+    if (depth != 2 || !in_array || !in_list()) return text.size();
     // Elements are taken out as they come; what stays of each is the comma before the next.
     const size_t begin = list_at_ + 1;
     auto document =
@@ -33,10 +33,10 @@ public:
       all_.push_back(std::move(document));
     else
       too_many_ = true;
-    text.resize(begin);
+    return begin;
   }
 
-  result<documents> finish(const std::string& text) {
+  result<documents> finish(std::string_view text) {
     if (text.front() != '{') return fail(ec::not_object, "The text must be a JSON object.");
     if (has_others_) return fail(ec::bad_request, "Beside docs there must be no other member.");
     if (list_at_ == 0 || text[list_at_] != '[')

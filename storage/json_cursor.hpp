@@ -11,6 +11,7 @@ class json_cursor {
 public:
   explicit json_cursor(std::string_view text) : rest_(text) {}
 
+  std::string_view rest() const { return rest_; }
   bool at_end() const { return rest_.empty(); }
   char peek() const { return rest_.empty() ? '\0' : rest_.front(); }
   bool take(char expected);
@@ -21,8 +22,10 @@ public:
   /// A value other than a string, array or object, as far as it goes: checked no further.
   bool take_word(std::string_view& text);
 
-private:
+  /// The next `size` bytes, of which there must be that many; not 0.
   bool take_front(size_t size, std::string_view& text);
+
+private:
   std::string_view rest_;
 };
 

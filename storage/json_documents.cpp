@@ -4,8 +4,8 @@
 
 namespace treadmill {
 
-void document_taker::member(const std::string& text, size_t at) {
-  const auto name = std::string_view(text).substr(at);
+void document_taker::member(std::string_view text, size_t at) {
+  const auto name = text.substr(at);
   kind_ = kind::of_user;
   if (name == "\"id\"")
     kind_ = kind::id;
@@ -22,10 +22,10 @@ void document_taker::member(const std::string& text, size_t at) {
   cuts_.push_back({at, at});
 }
 
-void document_taker::value(const std::string& text, bool take_deleted) {
+void document_taker::value(std::string_view text, bool take_deleted) {
   if (kind_ == kind::of_user) return;
   cuts_.back().end = text.size();
-  take(std::string_view(text).substr(value_at_), take_deleted);
+  take(text.substr(value_at_), take_deleted);
 }
 
 void document_taker::take(std::string_view value, bool take_deleted) {
@@ -56,15 +56,10 @@ void document_taker::refuse(ec code, const char* reason) {
   if (!refused_) refused_ = error{code, reason};
 }
 
-result<client_document> document_taker::finish(std::string& text, size_t at, size_t limit) {
+result<client_document> document_taker::finish(std::string_view text, size_t at, size_t limit) {
   if (text[at] != '{') refused_ = error{ec::not_object, "A document must be a JSON object."};
   if (!refused_) {
-    if (!cuts_.empty())
-      document_.body = cut_body(text, at);
-    else if (at == 0)
-      document_.body = std::move(text);
-    else
-      document_.body = text.substr(at);
+    document_.body = cuts_.empty() ? std::string(text.substr(at)) : cut_body(text, at);
     if (document_.body.size() > limit)
       refuse(
           ec::too_large,

@@ -9,12 +9,12 @@ namespace treadmill {
 class document_taker {
 public:
   /// A top-level member's name was written, as `"name"`, from `at` to the end of `text`.
-  void member(const std::string& text, size_t at);
+  void member(std::string_view text, size_t at);
   /// Its value was written, up to the end of `text`.
-  void value(const std::string& text, bool take_deleted);
+  void value(std::string_view text, bool take_deleted);
   /// The document (or what is in its place) was written, from `at` to the end of `text`, which may
   /// be moved from. Starts anew with the next one.
-  result<client_document> finish(std::string& text, size_t at, size_t limit);
+  result<client_document> finish(std::string_view text, size_t at, size_t limit);
 
 private:
   enum class kind { of_user, id, rev, deleted, ignored, unknown };
@@ -38,11 +38,12 @@ class single_document final : public json_watcher {
 public:
   explicit single_document(bool take_deleted) : json_watcher(1), take_deleted_(take_deleted) {}
 
-  void member(size_t, const std::string& text, size_t at) override { taker_.member(text, at); }
-  void value(size_t depth, bool, std::string& text) override {
+  void member(size_t, std::string_view text, size_t at) override { taker_.member(text, at); }
+  size_t value(size_t depth, bool, std::string_view text) override {
     if (depth == 1) taker_.value(text, take_deleted_);
+    return text.size();
   }
-  result<client_document> finish(std::string& text, size_t limit) {
+  result<client_document> finish(std::string_view text, size_t limit) {
     return taker_.finish(text, 0, limit);
   }
 

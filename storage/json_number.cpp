@@ -90,6 +90,17 @@ std::optional<json_number> parse_number(std::string_view text) {
   return number;
 }
 
+bool is_shortest_double(std::string_view text) {
+  // Numbers of at most 15 digits are different doubles where they are different numbers, so that no
+  // shorter text can be the same double. At 0.1 and above the plain form is shorter than the one
+  // with an exponent.
+  if (text.front() == '-') text.remove_prefix(1);
+  if (text.size() > 16 || text.back() == '0') return false;
+  const size_t point = text.find('.');
+  if (point == std::string_view::npos || (text[0] == '0' && text[point + 1] == '0')) return false;
+  return digits_at(text, point + 1) == text.size() - point - 1;
+}
+
 void append_double(std::string& out, double value) {
   std::array<char, 32> text{};
   const auto end = std::to_chars(text.data(), text.data() + text.size(), value).ptr;

@@ -22,6 +22,10 @@ size_t number_length(std::string_view text, bool& whole);
 /// can hold it. What is too small for a double is a zero.
 std::optional<json_number> parse_number(std::string_view text);
 
+/// True only for numbers with a fraction that are the shortest text of their double already, as
+/// most are that people write: told without computing it. `text` is a number in JSON's syntax.
+bool is_shortest_double(std::string_view text);
+
 /// Appends the shortest text of the same double.
 void append_double(std::string& out, double value);
 

@@ -16,14 +16,57 @@ struct json_member {
 
 using members = std::vector<json_member>;
 
-/// The members of an object; none of anything else.
-bool split(std::string_view object, members& all) {
+/// Where each array and object of a text ends. Looked for once: otherwise each level of a patch
+/// would go over all that is below it again.
+class nesting {
+public:
+  explicit nesting(std::string_view text) : text_(text) {
+    std::vector<size_t> open;
+    for (size_t at = 0; at < text.size(); ++at) {
+      if (text[at] == '"') {
+        json_cursor in(text.substr(at));
+        std::string_view skipped;
+        if (!in.take_string(skipped)) return;
+        at += skipped.size() - 1;
+      } else if (text[at] == '{' || text[at] == '[') {
+        open.push_back(spans_.size());
+        spans_.push_back({at, 0});
+      } else if ((text[at] == '}' || text[at] == ']') && !open.empty()) {
+        spans_[open.back()].size = at + 1 - spans_[open.back()].begin;
+        open.pop_back();
+      }
+    }
+  }
+
+  /// The length of the array or object at the front of `rest`, a part of the text; 0 where none
+  /// ends.
+  size_t length(std::string_view rest) const {
+    const auto begin = static_cast<size_t>(rest.data() - text_.data());
+    const auto at = std::lower_bound(spans_.begin(), spans_.end(), begin,
+                                     [](const span& s, size_t b) { return s.begin < b; });
+    return at != spans_.end() && at->begin == begin ? at->size : 0;
+  }
+
+private:
+  struct span {
+    size_t begin = 0;
+    size_t size = 0;
+  };
+  std::string_view text_;
+  std::vector<span> spans_;
+};
+
+/// The members of an object, which is all of `nested`'s text or a part of it.
+bool split(std::string_view object, const nesting& nested, members& all) {
   json_cursor in(object);
   if (!in.take('{')) return false;
   while (!in.take('}')) {
     json_member m;
     if (!all.empty() && !in.take(',')) return false;
-    if (!in.take_string(m.name) || !in.take(':') || !in.take_value(m.value)) return false;
+    if (!in.take_string(m.name) || !in.take(':')) return false;
+    const bool nests = in.peek() == '{' || in.peek() == '[';
+    if (nests ? !in.take_front(nested.length(in.rest()), m.value) : !in.take_value(m.value))
+      return false;
     all.push_back(m);
   }
   return in.at_end();
@@ -52,46 +95,55 @@ private:
   bool first_ = true;
 };
 
-bool is_object(std::string_view value) { return value.front() == '{'; }
+class patcher {
+public:
+  patcher(std::string& out, std::string_view target, std::string_view patch)
+      : out_(out), in_target_(target), in_patch_(patch) {}
 
-bool apply(std::string& out, std::string_view target, std::string_view patch, size_t depth_left);
-
-/// Appends the member `name` as `change` makes it of `before` (an empty text: it was not there).
-bool put_changed(object_writer& object, std::string& out, std::string_view name,
-                 std::string_view before, std::string_view change, size_t depth_left) {
-  if (change == "null") return true;
-  object.begin_member(name);
-  if (is_object(change))
-    return apply(out, !before.empty() && is_object(before) ? before : "{}", change, depth_left);
-  out += change;
-  return true;
-}
-
-/// Appends the object `target` as the object `patch` changes it. Goes as deep as the patch does,
-/// whose depth was checked when it was read.
-bool apply(std::string& out, std::string_view target, std::string_view patch, size_t depth_left) {
-  members old;
-  members changes;
-  if (depth_left-- == 0 || !split(target, old) || !split(patch, changes)) return false;
-  auto sorted_changes = changes;
-  std::sort(sorted_changes.begin(), sorted_changes.end(), by_name);
-  object_writer object(out);
-  for (const auto& m : old) {
-    if (const json_member* const change = find(sorted_changes, m.name)) {
-      if (!put_changed(object, out, m.name, m.value, change->value, depth_left)) return false;
-    } else {
-      object.begin_member(m.name);
-      out += m.value;
-    }
-  }
-  std::sort(old.begin(), old.end(), by_name);
-  for (const auto& change : changes)
-    if (find(old, change.name) == nullptr &&
-        !put_changed(object, out, change.name, {}, change.value, depth_left))
+  /// Appends the object `target` (an empty text: none) as the object `patch` changes it. Goes as
+  /// deep as the patch does, whose depth was checked when it was read.
+  bool apply(std::string_view target, std::string_view patch, size_t depth_left) {
+    members old;
+    members changes;
+    if (depth_left-- == 0 || (!target.empty() && !split(target, in_target_, old)) ||
+        !split(patch, in_patch_, changes))
       return false;
-  object.end();
-  return true;
-}
+    auto sorted_changes = changes;
+    std::sort(sorted_changes.begin(), sorted_changes.end(), by_name);
+    object_writer object(out_);
+    for (const auto& m : old) {
+      if (const json_member* const change = find(sorted_changes, m.name)) {
+        if (!put_changed(object, m, change->value, depth_left)) return false;
+      } else {
+        object.begin_member(m.name);
+        out_ += m.value;
+      }
+    }
+    std::sort(old.begin(), old.end(), by_name);
+    for (const auto& change : changes)
+      if (find(old, change.name) == nullptr &&
+          !put_changed(object, {change.name, {}}, change.value, depth_left))
+        return false;
+    object.end();
+    return true;
+  }
+
+private:
+  /// Appends the member `before` (without a value: it was not there) as `change` makes it.
+  bool put_changed(object_writer& object, const json_member& before, std::string_view change,
+                   size_t depth_left) {
+    if (change == "null") return true;
+    object.begin_member(before.name);
+    if (change.front() == '{')
+      return apply(before.value.substr(0, 1) == "{" ? before.value : "", change, depth_left);
+    out_ += change;
+    return true;
+  }
+
+  std::string& out_;
+  const nesting in_target_;
+  const nesting in_patch_;
+};
 
 } // namespace
 
@@ -99,7 +151,7 @@ result<std::string> merge_patch(std::string_view target, std::string_view patch,
                                 const json_limits& limits) {
   std::string merged;
   merged.reserve(target.size() + patch.size());
-  if (!apply(merged, target, patch, limits.depth))
+  if (!patcher(merged, target, patch).apply(target, patch, limits.depth))
     return fail(ec::internal, "A document or its patch is not in its stored form.");
   if (merged.size() > limits.document_bytes)
     return fail(ec::too_large, "The patched document is larger than the limit.");

@@ -15,6 +15,12 @@ namespace {
 /// Names of an object are compared one by one up to here; beyond, a hash table keeps it linear.
 constexpr size_t few_members = 16;
 
+/// More than any double's text has.
+constexpr size_t number_room = 32;
+
+/// A number of so many characters without fraction and exponent is in the int64 range for sure.
+constexpr size_t sure_digits = 18;
+
 constexpr uint64_t every_byte(uint8_t value) { return 0x0101010101010101U * value; }
 
 /// The first byte that cannot be taken over unseen: a quote, a backslash, a control character or
@@ -42,23 +48,31 @@ const char* find_special(const char* at, const char* end) {
   return at;
 }
 
-void append_utf8(std::string& out, unsigned code_point) {
-  const auto put = [&](unsigned byte) { out += static_cast<char>(byte); };
+/// Writes the UTF-8 of a code point; returns its length.
+size_t encode_utf8(unsigned code_point, char* bytes) {
+  const auto continuation = [&](unsigned shift) {
+    return static_cast<char>(0x80 | (code_point >> shift & 0x3f));
+  };
   if (code_point < 0x80) {
-    put(code_point);
-  } else if (code_point < 0x800) {
-    put(0xc0 | code_point >> 6);
-    put(0x80 | (code_point & 0x3f));
-  } else if (code_point < 0x10000) {
-    put(0xe0 | code_point >> 12);
-    put(0x80 | (code_point >> 6 & 0x3f));
-    put(0x80 | (code_point & 0x3f));
-  } else {
-    put(0xf0 | code_point >> 18);
-    put(0x80 | (code_point >> 12 & 0x3f));
-    put(0x80 | (code_point >> 6 & 0x3f));
-    put(0x80 | (code_point & 0x3f));
+    bytes[0] = static_cast<char>(code_point);
+    return 1;
   }
+  if (code_point < 0x800) {
+    bytes[0] = static_cast<char>(0xc0 | code_point >> 6);
+    bytes[1] = continuation(0);
+    return 2;
+  }
+  if (code_point < 0x10000) {
+    bytes[0] = static_cast<char>(0xe0 | code_point >> 12);
+    bytes[1] = continuation(6);
+    bytes[2] = continuation(0);
+    return 3;
+  }
+  bytes[0] = static_cast<char>(0xf0 | code_point >> 18);
+  bytes[1] = continuation(12);
+  bytes[2] = continuation(6);
+  bytes[3] = continuation(0);
+  return 4;
 }
 
 /// Differs from process to process, so that nobody can send names that all fall into one slot.
@@ -77,11 +91,37 @@ uint64_t mix(uint64_t a, uint64_t b) {
   return static_cast<uint64_t>(product) ^ static_cast<uint64_t>(product >> 64);
 }
 
+uint64_t hash_of(std::string_view name) {
+  uint64_t hash = hash_seed() ^ name.size();
+  while (name.size() >= 8) {
+    uint64_t word = 0;
+    std::memcpy(&word, name.data(), sizeof word);
+    hash = mix(hash ^ word, 0x9e3779b97f4a7c15U) + hash_seed();
+    name.remove_prefix(8);
+  }
+  uint64_t last = 0;
+  if (!name.empty()) std::memcpy(&last, name.data(), name.size());
+  return mix(hash ^ last, 0xd6e8feb86659fd93U);
+}
+
+void enter(std::vector<uint32_t>& table, uint64_t hash, size_t index) {
+  const size_t mask = table.size() - 1;
+  size_t slot = hash & mask;
+  while (table[slot] != 0) slot = (slot + 1) & mask;
+  table[slot] = static_cast<uint32_t>(index + 1);
+}
+
 } // namespace
 
+json_reader::json_reader(size_t depth, json_watcher* watcher) : depth_(depth), watcher_(watcher) {
+  levels_.reserve(8);
+  keys_.reserve(2 * few_members);
+}
+
 result<void> json_reader::read(std::string_view text) {
-  out_.clear();
-  out_.reserve(text.size());
+  // Nothing but a double is ever written longer than it was read.
+  if (out_.size() < text.size() + number_room) out_.resize(text.size() + number_room);
+  size_ = 0;
   levels_.clear();
   keys_.clear();
   tables_used_ = 0;
@@ -133,7 +173,7 @@ bool json_reader::finish_value(bool& more) {
   for (;;) {
     const size_t depth = levels_.size();
     if (watcher_ != nullptr && depth <= watcher_->watched_depth)
-      watcher_->value(depth, depth > 0 && levels_.back().is_array, out_);
+      size_ = watcher_->value(depth, depth > 0 && levels_.back().is_array, written());
     more = depth > 0;
     if (!more) return true;
     const bool is_array = levels_.back().is_array;
@@ -141,7 +181,7 @@ bool json_reader::finish_value(bool& more) {
     const char next = peek();
     if (next == ',') {
       ++at_;
-      out_ += ',';
+      put(',');
       if (is_array) return true;
       skip_space();
       return read_key();
@@ -159,7 +199,7 @@ bool json_reader::open(bool is_array) {
   opened.is_array = is_array;
   opened.first_key = keys_.size();
   levels_.push_back(opened);
-  out_ += is_array ? '[' : '{';
+  put(is_array ? '[' : '{');
   ++at_;
   skip_space();
   return true;
@@ -167,7 +207,7 @@ bool json_reader::open(bool is_array) {
 
 void json_reader::close() {
   const level& closed = levels_.back();
-  out_ += closed.is_array ? ']' : '}';
+  put(closed.is_array ? ']' : '}');
   keys_.resize(closed.first_key);
   if (closed.has_table) --tables_used_;
   levels_.pop_back();
@@ -178,83 +218,51 @@ bool json_reader::read_key() {
   if (peek() != '"') return fault(ec::bad_json, "The text is not JSON: a member's name is missing");
   const char* const where = at_;
   key added;
-  added.at = out_.size();
+  added.at = size_;
   if (!read_string()) return false;
-  added.size = out_.size() - added.at;
-  // At least the quotes are there, so that two bytes can be read from either end.
-  uint16_t front = 0;
-  uint16_t back = 0;
-  std::memcpy(&front, out_.data() + added.at + 1, 1);
-  std::memcpy(&back, out_.data() + out_.size() - 2, 1);
-  if (added.size > 3) {
-    std::memcpy(&front, out_.data() + added.at + 1, 2);
-    std::memcpy(&back, out_.data() + out_.size() - 3, 2);
-  }
-  added.tag = uint64_t{added.size} << 32 | uint64_t{front} << 16 | back;
+  // Names are compared in their stored form, which is one for each name however it was escaped.
+  added.size = size_ - added.at;
+  added.hash = hash_of(name_of(added));
   if (is_duplicate(added)) {
     at_ = where;
     return fault(ec::duplicate_key, "An object names a member twice");
   }
   keys_.push_back(added);
   if (watcher_ != nullptr && levels_.size() <= watcher_->watched_depth)
-    watcher_->member(levels_.size(), out_, added.at);
+    watcher_->member(levels_.size(), written(), added.at);
   skip_space();
   if (peek() != ':') return fault(ec::bad_json, "The text is not JSON: a ':' is missing");
   ++at_;
-  out_ += ':';
+  put(':');
   return true;
 }
 
 bool json_reader::is_duplicate(const key& added) {
   level& object = levels_.back();
   const size_t count = keys_.size() - object.first_key;
-  if (count < few_members) {
-    // Names are in their stored form, which is one for each name however it was escaped.
-    for (size_t i = object.first_key; i < keys_.size(); ++i)
-      if (keys_[i].tag == added.tag && name_of(keys_[i]) == name_of(added)) return true;
-    return false;
-  }
+  if (count < few_members)
+    return std::any_of(keys_.begin() + static_cast<std::ptrdiff_t>(object.first_key), keys_.end(),
+                       [&](const key& other) { return is_same(other, added); });
   if (!object.has_table) {
     object.has_table = true;
     if (tables_.size() == tables_used_) tables_.emplace_back();
     tables_[tables_used_++].clear();
   }
-  return is_in_table(object, added);
+  return is_in_table(object.first_key, added);
 }
 
-bool json_reader::is_in_table(const level& object, const key& added) {
+bool json_reader::is_in_table(size_t first_key, const key& added) {
   auto& table = tables_[tables_used_ - 1];
-  const size_t count = keys_.size() - object.first_key;
+  const size_t count = keys_.size() - first_key;
   if (table.size() < 2 * (count + 1)) {
     table.assign(std::bit_ceil(4 * (count + 1)), 0);
-    for (size_t i = 0; i < count; ++i) enter(table, object.first_key, i);
+    for (size_t i = 0; i < count; ++i) enter(table, keys_[first_key + i].hash, i);
   }
   const size_t mask = table.size() - 1;
-  size_t slot = hash_of(added) & mask;
-  for (; table[slot] != 0; slot = (slot + 1) & mask) {
-    const key& other = keys_[object.first_key + table[slot] - 1];
-    if (other.tag == added.tag && name_of(other) == name_of(added)) return true;
-  }
-  table[slot] = static_cast<uint32_t>(count + 1);
+  for (size_t slot = added.hash & mask; table[slot] != 0; slot = (slot + 1) & mask)
+    if (is_same(keys_[first_key + table[slot] - 1], added)) return true;
+  enter(table, added.hash, count);
   return false;
-}
-
-void json_reader::enter(std::vector<uint32_t>& table, size_t first_key, size_t index) {
-  const size_t mask = table.size() - 1;
-  size_t slot = hash_of(keys_[first_key + index]) & mask;
-  while (table[slot] != 0) slot = (slot + 1) & mask;
-  table[slot] = static_cast<uint32_t>(index + 1);
-}
-
-uint64_t json_reader::hash_of(const key& k) const {
-  const auto name = name_of(k);
-  uint64_t hash = hash_seed() ^ name.size();
-  for (size_t i = 0; i < name.size(); i += 8) {
-    uint64_t word = 0;
-    std::memcpy(&word, name.data() + i, std::min<size_t>(8, name.size() - i));
-    hash = mix(hash ^ word, 0x9e3779b97f4a7c15U) + hash_seed();
-  }
-  return mix(hash, 0xd6e8feb86659fd93U);
 }
 
 bool json_reader::read_string() {
@@ -264,7 +272,7 @@ bool json_reader::read_string() {
     if (at_ == end_) return fault(ec::bad_json, "The text is not JSON: a string does not end");
     const auto byte = static_cast<unsigned char>(*at_);
     if (byte == '"') {
-      out_.append(run, ++at_);
+      put(run, ++at_);
       return true;
     }
     if (byte >= 0x80) {
@@ -273,7 +281,7 @@ bool json_reader::read_string() {
       if (length == 0) return fault(ec::bad_encoding, "The text is not valid UTF-8");
       at_ += length;
     } else if (byte == '\\') {
-      out_.append(run, at_);
+      put(run, at_);
       if (!read_escape()) return false;
       run = at_;
     } else {
@@ -287,10 +295,10 @@ bool json_reader::read_escape() {
   const char letter = peek();
   if (letter != 'u') {
     if (letter == '/') {
-      out_ += '/';
+      put('/');
     } else if (letter != '\0' && std::strchr("\"\\bfnrt", letter) != nullptr) {
-      out_ += '\\';
-      out_ += letter;
+      put('\\');
+      put(letter);
     } else {
       return fault(ec::bad_json, "The text is not JSON: an unknown escape in a string");
     }
@@ -314,9 +322,11 @@ bool json_reader::read_escape() {
     code_point = 0x10000 + ((code_point - 0xd800) << 10) + (low - 0xdc00);
   }
   if (code_point < 0x20 || code_point == '"' || code_point == '\\') {
-    append_escaped(out_, static_cast<char>(code_point));
+    std::string escape;
+    append_escaped(escape, static_cast<char>(code_point));
+    put(escape.data(), escape.data() + escape.size());
   } else {
-    append_utf8(out_, code_point);
+    size_ += encode_utf8(code_point, out_.data() + size_);
   }
   return true;
 }
@@ -345,31 +355,43 @@ bool json_reader::read_number() {
   bool whole = false;
   const auto text = rest.substr(0, number_length(rest, whole));
   if (text.empty()) return fault(ec::bad_json, "The text is not JSON: no value");
-  // Up to 18 digits without fraction or exponent, as most numbers are: in range for sure.
-  if (whole && text.size() <= 18) {
-    out_ += text;
-  } else {
-    const auto number = parse_number(text);
-    if (!number) return fault(ec::bad_json, "No double can hold the number");
-    if (number->integer)
-      out_ += text;
-    else
-      append_double(out_, number->value);
-  }
   at_ += text.size();
+  if (whole ? text.size() <= sure_digits : is_shortest_double(text)) {
+    put(text.data(), at_);
+    return true;
+  }
+  const auto number = parse_number(text);
+  if (!number) {
+    at_ -= text.size();
+    return fault(ec::bad_json, "No double can hold the number");
+  }
+  if (number->integer)
+    put(text.data(), at_);
+  else
+    put_double(number->value);
   return true;
+}
+
+void json_reader::put_double(double value) {
+  std::string text;
+  append_double(text, value);
+  put(text.data(), text.data() + text.size());
+  const size_t needed = size_ + static_cast<size_t>(end_ - at_) + number_room;
+  if (out_.size() < needed) out_.resize(std::max(needed, out_.size() + out_.size() / 2));
 }
 
 bool json_reader::read_literal(std::string_view word) {
   if (std::string_view(at_, static_cast<size_t>(end_ - at_)).substr(0, word.size()) != word)
     return fault(ec::bad_json, "The text is not JSON: no value");
-  out_ += word;
+  put(word.data(), word.data() + word.size());
   at_ += word.size();
   return true;
 }
 
-void json_reader::skip_space() {
-  while (at_ != end_ && (*at_ == ' ' || *at_ == '\n' || *at_ == '\r' || *at_ == '\t')) ++at_;
+void json_reader::put(const char* begin, const char* end) {
+  const auto count = static_cast<size_t>(end - begin);
+  std::memcpy(out_.data() + size_, begin, count);
+  size_ += count;
 }
 
 bool json_reader::fault(ec code, const char* what) {

@@ -8,17 +8,16 @@
 namespace treadmill {
 
 /// What wants to know, while a text is read, which part of it is which. Told of members and values
-/// that lie in at most `watched_depth` arrays and objects, and only by what has been written of
-/// them so far.
+/// that lie in at most `watched_depth` arrays and objects; `text` is what has been written so far.
 class json_watcher {
 public:
   explicit json_watcher(size_t depth) : watched_depth(depth) {}
   virtual ~json_watcher() = default;
   /// A member's name was written: `"name"`, from `at` to the end of `text`.
-  virtual void member(size_t depth, const std::string& text, size_t at) = 0;
-  /// A value was written completely, up to the end of `text`. An array's element may be taken out
-  /// of `text` again.
-  virtual void value(size_t depth, bool in_array, std::string& text) = 0;
+  virtual void member(size_t depth, std::string_view text, size_t at) = 0;
+  /// A value was written completely, up to the end of `text`. Returns how much of `text` stays: all
+  /// of it, or less where an array's element is taken out again.
+  virtual size_t value(size_t depth, bool in_array, std::string_view text) = 0;
 
   const size_t watched_depth;
 };
@@ -32,11 +31,11 @@ public:
 class json_reader {
 public:
   /// `depth`: how deep arrays and objects may nest. `watcher` may be null, and is not owned.
-  explicit json_reader(size_t depth, json_watcher* watcher = nullptr)
-      : depth_(depth), watcher_(watcher) {}
+  explicit json_reader(size_t depth, json_watcher* watcher = nullptr);
 
   result<void> read(std::string_view text);
-  std::string& written() { return out_; }
+  /// What the last text became; valid until the next one is read.
+  std::string_view written() const { return {out_.data(), size_}; }
 
 private:
   struct level {
@@ -45,8 +44,8 @@ private:
     size_t first_key = 0;
   };
   struct key {
-    uint64_t tag = 0; ///< length and some letters: unequal tags are unequal names
-    size_t at = 0;    ///< where it is written, with its quotes
+    uint64_t hash = 0;
+    size_t at = 0; ///< where it is written, with its quotes
     size_t size = 0;
   };
   enum class step { failed, value_follows, value_complete };
@@ -63,17 +62,24 @@ private:
   bool read_number();
   bool read_literal(std::string_view word);
   bool is_duplicate(const key& added);
-  bool is_in_table(const level& object, const key& added);
-  void enter(std::vector<uint32_t>& table, size_t first_key, size_t index);
-  uint64_t hash_of(const key& k) const;
+  bool is_in_table(size_t first_key, const key& added);
+  bool is_same(const key& a, const key& b) const {
+    return a.hash == b.hash && name_of(a) == name_of(b);
+  }
   std::string_view name_of(const key& k) const { return {out_.data() + k.at, k.size}; }
-  void skip_space();
+  void skip_space() {
+    while (at_ != end_ && (*at_ == ' ' || *at_ == '\n' || *at_ == '\r' || *at_ == '\t')) ++at_;
+  }
   char peek() const { return at_ == end_ ? '\0' : *at_; } ///< a NUL is not allowed anywhere either
+  void put(char c) { out_[size_++] = c; }
+  void put(const char* begin, const char* end);
+  void put_double(double value);
   bool fault(ec code, const char* what);
 
   const size_t depth_;
   json_watcher* const watcher_;
-  std::string out_;
+  std::string out_; ///< a buffer with room for what is written; only doubles can become longer
+  size_t size_ = 0;
   std::vector<level> levels_;
   std::vector<key> keys_; ///< of all objects that are open, the innermost one's last
   /// Hash tables of the open objects with many members, the innermost one's last in use: indexes
