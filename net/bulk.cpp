@@ -30,11 +30,10 @@ result<void> set_revision(write_op& op, const client_document& document) {
 }
 
 /// One document of a bulk; what is wrong with it is answered in its place.
-write_op op_of(result<client_document>& document) {
-  write_op op;
+void fill_op(write_op& op, result<client_document>& document) {
   if (!document) {
     op.refused = std::move(document.error());
-    return op;
+    return;
   }
   auto done = set_id(op, *document);
   if (done) done = set_revision(op, *document);
@@ -44,7 +43,6 @@ write_op op_of(result<client_document>& document) {
   } else {
     op.body = std::move(document->body);
   }
-  return op;
 }
 
 void append_result(std::string& out, const write_outcome& outcome) {
@@ -160,7 +158,7 @@ void write_bulk(exchange& x) {
   auto group = std::make_shared<write_group>();
   group->atomic = x.flag("atomic");
   group->ops.reserve(documents->size());
-  for (auto& document : *documents) group->ops.push_back(op_of(document));
+  for (auto& document : *documents) fill_op(group->ops.emplace_back(), document);
   if (group->ops.empty()) return answer_bulk(x.answer, {});
   auto to = std::make_shared<reply>(std::move(x.answer));
   const bool atomic = group->atomic;

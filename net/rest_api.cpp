@@ -93,9 +93,9 @@ void answer_options(exchange& x, shape where) {
 }
 
 void refuse_method(exchange& x, shape where) {
-  // DESIGN has a reserved name of a bucket refused as a bad one, also where somebody tries to write
-  // to it.
-  if (where == shape::system && x.request.method != "PATCH")
+  // Who writes to /_system takes it for a bucket, and its name is reserved.
+  const auto method = verb_of(x.request.method);
+  if (where == shape::system && method && *method != verb::patch)
     return x.answer.refuse({ec::bad_bucket, "_system is reserved and no bucket"});
   auto answer =
       http::error_response({ec::method_not_allowed, "this path does not take this method"});

@@ -1,0 +1,170 @@
+#pragma once
+#include "net/node_backend.hpp"
+#include "storage/bucket_core.hpp"
+#include "storage/keys.hpp"
+#include "storage/store.hpp"
+#include <functional>
+#include <leveldb/env.h>
+#include <leveldb/helpers/memenv.h>
+#include <map>
+#include <memory>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace treadmill::tests {
+
+/// A node without actors: writes are applied and answered before `write` returns, on a store in
+/// memory.
+/// **Thread**: one.
+class local_backend : public rest::node_backend {
+public:
+  local_backend() : env_(leveldb::NewMemEnv(leveldb::Env::Default())) {
+    store_options options;
+    options.directory = "/node";
+    options.env = env_.get();
+    options.space = [] { return disk_space{uint64_t{1} << 40, uint64_t{1} << 40}; };
+    auto opened = store::open(std::move(options));
+    if (!opened) throw std::runtime_error(opened.error().reason);
+    store_ = std::move(*opened);
+  }
+
+  // What a test may set.
+  std::optional<error> refuse_writes; ///< the answer to every write and bucket call
+  bool lose_writes = false;           ///< callbacks are dropped without a call
+  bool is_ready = true;
+  bool is_stopping = false;
+  std::shared_ptr<const write_group> last_group; ///< what the last write asked for
+  int writes = 0;
+
+  store& writer() { return *store_; }
+  size_t followers() const {
+    size_t count = 0;
+    for (const auto& [bucket, wake] : followers_) count += wake.expired() ? 0 : 1;
+    return count;
+  }
+
+  const store& rows() const override { return *store_; }
+
+  void write(std::string bucket, bool make_bucket, std::shared_ptr<const write_group> group,
+             http::clock::time_point, std::function<void(rest::write_answer)> answer) override {
+    ++writes;
+    last_group = group;
+    if (lose_writes) return;
+    if (refuse_writes) return answer({*refuse_writes, {}});
+    auto found = store_->find_bucket(bucket);
+    if (!found && make_bucket) {
+      auto made = store_->create_bucket(bucket);
+      if (!made) return answer({made.error(), {}});
+      found = *made;
+    }
+    if (!found) return answer({{ec::not_found, "the bucket is missing"}, {}});
+    answer(apply(*found, *group));
+  }
+
+  void create_bucket(std::string name, http::clock::time_point,
+                     std::function<void(result<bool>)> answer) override {
+    if (refuse_writes) return answer(tl::unexpected(*refuse_writes));
+    const bool there = store_->find_bucket(name).has_value();
+    const auto made = store_->create_bucket(name);
+    if (!made) return answer(tl::unexpected(made.error()));
+    answer(!there);
+  }
+
+  void drop_bucket(std::string name, http::clock::time_point,
+                   std::function<void(result<void>)> answer) override {
+    if (refuse_writes) return answer(tl::unexpected(*refuse_writes));
+    const auto dropped = store_->drop_bucket(name);
+    if (!dropped) return answer(tl::unexpected(dropped.error()));
+    wake(dropped->number);
+    answer({});
+  }
+
+  std::shared_ptr<void> follow(uint32_t bucket, http::waker waker) override {
+    auto kept = std::make_shared<http::waker>(std::move(waker));
+    followers_.emplace_back(bucket, kept);
+    return kept;
+  }
+
+  rest::node_facts facts() const override {
+    rest::node_facts facts;
+    facts.name = "box1";
+    facts.node_id = store_->node_id();
+    facts.version = "0.1.0";
+    facts.durability = "commit";
+    facts.uptime_seconds = 1.5;
+    facts.commits = 7;
+    facts.fsync_histogram = {1, 2};
+    facts.fsync_seconds = 0.25;
+    return facts;
+  }
+  bool ready() const override { return is_ready; }
+  bool stopping() const override { return is_stopping; }
+
+  /// Gives a document a first edit that another node made: a losing live leaf, hence a conflict.
+  /// The document must have been edited here at least twice, so that it goes on winning.
+  revision add_conflict(std::string_view bucket, const std::string& id, const std::string& body) {
+    const bucket_info info = store_->find_bucket(bucket).value();
+    const read_view view = store_->latest();
+    bucket_state state = view.state(info.number).value();
+    const std::string bytes = view.read(keys::document(info.number, id)).value().value();
+    document_row row = document_row::decode(bytes).value();
+    revision_tree tree = row.tree().value();
+    const revision made = make_revision({}, false, body);
+    state.digest = subtract(state.digest, document_digest(id, tree));
+    tree.add(made, {}, false);
+    if (tree.winner()->rev != row.winner) throw std::logic_error("the other edit wins");
+    state.digest = add(state.digest, document_digest(id, tree));
+    state.conflicts += row.conflicts ? 0 : 1;
+    activity_entry entry{++state.sequence, id, {made}, false, {}};
+    entry.chain = state.chain = next_chain(state.chain, id, entry.changes);
+    const std::string tree_bytes = tree.encode();
+    row.conflicts = true;
+    row.tree_bytes = tree_bytes;
+    row.sequence = state.sequence;
+    row_batch rows;
+    rows.put(keys::document(info.number, id), row.encode());
+    rows.put(keys::losing_body(info.number, id, made.text()), body);
+    rows.put(keys::conflict(info.number, id), "");
+    rows.put(keys::activity(info.number, state.sequence), entry.encode());
+    rows.put(keys::bucket_state(info.number), state.encode());
+    commit(rows);
+    wake(info.number);
+    return made;
+  }
+
+private:
+  void commit(const row_batch& rows) {
+    const row_batch* const batches[] = {&rows};
+    if (auto done = store_->commit(batches, true); !done)
+      throw std::runtime_error(done.error().reason);
+  }
+
+  rest::write_answer apply(const bucket_info& bucket, const write_group& group) {
+    const read_view view = store_->latest();
+    const auto state = view.state(bucket.number);
+    if (!state) return {state.error(), {}};
+    bucket_core core(bucket.number, *state, [&](std::string_view key) { return view.read(key); });
+    rest::write_answer answer;
+    answer.outcomes = core.apply(group);
+    if (!core.dirty()) return answer;
+    const auto batch = core.take_batch();
+    const row_batch* const batches[] = {&batch.rows};
+    if (auto done = store_->commit(batches, true); !done) return {done.error(), {}};
+    wake(bucket.number);
+    return answer;
+  }
+
+  void wake(uint32_t bucket) {
+    for (const auto& [number, kept] : followers_)
+      if (const auto waker = kept.lock(); waker && number == bucket) (*waker)();
+  }
+
+  std::unique_ptr<leveldb::Env> env_;
+  std::unique_ptr<store> store_;
+  std::vector<std::pair<uint32_t, std::weak_ptr<http::waker>>> followers_;
+};
+
+} // namespace treadmill::tests
