@@ -83,7 +83,7 @@ install() {
 libnode_fits() {
   local plan
   plan=$(apt-get -s -o Debug::NoLocking=1 install --no-install-recommends libnode-dev 2>/dev/null) || return 1
-  ! grep -Eq '^(Remv|Inst nodejs .*\[)' <<<"$plan"
+  ! grep -Eq '^(Remv|Inst nodejs \[)' <<<"$plan"
 }
 
 # Unpacks libnode-dev and the library below the checkout, and installs the libraries that it needs.
