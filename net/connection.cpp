@@ -558,10 +558,10 @@ bool connection::finish_step() {
 }
 
 bool connection::linger_step() {
+  std::array<char, 16 * 1024> thrown_away;
   for (size_t i = 0; readable_; ++i) {
     if (i == reads_a_slice) return give_way();
-    // With MSG_TRUNC the kernel throws the bytes of a TCP socket away without copying them.
-    const ssize_t size = ::recv(socket_, nullptr, kept_buffer_bytes, MSG_TRUNC);
+    const ssize_t size = ::recv(socket_, thrown_away.data(), thrown_away.size(), 0);
     if (size < 0 && errno == EINTR) continue;
     if (size < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
       readable_ = false;

@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 #include <thread>
 #include <unistd.h>
+#include <utility>
 
 /// A client that sends bytes as they are told and reads answers with a deadline: for tests of what
 /// no library would send.
@@ -49,13 +50,20 @@ public:
       : socket_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
     if (receive_buffer > 0)
       ::setsockopt(socket_, SOL_SOCKET, SO_RCVBUF, &receive_buffer, sizeof receive_buffer);
+    connect(port);
+  }
+  /// A socket that connect() is to connect.
+  static raw_client unconnected() { return raw_client(); }
+  void connect(uint16_t port) {
     sockaddr_in address{};
     address.sin_family = AF_INET;
     address.sin_port = htons(port);
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     if (socket_ < 0 ||
-        ::connect(socket_, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0)
+        ::connect(socket_, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) {
+      if (socket_ >= 0) ::close(std::exchange(socket_, -1));
       throw std::runtime_error("cannot connect");
+    }
   }
   raw_client(raw_client&& other) noexcept
       : socket_(std::exchange(other.socket_, -1)), buffer_(std::move(other.buffer_)) {}
@@ -175,6 +183,8 @@ public:
   bool had_last_chunk() const { return last_chunk_; }
 
 private:
+  raw_client() : socket_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {}
+
   bool wait(short events, std::chrono::steady_clock::time_point end) {
     const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
         end - std::chrono::steady_clock::now());
