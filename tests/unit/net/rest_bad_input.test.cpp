@@ -101,6 +101,18 @@ TEST_CASE("a document above its limit is too large") {
   CHECK(bulk.says("{\"status\":\"OK\""));
 }
 
+TEST_CASE("lists above their limit are too large") {
+  treadmill::rest::api_options options;
+  options.limits.items = 2;
+  rest_node node(options);
+  CHECK(node.send("POST", "/b/_bulk", R"({"docs":[{},{}]})").status == 200);
+  CHECK(node.send("POST", "/b/_bulk", R"({"docs":[{},{},{}]})").status == 413);
+  CHECK(node.send("POST", "/b/_bulk", "{}\n{}\n{}", {{"Content-Type", "application/x-ndjson"}})
+            .code() == "too_large");
+  CHECK(node.send("POST", "/b/_get", R"({"ids":["a","b"]})").status == 200);
+  CHECK(node.send("POST", "/b/_get", R"({"ids":["a","b","c"]})").code() == "too_large");
+}
+
 TEST_CASE("ids that break the rules are bad_id, wherever they come from") {
   rest_node node;
   const std::string longest(512, 'x');
