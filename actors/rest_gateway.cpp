@@ -85,6 +85,13 @@ void rest_gateway::connect(node_actor node) {
   node_ = std::move(node);
 }
 
+void rest_gateway::disconnect() {
+  const std::unique_lock lock(mutex_);
+  node_ = node_actor();
+  known_.clear();
+  actor_ = gateway_actor();
+}
+
 void rest_gateway::stop() {
   stopping_.store(true);
   wake_all();

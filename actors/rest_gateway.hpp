@@ -44,6 +44,8 @@ public:
   const gateway_actor& actor() const { return actor_; }
   /// Where buckets are opened. Before it, writes are answered `shutting_down`.
   void connect(node_actor node);
+  /// Lets go of all actors, so that they can end. After stop.
+  void disconnect();
   /// From now on writes are answered `shutting_down`, readiness is false and feeds end.
   void stop();
 

@@ -110,11 +110,13 @@ public:
   void end() {
     gateway_.stop(); // no new writes; feeds end themselves
     server_.stop(how_.shutdown_grace);
-    caf::scoped_actor self(actors_);
-    self->send_exit(node_, caf::exit_reason::user_shutdown);
-    self->wait_for(node_);
-    self->send_exit(gateway_.actor(), caf::exit_reason::user_shutdown);
-    gateway_.connect(node_actor());
+    {
+      caf::scoped_actor self(actors_); // counts as an actor itself, so it must be gone below
+      self->send_exit(node_, caf::exit_reason::user_shutdown);
+      self->wait_for(node_);
+      self->send_exit(gateway_.actor(), caf::exit_reason::user_shutdown);
+    }
+    gateway_.disconnect();
     node_ = node_actor();
     actors_.await_all_actors_done();
   }

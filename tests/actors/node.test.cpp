@@ -27,10 +27,11 @@ struct node_world : actor_world {
     run();
   }
   ~node_world() {
-    gateway->connect(node_actor());
+    const gateway_actor its_actor = gateway->actor();
+    gateway->disconnect();
     caf::anon_send_exit(subject, caf::exit_reason::user_shutdown);
     run();
-    caf::anon_send_exit(gateway->actor(), caf::exit_reason::user_shutdown);
+    caf::anon_send_exit(its_actor, caf::exit_reason::user_shutdown);
     run();
   }
   void write(answer_box& box, const std::string& bucket, std::vector<write_op> ops,
