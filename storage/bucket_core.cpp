@@ -48,24 +48,37 @@ bool contains(const std::vector<revision>& revisions, const revision& rev) {
   return std::find(revisions.begin(), revisions.end(), rev) != revisions.end();
 }
 
+error too_many_edits() {
+  return {ec::bad_request, "the document has had all the edits that it can have"};
+}
+
 } // namespace
 
 /// A document while it is changed. `row` views into `bytes`, so that lies at a fixed place.
 struct bucket_core::document {
   std::string id{};
+  std::string key{};
   std::unique_ptr<const std::string> bytes{}; ///< nullptr: it was never there
   document_row row{};                         ///< as it was
   revision_tree recent{};                     ///< as it will be
+  std::vector<revision> live_before{};
+  hash128 digest_before{};
+
   bool there() const { return bytes != nullptr; }
   bool live() const { return there() && !row.deleted; }
+  /// To be called before `recent` is changed.
+  void note_before() {
+    if (!there()) return;
+    live_before = live_leaves(recent);
+    digest_before = document_digest(id, recent);
+  }
 };
 
-bucket_core::bucket_core(uint32_t bucket, bucket_state state, row_reader read,
-                         json_limits limits)
+bucket_core::bucket_core(uint32_t bucket, bucket_state state, row_reader read, json_limits limits)
     : bucket_(bucket), state_(state), read_(std::move(read)), limits_(limits) {}
 
 // Rows
-// ------------------------------------------------------------------------------------------------------------------
+// -------------------------------------------------------------------------------------------------
 
 result<std::optional<std::string>> bucket_core::read(std::string_view key) const {
   if (const auto found = overlay_.find(key); found != overlay_.end()) return found->second.value;
@@ -73,12 +86,13 @@ result<std::optional<std::string>> bucket_core::read(std::string_view key) const
 }
 
 void bucket_core::change_overlay(std::string key, std::optional<std::string> value) {
-  if (before_ != nullptr) {
-    const auto found = overlay_.find(key);
-    before_->push_back(
-        {key, found == overlay_.end() ? std::nullopt : std::optional<overlay_row>(found->second)});
-  }
-  overlay_[std::move(key)] = overlay_row{std::move(value), batch_};
+  const auto [place, fresh] = overlay_.try_emplace(std::move(key));
+  overlay_item* item = &*place;
+  overlay_row row{std::move(value), batch_};
+  if (fresh || item->second.batch != batch_) items_.push_back(item);
+  std::swap(item->second, row);
+  if (undo_ == nullptr) return;
+  undo_->rows.push_back({item, fresh ? std::nullopt : std::optional<overlay_row>(std::move(row))});
 }
 
 void bucket_core::put(std::string key, std::string value) {
@@ -96,22 +110,30 @@ size_t bucket_core::batch_bytes() const { return rows_.bytes(); }
 
 bucket_core::batch bucket_core::take_batch() {
   rows_.put(keys::bucket_state(bucket_), state_.encode());
+  taken_.push_back({batch_, std::move(items_)});
+  items_.clear();
   batch taken{batch_++, state_.sequence, std::move(rows_)};
   rows_ = row_batch();
   return taken;
 }
 
 void bucket_core::committed(uint64_t batch_number) {
-  std::erase_if(overlay_, [&](const auto& item) { return item.second.batch <= batch_number; });
+  for (; !taken_.empty() && taken_.front().batch <= batch_number; taken_.pop_front()) {
+    for (const overlay_item* item : taken_.front().items) {
+      if (item->second.batch != taken_.front().batch) continue; // a later batch changed it again
+      overlay_.erase(overlay_.find(item->first));
+    }
+  }
 }
 
 // Documents
-// ---------------------------------------------------------------------------------------------------------------
+// -------------------------------------------------------------------------------------------------
 
 result<bucket_core::document> bucket_core::load(std::string_view id) const {
   document doc;
   doc.id = id;
-  auto bytes = read(keys::document(bucket_, id));
+  doc.key = keys::document(bucket_, id);
+  auto bytes = read(doc.key);
   if (!bytes) return tl::unexpected(bytes.error());
   if (!*bytes) return doc;
   doc.bytes = std::make_unique<const std::string>(std::move(**bytes));
@@ -121,6 +143,10 @@ result<bucket_core::document> bucket_core::load(std::string_view id) const {
   auto tree = row->tree();
   if (!tree) return tl::unexpected(tree.error());
   doc.recent = std::move(*tree);
+  const revision_tree::node* winner = doc.recent.winner();
+  if (winner == nullptr || winner->rev != doc.row.winner || winner->deleted != doc.row.deleted) {
+    return fail(ec::corrupt, "a stored document contradicts its revision tree");
+  }
   return doc;
 }
 
@@ -144,32 +170,34 @@ result<std::string> bucket_core::body_of(const document& doc, const revision& re
   return std::move(**body);
 }
 
-/// Gives the bytes of the recent tree, after moving what is old to its own row: so a row stays
+/// Moves what is old of a tree that has grown to a row of its own, so that the document's row stays
 /// small however long the history is. Returns whether there is older ancestry.
-result<bool> bucket_core::store_tree(document& doc, std::string& tree_bytes) {
+result<bool> bucket_core::store_tree(document& doc) {
   const auto nodes = doc.recent.nodes();
-  const size_t leaves = nodes.size() <= defaults::recent_ancestry ? 0 : doc.recent.leaves().size();
-  bool older = doc.row.older;
-  if (nodes.size() > defaults::recent_ancestry + leaves) {
-    auto whole = full_tree(doc);
-    if (!whole) return tl::unexpected(whole.error());
-    revision_tree recent;
-    revision_tree old;
-    size_t count = 0;
-    for (const revision_tree::node& node : whole->nodes()) {
-      const bool keep = node.leaf || count++ < kept_recent;
-      (keep ? recent : old).add(node.rev, node.parent, node.deleted, node.foreign);
-    }
-    put(keys::older_ancestry(bucket_, doc.id), old.encode());
-    doc.recent = std::move(recent);
-    older = true;
+  if (nodes.size() <= defaults::recent_ancestry) return doc.row.older;
+  const size_t leaves = doc.recent.leaves().size();
+  if (nodes.size() <= defaults::recent_ancestry + leaves) return doc.row.older;
+  revision_tree recent;
+  revision_tree old;
+  size_t count = 0;
+  for (const revision_tree::node& node : nodes) {
+    const bool keep = node.leaf || count++ < kept_recent;
+    (keep ? recent : old).add(node.rev, node.parent, node.deleted, node.foreign);
   }
-  const bool alone = doc.recent.nodes().size() == 1 && doc.recent.nodes().front().parent.empty();
-  tree_bytes = alone ? std::string() : doc.recent.encode();
-  return older;
+  if (doc.row.older) {
+    auto bytes = read(keys::older_ancestry(bucket_, doc.id));
+    if (!bytes) return tl::unexpected(bytes.error());
+    if (!*bytes) return fail(ec::corrupt, "a document has lost its older ancestry");
+    auto older = revision_tree::decode(**bytes);
+    if (!older) return tl::unexpected(older.error());
+    old.merge(*older); // forgets what is too old even here
+  }
+  put(keys::older_ancestry(bucket_, doc.id), old.encode());
+  doc.recent = std::move(recent);
+  return true;
 }
 
-void bucket_core::log_change(document& doc, const std::vector<revision>& changes, bool gone) {
+void bucket_core::log_change(const document& doc, const std::vector<revision>& changes, bool gone) {
   activity_entry entry;
   entry.sequence = ++state_.sequence;
   entry.id = doc.id;
@@ -179,62 +207,62 @@ void bucket_core::log_change(document& doc, const std::vector<revision>& changes
   rows_.put(keys::activity(bucket_, entry.sequence), entry.encode());
 }
 
-/// Writes everything that belongs to a change of one document: its row, the bodies of losing
-/// leaves, the mark of a conflict, the activity entry, counts and digest. Precondition:
-/// `doc.recent` has the new revisions.
-result<void> bucket_core::store_document(document& doc, const revision& made,
-                                         std::string_view made_body,
-                                         const std::vector<revision>& changes) {
-  const auto before_tree = doc.there() ? doc.row.tree() : revision_tree{};
-  if (!before_tree) return tl::unexpected(before_tree.error());
-  const std::vector<revision> before = live_leaves(*before_tree);
+/// The winner's body lies in the document's row, that of every other live leaf in a row of its own.
+void bucket_core::store_losing_bodies(const document& doc, const revision& winner,
+                                      const revision& made, std::string_view made_body) {
   const std::vector<revision> after = live_leaves(doc.recent);
-  const revision_tree::node winner = *doc.recent.winner();
-
-  document_row row;
-  std::string winner_body;
-  if (winner.rev == made) {
-    winner_body = made_body;
-  } else if (!winner.deleted) {
-    auto body = body_of(doc, winner.rev);
-    if (!body) return tl::unexpected(body.error());
-    winner_body = std::move(*body);
-  }
-  const hash128 digest_before = doc.there() ? document_digest(doc.id, *before_tree) : hash128{};
-
-  std::string tree_bytes;
-  auto older = store_tree(doc, tree_bytes);
-  if (!older) return tl::unexpected(older.error());
-  for (const revision& rev : before) {
+  for (const revision& rev : doc.live_before) {
     const bool had_row = rev != doc.row.winner;
-    if (had_row && (rev == winner.rev || !contains(after, rev))) {
-      remove(keys::losing_body(bucket_, doc.id, rev.text()));
-    }
-    if (!had_row && rev != winner.rev && contains(after, rev)) {
+    const bool has_row = rev != winner && contains(after, rev);
+    if (had_row && !has_row) remove(keys::losing_body(bucket_, doc.id, rev.text()));
+    if (!had_row && has_row) {
       put(keys::losing_body(bucket_, doc.id, rev.text()), std::string(doc.row.body));
     }
   }
-  if (made != winner.rev && contains(after, made)) {
+  if (made != winner && contains(after, made)) {
     put(keys::losing_body(bucket_, doc.id, made.text()), std::string(made_body));
   }
+}
 
+/// Writes everything that belongs to a change of one document: its row, the bodies of losing
+/// leaves, the mark of a conflict, the activity entry, counts and digest. Precondition:
+/// `doc.note_before` was called, and then `doc.recent` got the new revisions. Everything that can
+/// fail is done before the first change.
+result<void> bucket_core::store_document(document& doc, const revision& made,
+                                         std::string_view made_body,
+                                         const std::vector<revision>& changes) {
+  const revision_tree::node winner = *doc.recent.winner();
+  std::string kept_body;
+  if (winner.rev != made && !winner.deleted) {
+    auto body = body_of(doc, winner.rev);
+    if (!body) return tl::unexpected(body.error());
+    kept_body = std::move(*body);
+  }
+  const hash128 digest_after = document_digest(doc.id, doc.recent);
+  auto older = store_tree(doc);
+  if (!older) return tl::unexpected(older.error());
+
+  store_losing_bodies(doc, winner.rev, made, made_body);
+  log_change(doc, changes, winner.deleted);
+  const bool alone = doc.recent.nodes().size() == 1 && winner.parent.empty();
+  const std::string tree_bytes = alone ? std::string() : doc.recent.encode();
+  document_row row;
   row.winner = winner.rev;
   row.deleted = winner.deleted;
-  row.conflicts = after.size() > 1;
+  row.conflicts = doc.recent.live_leaves() > 1;
   row.older = *older;
+  row.sequence = state_.sequence;
   row.tree_bytes = tree_bytes;
   row.foreign = winner.foreign;
-  row.body = winner_body;
-  log_change(doc, changes, winner.deleted);
-  row.sequence = state_.sequence;
+  row.body = winner.rev == made ? made_body : kept_body;
 
   if (row.conflicts && !doc.row.conflicts) put(keys::conflict(bucket_, doc.id), "");
   if (!row.conflicts && doc.row.conflicts) remove(keys::conflict(bucket_, doc.id));
   count(state_.conflicts, doc.row.conflicts, row.conflicts);
   count(state_.documents, doc.live(), !row.deleted);
   count(state_.deleted, doc.there() && doc.row.deleted, row.deleted);
-  state_.digest = add(subtract(state_.digest, digest_before), document_digest(doc.id, doc.recent));
-  put(keys::document(bucket_, doc.id), row.encode());
+  state_.digest = add(subtract(state_.digest, doc.digest_before), digest_after);
+  put(std::move(doc.key), row.encode());
   return {};
 }
 
@@ -268,24 +296,24 @@ result<write_outcome> bucket_core::write_body(document& doc, const write_op& op)
     }
     parent = *op.rev;
   }
-  if (parent.number() >= defaults::revision_number) {
-    return refused(op, {ec::bad_request, "the document has had all the edits that it can have"});
-  }
-  std::string body = op.body;
+  if (parent.number() >= defaults::revision_number) return refused(op, too_many_edits());
+  std::string_view body = op.body;
+  std::string merged;
   if (op.what == write_op::kind::patch) {
     auto target = body_of(doc, parent);
     if (!target) return tl::unexpected(target.error());
-    auto merged = merge_patch(*target, op.body, limits_);
-    if (!merged) return refused(op, merged.error(), doc.row.winner);
-    body = std::move(*merged);
+    auto patched = merge_patch(*target, op.body, limits_);
+    if (!patched) return refused(op, patched.error(), doc.row.winner);
+    merged = std::move(*patched);
+    body = merged;
   }
-  const bool created = !doc.live();
   const revision made = make_revision(parent, false, body);
+  doc.note_before();
   doc.recent.add(made, parent, false);
   if (auto stored = store_document(doc, made, body, {made}); !stored) {
     return tl::unexpected(stored.error());
   }
-  return done(op, made, created);
+  return done(op, made, !doc.live());
 }
 
 result<write_outcome> bucket_core::write_tombstones(document& doc, const write_op& op) {
@@ -294,14 +322,14 @@ result<write_outcome> bucket_core::write_tombstones(document& doc, const write_o
     return check_retry(doc, op, known ? make_revision(*op.rev, true, "") : revision{});
   }
   if (!doc.live()) return refused(op, {ec::not_found, doc.there() ? "deleted" : "missing"});
-  std::vector<revision> ended = op.rev ? std::vector<revision>{*op.rev} : live_leaves(doc.recent);
+  const std::vector<revision> ended =
+      op.rev ? std::vector<revision>{*op.rev} : live_leaves(doc.recent);
   std::vector<revision> changes;
   for (const revision& rev : ended) {
-    if (rev.number() >= defaults::revision_number) {
-      return refused(op, {ec::bad_request, "the document has had all the edits that it can have"});
-    }
+    if (rev.number() >= defaults::revision_number) return refused(op, too_many_edits());
     changes.push_back(make_revision(rev, true, ""));
   }
+  doc.note_before();
   for (size_t i = 0; i < ended.size(); ++i) doc.recent.add(changes[i], ended[i], true);
   if (auto stored = store_document(doc, changes.front(), "", changes); !stored) {
     return tl::unexpected(stored.error());
@@ -343,17 +371,31 @@ write_outcome bucket_core::apply_one(const write_op& op) {
   return refused(op, outcome.error());
 }
 
+/// Takes an atomic group's changes of the overlay back, the last one first.
+void bucket_core::put_back(undo& before) {
+  for (auto row = before.rows.rbegin(); row != before.rows.rend(); ++row) {
+    if (row->row) {
+      row->item->second = std::move(*row->row);
+    } else {
+      overlay_.erase(overlay_.find(row->item->first));
+    }
+  }
+  items_.resize(before.items);
+}
+
 std::vector<write_outcome> bucket_core::apply_all_or_none(const write_group& group) {
-  std::vector<before_row> before;
+  undo before;
+  before.items = items_.size();
   const bucket_state state_before = state_;
   row_batch rows_before = std::exchange(rows_, row_batch());
-  before_ = &before;
+  undo_ = &before;
   std::vector<write_outcome> outcomes;
+  outcomes.reserve(group.ops.size());
   for (const write_op& op : group.ops) {
     outcomes.push_back(apply_one(op));
     if (!outcomes.back().ok()) break;
   }
-  before_ = nullptr;
+  undo_ = nullptr;
   if (outcomes.empty() || outcomes.back().ok()) {
     rows_before.append(rows_);
     rows_ = std::move(rows_before);
@@ -361,13 +403,7 @@ std::vector<write_outcome> bucket_core::apply_all_or_none(const write_group& gro
   }
   rows_ = std::move(rows_before);
   state_ = state_before;
-  for (auto row = before.rbegin(); row != before.rend(); ++row) {
-    if (row->row) {
-      overlay_[row->key] = std::move(*row->row);
-    } else {
-      overlay_.erase(row->key);
-    }
-  }
+  put_back(before);
   const size_t failed = outcomes.size() - 1;
   outcomes.resize(group.ops.size());
   for (size_t i = 0; i < outcomes.size(); ++i) {

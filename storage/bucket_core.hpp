@@ -4,6 +4,7 @@
 #include "storage/row_batch.hpp"
 #include "storage/rows.hpp"
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -58,16 +59,20 @@ struct write_outcome {
 /// of uncommitted batches are kept in an overlay. `take_batch` closes the batch; `committed` drops
 /// its part of the overlay. After a failed commit the caller drops the whole object and makes a new
 /// one from what is stored.
+///
+/// **Errors**: an outcome's problem; beside those of the rules, what `row_reader` or the decoding
+/// of a row answers (io_error, corrupt, …): that op then changed nothing.
+/// **Units and limits**: the cost of an op does not grow with the history of its document.
 class bucket_core {
 public:
   using row_reader = std::function<result<std::optional<std::string>>(std::string_view key)>;
 
-  bucket_core(uint32_t bucket, bucket_state state, row_reader read,
-              json_limits limits = {});
+  /// `limits`: of what a patch may make.
+  bucket_core(uint32_t bucket, bucket_state state, row_reader read, json_limits limits = {});
 
   /// Applies the ops in order; the outcomes are in the same order. With `atomic`, all are applied
   /// or none: at the first that is refused the rest is not tried, and all others have the problem
-  /// not_applied.
+  /// not_applied; rows, state and overlay are then as they were.
   std::vector<write_outcome> apply(const write_group& group);
 
   bool dirty() const; ///< there is something that take_batch would give
@@ -93,9 +98,20 @@ private:
     size_t operator()(std::string_view text) const { return std::hash<std::string_view>{}(text); }
   };
   using overlay = std::unordered_map<std::string, overlay_row, string_hash, std::equal_to<>>;
+  using overlay_item = overlay::value_type;
+  /// The items of the overlay that a batch wrote. Items do not move while they are there.
+  struct batch_items {
+    uint64_t batch = 0;
+    std::vector<overlay_item*> items{};
+  };
   struct before_row {
-    std::string key;
-    std::optional<overlay_row> row;
+    overlay_item* item = nullptr;
+    std::optional<overlay_row> row{}; ///< nothing: it was not in the overlay
+  };
+  /// Where an atomic group notes what to put back.
+  struct undo {
+    std::vector<before_row> rows{};
+    size_t items = 0; ///< of the open batch, before the group
   };
   struct document;
 
@@ -107,14 +123,17 @@ private:
   result<document> load(std::string_view id) const;
   result<revision_tree> full_tree(const document& doc) const;
   result<std::string> body_of(const document& doc, const revision& rev) const;
+  result<bool> store_tree(document& doc);
+  void store_losing_bodies(const document& doc, const revision& winner, const revision& made,
+                           std::string_view made_body);
   result<void> store_document(document& doc, const revision& made, std::string_view made_body,
                               const std::vector<revision>& changes);
-  result<bool> store_tree(document& doc, std::string& tree_bytes);
-  void log_change(document& doc, const std::vector<revision>& changes, bool gone);
+  void log_change(const document& doc, const std::vector<revision>& changes, bool gone);
 
   result<write_outcome> apply_op(const write_op& op);
   write_outcome apply_one(const write_op& op);
   std::vector<write_outcome> apply_all_or_none(const write_group& group);
+  void put_back(undo& before);
   result<write_outcome> check_retry(const document& doc, const write_op& op,
                                     const revision& made) const;
   result<write_outcome> write_body(document& doc, const write_op& op);
@@ -123,11 +142,13 @@ private:
   uint32_t bucket_;
   bucket_state state_;
   row_reader read_;
-  json_limits limits_; ///< of what a patch may make
+  json_limits limits_;
   row_batch rows_{};
   uint64_t batch_ = 1;
   overlay overlay_{};
-  std::vector<before_row>* before_ = nullptr; ///< where an atomic group notes what to put back
+  std::deque<batch_items> taken_{};    ///< of the batches on their way, oldest first
+  std::vector<overlay_item*> items_{}; ///< of the open batch
+  undo* undo_ = nullptr;               ///< set while an atomic group is applied
 };
 
 } // namespace treadmill

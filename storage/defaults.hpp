@@ -41,9 +41,9 @@ inline constexpr uint64_t free_floor_bytes = 256 * mebibyte;
 inline constexpr std::chrono::milliseconds free_space_age{200};
 /// Rows of a dropped bucket that are removed in one slice.
 inline constexpr size_t clean_up_rows = 5000;
-/// About how much is compacted in one step when the space of dropped buckets is given back; a reopen
-/// and the end of the process wait for a step.
-inline constexpr uint64_t compaction_bytes = 16 * mebibyte;
+/// About how much is compacted in one slice when the space of dropped buckets is given back; writes
+/// wait meanwhile.
+inline constexpr uint64_t compaction_bytes = 4 * mebibyte;
 /// How often a store that failed tries to reopen.
 inline constexpr std::chrono::milliseconds reopen_interval{250};
 

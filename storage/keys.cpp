@@ -38,6 +38,7 @@ std::string with_prefix(char space, std::string_view rest) {
 std::string meta(std::string_view name) { return with_prefix(meta_space, name); }
 std::string catalogue(std::string_view bucket) { return with_prefix(catalogue_space, bucket); }
 std::string catalogue_end() { return std::string(1, catalogue_space + 1); }
+std::string dead_buckets_end() { return std::string(1, dead_space + 1); }
 
 std::string dead_bucket(uint32_t bucket) {
   std::string key(1, dead_space);

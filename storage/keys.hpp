@@ -24,11 +24,13 @@ std::string conflict(uint32_t bucket,
 
 inline constexpr size_t document_prefix =
     6; ///< bytes before the id in `document` and `conflict` keys
-/// The ends (exclusive) of the documents, the activity and the conflicts of a bucket.
+/// The ends (exclusive) of the documents, the activity and the conflicts of a bucket, and of the
+/// rows of all buckets' names and of all dropped ones.
 std::string documents_end(uint32_t bucket);
 std::string activity_end(uint32_t bucket);
 std::string conflicts_end(uint32_t bucket);
 std::string catalogue_end();
+std::string dead_buckets_end();
 
 /// What `document`, `catalogue` and `activity` were made from.
 std::string_view id_of(std::string_view document_key);

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <string>
 
 namespace treadmill {
 namespace {
@@ -72,42 +73,112 @@ record read_record(std::string_view log, size_t offset) {
 }
 
 bool begins_commit(uint8_t type) { return type == full_type || type == first_type; }
+bool ends_commit(uint8_t type) { return type == full_type || type == last_type; }
 
-/// True where an intact beginning of a commit lies anywhere after `offset`. The lengths there
-/// cannot be trusted, so every position is tried.
-bool commit_begins_after(std::string_view log, size_t offset) {
+/// Where the record after one that ends at `offset` begins: blocks end in a trailer that is too
+/// small for a header.
+size_t next_record(size_t offset) {
+  const size_t left_in_block = block_bytes - offset % block_bytes;
+  return left_in_block < header_bytes ? offset + left_in_block : offset;
+}
+
+std::string_view payload(std::string_view log, size_t offset, const record& found) {
+  return log.substr(offset + header_bytes, found.end - offset - header_bytes);
+}
+
+constexpr size_t beginning_bytes = 64;
+
+/// The first bytes of the commit that begins in the intact record at `offset`.
+std::string beginning_of_commit(std::string_view log, size_t offset, record found) {
+  std::string bytes(payload(log, offset, found));
+  while (bytes.size() < beginning_bytes && !ends_commit(found.type)) {
+    offset = next_record(found.end);
+    if (offset + header_bytes > log.size()) break;
+    found = read_record(log, offset);
+    if (found.what != record::kind::intact || begins_commit(found.type)) break;
+    bytes.append(payload(log, offset, found));
+  }
+  return bytes;
+}
+
+/// True where a commit that proves that all before it was synced begins anywhere after `offset`.
+/// The lengths there cannot be trusted, so every position is tried.
+bool synced_before_later_commit(std::string_view log, size_t offset, const log_commits& commits) {
   for (size_t at = offset + 1; at + header_bytes <= log.size(); ++at) {
-    const auto type = static_cast<uint8_t>(log[at + 6]);
-    if (begins_commit(type) && read_record(log, at).what == record::kind::intact) return true;
+    if (!begins_commit(static_cast<uint8_t>(log[at + header_bytes - 1]))) continue;
+    const record found = read_record(log, at);
+    if (found.what != record::kind::intact) continue;
+    if (!commits.follows_sync || commits.follows_sync(beginning_of_commit(log, at, found))) {
+      return true;
+    }
   }
   return false;
 }
 
+/// Takes the whole commits of a log one after the other.
+class commit_reader {
+public:
+  commit_reader(std::string_view log, const log_commits& commits) : log_(log), commits_(commits) {}
+
+  log_state read() {
+    size_t offset = next_record(0);
+    while (offset < log_.size()) {
+      const record found = read_record(log_, offset);
+      if (found.what != record::kind::intact) return broken(offset, found.what);
+      if (begins_commit(found.type) == inside_) { // one without an end, or without a beginning
+        return broken(inside_ ? commit_at_ : offset, record::kind::broken);
+      }
+      if (!take(offset, found)) return damaged(commit_at_);
+      offset = next_record(found.end);
+    }
+    if (inside_) return broken(log_.size(), record::kind::cut_short);
+    return state_;
+  }
+
+private:
+  /// An intact record. False where the commit that it ends contradicts those before it.
+  bool take(size_t offset, const record& found) {
+    if (!inside_) commit_at_ = offset;
+    inside_ = !ends_commit(found.type);
+    const std::string_view bytes = payload(log_, offset, found);
+    if (found.type == full_type) return end_commit(bytes, found.end);
+    if (begins_commit(found.type)) fragments_.clear();
+    fragments_.append(bytes);
+    return inside_ || end_commit(fragments_, found.end);
+  }
+
+  bool end_commit(std::string_view commit, size_t end) {
+    if (commits_.next && !commits_.next(commit)) return false;
+    state_.intact_bytes = end;
+    return true;
+  }
+
+  log_state damaged(size_t offset) {
+    state_.broken_at = offset;
+    state_.what = log_state::kind::damaged;
+    return state_;
+  }
+
+  log_state broken(size_t offset, record::kind what) {
+    if (synced_before_later_commit(log_, offset, commits_)) return damaged(offset);
+    state_.broken_at = offset;
+    state_.what =
+        what == record::kind::cut_short ? log_state::kind::cut_short : log_state::kind::torn;
+    return state_;
+  }
+
+  std::string_view log_;
+  const log_commits& commits_;
+  log_state state_{};
+  std::string fragments_{};
+  size_t commit_at_ = 0;
+  bool inside_ = false; ///< between the first and the last record of a commit
+};
+
 } // namespace
 
-log_state check_log(std::string_view log) {
-  log_state state;
-  size_t offset = 0;
-  while (offset < log.size()) {
-    const size_t left_in_block = block_bytes - offset % block_bytes;
-    if (left_in_block < header_bytes) { // a block's trailer
-      offset += left_in_block;
-      continue;
-    }
-    const record found = read_record(log, offset);
-    if (found.what != record::kind::intact) {
-      state.broken_at = offset;
-      if (commit_begins_after(log, offset)) {
-        state.what = log_state::kind::damaged;
-      } else if (found.what == record::kind::broken) {
-        state.what = log_state::kind::torn;
-      } // else cut short, which LevelDB leaves out by itself
-      return state;
-    }
-    offset = found.end;
-    if (found.type == full_type || found.type == last_type) state.intact_bytes = offset;
-  }
-  return state;
+log_state check_log(std::string_view log, const log_commits& commits) {
+  return commit_reader(log, commits).read();
 }
 
 } // namespace treadmill

@@ -8,18 +8,38 @@ namespace treadmill {
 
 /// Lets many threads through for short slices of work, and one thread close the way: `close` waits
 /// until every slice in progress has ended, and new ones wait until `open`. Two atomic steps a
-/// slice while nobody closes. **Thread**: any; close and open from one thread.
+/// slice while nobody closes. **Thread**: any; close and open from one thread, which is in no
+/// slice.
 class slice_gate {
 public:
+  /// A slice of work, from construction to destruction, in one thread. A slice inside another one
+  /// of the same thread and gate belongs to it: it never waits, so that a read from within a scan
+  /// cannot wait for a `close` that waits for the scan.
   class pass {
   public:
-    explicit pass(slice_gate& gate) : gate_(gate) { gate_.enter(); }
-    ~pass() { gate_.leave(); }
+    explicit pass(slice_gate& gate) : gate_(gate), outer_(innermost_), nested_(is_inside(gate)) {
+      if (!nested_) gate_.enter();
+      innermost_ = this;
+    }
+    ~pass() {
+      innermost_ = outer_;
+      if (!nested_) gate_.leave();
+    }
     pass(const pass&) = delete;
     pass& operator=(const pass&) = delete;
 
   private:
+    static bool is_inside(const slice_gate& gate) {
+      for (const pass* p = innermost_; p != nullptr; p = p->outer_) {
+        if (&p->gate_ == &gate) return true;
+      }
+      return false;
+    }
+
+    inline static thread_local const pass* innermost_ = nullptr;
     slice_gate& gate_;
+    const pass* outer_;
+    bool nested_;
   };
 
   void close() {

@@ -10,6 +10,12 @@ bool is_log(const std::string& name) {
   return name.size() > 4 && name.compare(name.size() - 4, 4, ".log") == 0;
 }
 
+leveldb::Status stopped() {
+  return leveldb::Status::IOError("nothing is written after a failed write");
+}
+
+} // namespace
+
 leveldb::Status sync_directory(const std::string& directory) {
   const int fd = ::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (fd < 0) return leveldb::Status::IOError("the directory of the store cannot be opened");
@@ -19,14 +25,12 @@ leveldb::Status sync_directory(const std::string& directory) {
                 : leveldb::Status::IOError("the directory of the store cannot be synced");
 }
 
-} // namespace
-
 class sticky_env::sticky_file : public leveldb::WritableFile {
 public:
   sticky_file(sticky_env& env, leveldb::WritableFile* file, bool log)
-      : env_(env), file_(file), log_(log) {}
+      : env_(env), file_(file), log_(log), named_(log) {}
   ~sticky_file() override {
-    if (!closed_) Close();
+    if (!closed_) close();
   }
 
   leveldb::Status Append(const leveldb::Slice& data) override {
@@ -36,40 +40,54 @@ public:
   leveldb::Status Flush() override {
     return step([&] { return file_->Flush(); });
   }
-  leveldb::Status Sync() override {
-    const leveldb::Status status = step([&] { return file_->Sync(); });
-    if (status.ok()) unsynced_ = false;
-    return status;
-  }
-  leveldb::Status Close() override {
-    if (log_ && unsynced_) Sync();
-    closed_ = true;
-    const leveldb::Status closed = file_->Close();
-    if (state_.ok()) state_ = env_.noted(closed);
-    return state_;
-  }
+  leveldb::Status Sync() override { return sync(); }
+  leveldb::Status Close() override { return close(); }
 
 private:
   template<typename Operation>
   leveldb::Status step(Operation operation) {
-    if (state_.ok()) state_ = env_.noted(operation());
-    return state_;
+    if (env_.failed()) return stopped();
+    return env_.noted(operation());
+  }
+
+  leveldb::Status sync() {
+    const leveldb::Status status = step([&] { return file_->Sync(); });
+    if (!status.ok()) return status;
+    unsynced_ = false;
+    // A manifest that names a new table may reach the disk before it is synced itself.
+    if (named_) return status;
+    named_ = true;
+    return env_.synced_directory();
+  }
+
+  leveldb::Status close() {
+    closed_ = true;
+    leveldb::Status status{};
+    if (log_ && unsynced_) status = sync();
+    const bool was_stopped = env_.failed();
+    const leveldb::Status closed = file_->Close();
+    if (was_stopped) return stopped();
+    return status.ok() ? env_.noted(closed) : status;
   }
 
   sticky_env& env_;
   std::unique_ptr<leveldb::WritableFile> file_;
-  leveldb::Status state_{};
   bool log_;
+  bool named_; ///< the directory was synced since the file was made
   bool unsynced_ = false;
   bool closed_ = false;
 };
 
-sticky_env::sticky_env(leveldb::Env* base, std::string directory)
-    : leveldb::EnvWrapper(base), directory_(std::move(directory)) {}
+sticky_env::sticky_env(leveldb::Env* base, hooks chosen)
+    : leveldb::EnvWrapper(base), hooks_(std::move(chosen)) {}
 
 leveldb::Status sticky_env::noted(leveldb::Status status) {
-  if (!status.ok()) failed_.store(true, std::memory_order_release);
+  if (!status.ok() && !failed_.exchange(true) && hooks_.failed) hooks_.failed(status);
   return status;
+}
+
+leveldb::Status sticky_env::synced_directory() {
+  return hooks_.sync_directory ? noted(hooks_.sync_directory()) : leveldb::Status::OK();
 }
 
 leveldb::Status sticky_env::wrap(const std::string& name, leveldb::Status opened,
@@ -77,8 +95,8 @@ leveldb::Status sticky_env::wrap(const std::string& name, leveldb::Status opened
   if (!noted(opened).ok()) return opened;
   const bool log = is_log(name);
   *file = new sticky_file(*this, *file, log); // LevelDB owns it, by its interface
-  if (!log || directory_.empty()) return opened;
-  leveldb::Status synced = noted(sync_directory(directory_));
+  if (!log) return opened;
+  leveldb::Status synced = synced_directory();
   if (!synced.ok()) {
     delete *file;
     *file = nullptr;
@@ -87,16 +105,30 @@ leveldb::Status sticky_env::wrap(const std::string& name, leveldb::Status opened
 }
 
 leveldb::Status sticky_env::NewWritableFile(const std::string& name, leveldb::WritableFile** file) {
+  *file = nullptr;
+  if (failed()) return stopped();
   return wrap(name, target()->NewWritableFile(name, file), file);
 }
 
 leveldb::Status sticky_env::NewAppendableFile(const std::string& name,
                                               leveldb::WritableFile** file) {
+  *file = nullptr;
+  if (failed()) return stopped();
   return wrap(name, target()->NewAppendableFile(name, file), file);
 }
 
 leveldb::Status sticky_env::RenameFile(const std::string& from, const std::string& to) {
-  return noted(target()->RenameFile(from, to));
+  if (failed()) return stopped();
+  leveldb::Status renamed = noted(target()->RenameFile(from, to));
+  // Where this fails the store stops, but the file has its new name: told otherwise, LevelDB would
+  // go by the old one.
+  if (renamed.ok()) synced_directory();
+  return renamed;
+}
+
+leveldb::Status sticky_env::RemoveFile(const std::string& name) {
+  // A file that is left behind costs space until the next start, so a failed removal is no fault.
+  return failed() ? stopped() : target()->RemoveFile(name);
 }
 
 } // namespace treadmill

@@ -1,28 +1,38 @@
 #pragma once
 #include <atomic>
+#include <functional>
 #include <leveldb/env.h>
 #include <string>
 
 namespace treadmill {
 
-/// A LevelDB environment whose files stay failed after their first failed write. LevelDB 1.23 goes
-/// on writing to a log whose last append failed, at an offset that no longer matches the file, and
-/// so loses what it acknowledges later; behind this environment it cannot.
+/// A LevelDB environment that stops at its first failed write: from then on nothing is written,
+/// renamed or removed through it, by no thread. LevelDB 1.23 goes on writing to a log whose last
+/// append failed, at an offset that no longer matches the file, and so loses what it acknowledges
+/// later; it also removes a manifest whose installation failed, although CURRENT may name it.
+/// Behind this environment it can do neither: what was on disk at the failure stays.
 ///
-/// It also makes what LevelDB leaves open durable: a log is synced before it is closed (LevelDB
+/// It also makes durable what LevelDB leaves open: a log is synced before it is closed (LevelDB
 /// turns to a new log without syncing the old one, which matters where commits are not synced one
-/// by one), and the directory is synced when a log is made.
+/// by one), and the directory is synced when a log was made, when another new file was synced for
+/// the first time, and when a file was renamed (LevelDB then removes what the older name needed).
 ///
 /// **Thread**: any. `base` outlives it.
 class sticky_env : public leveldb::EnvWrapper {
 public:
-  /// `directory`: the store's; synced when a log is made there. Empty where there is no such thing
-  /// (tests in memory).
-  sticky_env(leveldb::Env* base, std::string directory);
+  struct hooks {
+    /// Makes the entries of the store's directory durable; empty: nothing to do.
+    std::function<leveldb::Status()> sync_directory{};
+    /// Called once, by the thread that meets the first failure.
+    std::function<void(const leveldb::Status&)> failed{};
+  };
+
+  sticky_env(leveldb::Env* base, hooks chosen);
 
   leveldb::Status NewWritableFile(const std::string& name, leveldb::WritableFile** file) override;
   leveldb::Status NewAppendableFile(const std::string& name, leveldb::WritableFile** file) override;
   leveldb::Status RenameFile(const std::string& from, const std::string& to) override;
+  leveldb::Status RemoveFile(const std::string& name) override;
 
   /// True after any write of any file failed, those of LevelDB's background thread included.
   bool failed() const { return failed_.load(std::memory_order_acquire); }
@@ -30,11 +40,15 @@ public:
 private:
   class sticky_file;
   leveldb::Status noted(leveldb::Status status);
+  leveldb::Status synced_directory();
   leveldb::Status wrap(const std::string& name, leveldb::Status opened,
                        leveldb::WritableFile** file);
 
-  std::string directory_;
+  hooks hooks_;
   std::atomic<bool> failed_{false};
 };
+
+/// Syncs a directory of the file system.
+leveldb::Status sync_directory(const std::string& directory);
 
 } // namespace treadmill

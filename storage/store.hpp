@@ -33,10 +33,13 @@ struct store_options {
   /// Writes are refused (disk_full) while less than this, or than 5 % of the file system if that is
   /// less, is free. 0: no floor.
   uint64_t free_floor_bytes = defaults::free_floor_bytes;
-  leveldb::Env* env = nullptr;       ///< below the store's own guards; nullptr: the system's
-  std::function<disk_space()> space; ///< of the file system; empty: ask it
-  std::function<void(std::string_view)>
-      warn; ///< repairs and failures, a sentence each; empty: dropped
+  leveldb::Env* env = nullptr; ///< below the store's own guards; nullptr: the system's
+  /// Makes new and renamed entries of the directory durable; false: it failed. Empty: the system's,
+  /// or nothing where `env` is given.
+  std::function<bool()> sync_directory{};
+  std::function<disk_space()> space{}; ///< of the file system; empty: ask it
+  /// Repairs and failures, a sentence each; called from any thread. Empty: they are dropped.
+  std::function<void(std::string_view)> warn{};
 };
 
 /// One bucket of the catalogue. A number is never used again, a log id is new whenever a bucket is
@@ -54,21 +57,24 @@ class read_view;
 /// **Thread**: the members under "Writer" belong to one thread. All others, and every read_view,
 /// may be used from any thread.
 ///
-/// **Failed commits**: LevelDB 1.23 loses acknowledged writes when it is written to after a failed
-/// write. So the first failed write makes the store read-only: every later one answers disk_full
-/// (nothing was attempted), reads go on, and only `try_reopen`, which closes LevelDB, lets it
-/// recover its log and opens it again, makes the store writable. A batch whose write failed is
-/// `ambiguous`: it may be there after the reopen. Below, every file stays failed after its first
-/// failed write (sticky_env.hpp).
+/// **Lifetime**: it outlives every read_view of it.
 ///
-/// **Damage** (storage/README.md, "Damage"): a torn end of a log is cut off and warned about;
-/// everything else is refused at open or answered `corrupt` at the read that meets it, never
+/// **Failed commits**: LevelDB 1.23 loses acknowledged writes when it is written to after a failed
+/// write. So the first failed write, LevelDB's own in the background included, makes the store
+/// read-only: every later one answers disk_full (nothing was attempted), reads go on, and only
+/// `try_reopen`, which closes LevelDB, lets it recover its log and opens it again, makes the store
+/// writable. A batch whose write failed is `ambiguous`: it may be there after the reopen; so is, in
+/// that case, what was committed without sync since the last sync. Below, nothing at all is written
+/// after the first failed write (sticky_env.hpp).
+///
+/// **Damage** (storage/README.md, "Damage"): a torn end of a log or manifest is cut off and warned
+/// about; everything else is refused at open or answered `corrupt` at the read that meets it, never
 /// served.
 class store {
 public:
-  /// Errors: io_error (another process has it open; the directory cannot be made or read; an
-  /// unknown format version), corrupt (damage that is not repaired), disk_full. The reason says
-  /// what to do.
+  /// Errors: io_error (it is open already, here or in another process; the directory cannot be made
+  /// or read; an unknown format version; not a store of ours), corrupt (damage that is not
+  /// repaired), disk_full (LevelDB writes at open). The reason says what to do.
   static result<std::unique_ptr<store>> open(store_options options);
   ~store();
   store(const store&) = delete;
@@ -83,9 +89,11 @@ public:
   result<void> commit(std::span<const row_batch* const> batches, bool sync);
   /// Makes what was committed without sync durable. Errors: as commit.
   result<void> sync();
-  /// Closes and opens LevelDB again. Waits for reads in progress (each is one bounded slice);
-  /// snapshots of before are dead after it. Errors: disk_full (not enough free space to try: reads
-  /// go on), io_error, corrupt.
+  /// Closes and opens LevelDB again. First it makes sure that there is the space that this needs,
+  /// by using it; where there is not, all stays as it is and reads go on. Then it waits for the
+  /// reads in progress (each is one bounded slice), and new ones wait for it; snapshots of before
+  /// are dead after it. Should LevelDB not open all the same, reads answer `overloaded` until a
+  /// later call succeeds. Errors: disk_full, io_error, corrupt.
   result<void> try_reopen();
 
   /// Looks at the free space again (at most every `free_space_age`): to be called now and then
@@ -96,15 +104,18 @@ public:
   /// bad_bucket; too_large (number of buckets).
   result<bucket_info> create_bucket(std::string_view name);
   /// Takes the bucket from the catalogue and marks its number dead, in one synced batch; its rows
-  /// are removed by clean_up. Errors: as commit; not_found.
+  /// are removed by clean_up. Done below the floor of free space, too: it makes room. Errors: as
+  /// commit; not_found.
   result<bucket_info> drop_bucket(std::string_view name);
-  /// Removes some rows of dropped buckets (a bounded slice). True: there is more to do.
+  /// Cleans up after dropped buckets, a bounded slice a call: removes some rows, or, where all are
+  /// removed, compacts a part of their range, which gives the space back to the file system. True:
+  /// there is more to do. Done below the floor of free space, too. Errors: as commit.
   result<bool> clean_up();
 
   // Any thread
   // ----------------------------------------------------------------------------------------------------------
 
-  /// False after a failed write, until the reopen, and while less than the floor is free.
+  /// False after a failed write until the reopen, and while less than the floor is free.
   bool writable() const;
   const std::string& node_id() const; ///< a UUID, made with the store
 
@@ -129,15 +140,16 @@ private:
   std::unique_ptr<impl> impl_;
 };
 
-/// Reads rows. Cheap to copy. Each call is one bounded slice: it holds the database only while it
-/// runs, checks the checksums of what it reads, and answers `io_error` where a snapshot died in a
-/// reopen.
+/// Reads rows. Cheap to copy. Each call is one slice: it holds the database only while it runs,
+/// checks the checksums of what it reads, and answers `io_error` where a snapshot died in a reopen,
+/// `overloaded` where the store is closed because a reopen failed. A reopen waits for it, so a scan
+/// is to be bounded by its callback, which may itself read. **Lifetime**: not beyond its store's.
 class read_view {
 public:
   /// The row of a key. Errors: io_error, corrupt.
   result<std::optional<std::string>> read(std::string_view key) const;
   /// Calls `row(key, value)` from `from` (inclusive) to `to` (exclusive) until it returns false.
-  /// Errors: io_error, corrupt.
+  /// Errors: io_error, corrupt (all rows before the damage were given, and none after it).
   result<void>
   scan(std::string_view from, std::string_view to,
        const std::function<bool(std::string_view key, std::string_view value)>& row) const;
@@ -156,7 +168,7 @@ private:
   friend class store;
   struct pinned;
   const store* store_ = nullptr;
-  std::shared_ptr<pinned> pinned_; ///< nullptr: latest
+  std::shared_ptr<pinned> pinned_{}; ///< nullptr: latest
 };
 
 } // namespace treadmill

@@ -1,0 +1,176 @@
+#include "storage/keys.hpp"
+#include "storage/store_impl.hpp"
+
+namespace treadmill {
+namespace {
+
+tl::unexpected<error> closed() {
+  return fail(ec::overloaded, "the store is closed until it can be reopened: ask again");
+}
+
+tl::unexpected<error> dead_snapshot() {
+  return fail(ec::io_error, "the store was reopened during this read: ask again");
+}
+
+/// LevelDB says that a key is not there and that a file is not there with the same code; only the
+/// latter comes with a text.
+bool is_absent(const leveldb::Status& status) {
+  static const std::string absent = leveldb::Status::NotFound("").ToString();
+  return status.IsNotFound() && status.ToString() == absent;
+}
+
+leveldb::ReadOptions checked_scan(const leveldb::Snapshot* snapshot) {
+  leveldb::ReadOptions chosen;
+  chosen.verify_checksums = true;
+  chosen.fill_cache = false; // a long listing must not push out what point reads use
+  chosen.snapshot = snapshot;
+  return chosen;
+}
+
+} // namespace
+
+tl::unexpected<error> read_failure(const leveldb::Status& status) {
+  if (status.IsCorruption() || status.IsNotFound()) { // a table is damaged, or missing
+    return fail(ec::corrupt, "stored data fails its check and is not served");
+  }
+  return fail(ec::io_error, "the store cannot be read");
+}
+
+read_view::pinned::~pinned() {
+  const slice_gate::pass pass(owner->gate);
+  const std::lock_guard lock(owner->pinned_mutex);
+  owner->pinned_views.erase(this);
+  if (snapshot != nullptr) owner->db->ReleaseSnapshot(snapshot);
+}
+
+read_view store::latest() const {
+  read_view view;
+  view.store_ = this;
+  return view;
+}
+
+read_view store::snapshot() const {
+  read_view view = latest();
+  const slice_gate::pass pass(impl_->gate);
+  auto pinned = std::make_shared<read_view::pinned>();
+  pinned->owner = impl_.get();
+  if (impl_->db != nullptr) {
+    const std::lock_guard lock(impl_->pinned_mutex);
+    pinned->snapshot = impl_->db->GetSnapshot();
+    impl_->pinned_views.insert(pinned.get());
+  }
+  view.pinned_ = std::move(pinned);
+  return view;
+}
+
+result<std::optional<std::string>> store::impl::read(std::string_view key,
+                                                     const leveldb::Snapshot* snapshot) const {
+  if (db == nullptr) return closed();
+  leveldb::ReadOptions checked;
+  checked.verify_checksums = true;
+  checked.snapshot = snapshot;
+  std::string value;
+  const leveldb::Status status = db->Get(checked, slice(key), &value);
+  if (status.ok()) return value;
+  if (is_absent(status)) return std::nullopt;
+  return read_failure(status);
+}
+
+result<std::optional<std::string>> read_view::read(std::string_view key) const {
+  const store::impl& in = *store_->impl_;
+  const slice_gate::pass pass(in.gate);
+  if (pinned_ != nullptr && pinned_->snapshot == nullptr) return dead_snapshot();
+  return in.read(key, pinned_ != nullptr ? pinned_->snapshot : nullptr);
+}
+
+// LevelDB's iterators step over what they cannot read and only remember it in their status, so that
+// is looked at before each row is given.
+
+result<void>
+read_view::scan(std::string_view from, std::string_view to,
+                const std::function<bool(std::string_view, std::string_view)>& row) const {
+  const store::impl& in = *store_->impl_;
+  const slice_gate::pass pass(in.gate);
+  if (in.db == nullptr) return closed();
+  if (pinned_ != nullptr && pinned_->snapshot == nullptr) return dead_snapshot();
+  const std::unique_ptr<leveldb::Iterator> rows(
+      in.db->NewIterator(checked_scan(pinned_ != nullptr ? pinned_->snapshot : nullptr)));
+  for (rows->Seek(slice(from)); rows->Valid(); rows->Next()) {
+    if (!rows->status().ok()) break;
+    if (view(rows->key()) >= to) break;
+    if (!row(view(rows->key()), view(rows->value()))) return {};
+  }
+  if (!rows->status().ok()) return read_failure(rows->status());
+  return {};
+}
+
+result<void>
+read_view::scan_back(std::string_view from, std::string_view to,
+                     const std::function<bool(std::string_view, std::string_view)>& row) const {
+  const store::impl& in = *store_->impl_;
+  const slice_gate::pass pass(in.gate);
+  if (in.db == nullptr) return closed();
+  if (pinned_ != nullptr && pinned_->snapshot == nullptr) return dead_snapshot();
+  const std::unique_ptr<leveldb::Iterator> rows(
+      in.db->NewIterator(checked_scan(pinned_ != nullptr ? pinned_->snapshot : nullptr)));
+  rows->Seek(slice(to));
+  if (rows->Valid()) {
+    rows->Prev();
+  } else if (rows->status().ok()) {
+    rows->SeekToLast();
+  }
+  for (; rows->Valid(); rows->Prev()) {
+    if (!rows->status().ok()) break;
+    if (view(rows->key()) < from) break;
+    if (!row(view(rows->key()), view(rows->value()))) return {};
+  }
+  if (!rows->status().ok()) return read_failure(rows->status());
+  return {};
+}
+
+result<bucket_state> read_view::state(uint32_t bucket) const {
+  auto row = read(keys::bucket_state(bucket));
+  if (!row) return tl::unexpected(row.error());
+  if (!*row) return bucket_state{};
+  return bucket_state::decode(**row);
+}
+
+result<revision_tree> read_view::full_tree(uint32_t bucket, std::string_view id) const {
+  auto bytes = read(keys::document(bucket, id));
+  if (!bytes) return tl::unexpected(bytes.error());
+  if (!*bytes) return fail(ec::not_found, "missing");
+  auto row = document_row::decode(**bytes);
+  if (!row) return tl::unexpected(row.error());
+  auto tree = row->tree();
+  if (!tree || !row->older) return tree;
+  auto older_bytes = read(keys::older_ancestry(bucket, id));
+  if (!older_bytes) return tl::unexpected(older_bytes.error());
+  if (!*older_bytes) return fail(ec::corrupt, "a document has lost its older ancestry");
+  auto older = revision_tree::decode(**older_bytes);
+  if (!older) return older;
+  tree->merge(*older);
+  return tree;
+}
+
+result<std::string> read_view::leaf_body(uint32_t bucket, std::string_view id,
+                                         const revision& rev) const {
+  auto bytes = read(keys::document(bucket, id));
+  if (!bytes) return tl::unexpected(bytes.error());
+  if (!*bytes) return fail(ec::not_found, "missing");
+  auto row = document_row::decode(**bytes);
+  if (!row) return tl::unexpected(row.error());
+  if (row->winner == rev) {
+    if (row->deleted) return fail(ec::not_found, "deleted");
+    return std::string(row->body);
+  }
+  auto losing = read(keys::losing_body(bucket, id, rev.text()));
+  if (!losing) return tl::unexpected(losing.error());
+  if (*losing) return std::move(**losing);
+  auto tree = full_tree(bucket, id);
+  if (!tree) return tl::unexpected(tree.error());
+  const revision_tree::node* node = tree->find(rev);
+  if (node == nullptr) return fail(ec::not_found, "missing");
+  return fail(ec::not_found, node->leaf ? "deleted" : "superseded");
+}
+
+} // namespace treadmill

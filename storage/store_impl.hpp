@@ -1,0 +1,114 @@
+#pragma once
+#include "storage/slice_gate.hpp"
+#include "storage/sticky_env.hpp"
+#include "storage/store.hpp"
+#include <atomic>
+#include <chrono>
+#include <leveldb/cache.h>
+#include <leveldb/db.h>
+#include <leveldb/filter_policy.h>
+#include <map>
+#include <mutex>
+#include <set>
+#include <shared_mutex>
+
+/// What store.cpp, store_open.cpp and read_view.cpp share: only they see LevelDB's database.
+namespace treadmill {
+
+inline leveldb::Slice slice(std::string_view text) { return {text.data(), text.size()}; }
+inline std::string_view view(const leveldb::Slice& text) { return {text.data(), text.size()}; }
+
+tl::unexpected<error> read_failure(const leveldb::Status& status);
+tl::unexpected<error> store_is_read_only();
+
+struct read_view::pinned {
+  store::impl* owner = nullptr;
+  const leveldb::Snapshot* snapshot = nullptr; ///< nullptr: died in a reopen
+  ~pinned();
+};
+
+struct store::impl {
+  explicit impl(store_options chosen);
+  ~impl();
+
+  // Opening (store_open.cpp)
+  result<void> open();
+  result<void> reopen();
+  result<void> prepare_directory();
+  result<void> lock_directory();
+  result<void> read_format_file();
+  result<void> write_format_file();
+  result<void> open_database(bool may_create);
+  result<void> open_leveldb(bool create);
+  result<void> read_facts();
+  result<void> read_first_facts();
+  result<void> read_catalogue();
+  result<void> make_sure_of_space();
+  void close_database();
+  void note_failure(const leveldb::Status& status);
+  void warn(const std::string& text) const {
+    if (options.warn) options.warn(text);
+  }
+
+  // Writing
+  disk_space ask_space() const;
+  bool above_floor();
+  result<void> write(std::span<const row_batch* const> batches, bool sync);
+  result<void> write(const row_batch& batch, bool sync);
+  result<uint32_t> take_bucket_number(row_batch& rows) const;
+
+  // Dropped buckets
+  result<std::vector<uint32_t>> dead_buckets() const;
+  result<bool> remove_rows(uint32_t bucket);
+  result<void> forget_bucket(uint32_t bucket);
+  void compact_some(uint32_t bucket);
+
+  result<std::optional<std::string>> read(std::string_view key,
+                                          const leveldb::Snapshot* snapshot) const;
+
+  /// LevelDB's own log of what it does is not kept: it grows without bound and nobody reads it.
+  class silent_logger : public leveldb::Logger {
+  public:
+    void Logv(const char*, std::va_list) override {}
+  };
+  /// What the file FORMAT says.
+  struct format_facts {
+    bool there = false;
+    std::string version{};
+    std::string node_id{};
+  };
+
+  store_options options;
+  leveldb::Env* base;
+  leveldb::FileLock* lock = nullptr;
+  format_facts format{};
+  silent_logger logger{};
+  std::unique_ptr<sticky_env> env{};
+  std::unique_ptr<const leveldb::FilterPolicy> filter;
+  std::unique_ptr<leveldb::Cache> cache{};
+
+  mutable slice_gate gate{};
+  std::unique_ptr<leveldb::DB> db{}; ///< changed by the writer alone, with the gate closed
+  mutable std::mutex pinned_mutex{};
+  std::set<read_view::pinned*> pinned_views{};
+
+  std::atomic<bool> failed{false}; ///< a write failed: read-only until the reopen
+  std::atomic<bool> low_space{false};
+  std::chrono::steady_clock::time_point space_asked{};
+  bool unsynced = false; ///< something was committed since the last sync
+
+  /// How far a dropped bucket is cleaned up.
+  struct cleaning {
+    std::string rows_from{};    ///< rows below it are removed
+    bool rows_gone = false;     ///< all are
+    std::string compact_from{}; ///< its range is compacted up to here
+  };
+  std::map<uint32_t, cleaning> cleaned{};
+
+  std::string node_id{};
+  mutable std::shared_mutex catalogue_mutex{};
+  std::map<std::string, bucket_info, std::less<>> catalogue{};
+  std::set<uint32_t> live_numbers{};
+};
+
+} // namespace treadmill

@@ -1,0 +1,314 @@
+#include "storage/keys.hpp"
+#include "storage/names.hpp"
+#include "storage/row_batch_impl.hpp"
+#include "storage/store_files.hpp"
+#include "storage/store_impl.hpp"
+#include <algorithm>
+#include <filesystem>
+
+namespace treadmill {
+namespace {
+
+constexpr std::string_view format_version = "1";
+constexpr int bloom_bits = 10;
+
+// The file FORMAT is one line.
+constexpr std::string_view format_name = "/FORMAT";
+constexpr std::string_view format_begin = "treadmill store, format ";
+constexpr std::string_view format_middle = ", node ";
+
+/// LevelDB removes it at its next start, should this process end meanwhile.
+constexpr std::string_view probe_name = "/000000.dbtmp";
+
+std::string format_line(std::string_view version, std::string_view node_id) {
+  std::string line(format_begin);
+  line.append(version).append(format_middle).append(node_id).append("\n");
+  return line;
+}
+
+tl::unexpected<error> wrong_format(std::string_view found) {
+  return fail(ec::io_error, "the store has format " + std::string(found) +
+                                ", and this version reads format " + std::string(format_version) +
+                                ": use the version that wrote it");
+}
+
+bool is_full(const leveldb::Status& status) {
+  const std::string text = status.ToString();
+  return text.find("No space left") != std::string::npos ||
+         text.find("quota exceeded") != std::string::npos;
+}
+
+tl::unexpected<error> open_failure(const leveldb::Status& status) {
+  if (status.IsCorruption() || status.IsInvalidArgument() || status.IsNotFound()) {
+    return fail(ec::corrupt, "the store is damaged (" + status.ToString() +
+                                 "): restore the directory from a backup, or move it away to "
+                                 "start empty");
+  }
+  if (is_full(status)) {
+    return fail(ec::disk_full, "the disk is too full to open the store: free some space (" +
+                                   status.ToString() + ")");
+  }
+  return fail(ec::io_error, "the store cannot be opened: " + status.ToString());
+}
+
+/// Writes that many bytes and takes them back.
+leveldb::Status try_to_write(leveldb::Env& env, const std::string& path, uint64_t bytes) {
+  const std::string chunk(64 * defaults::kibibyte, '\0');
+  leveldb::WritableFile* opened = nullptr;
+  leveldb::Status status = env.NewWritableFile(path, &opened);
+  const std::unique_ptr<leveldb::WritableFile> file(opened);
+  for (uint64_t done = 0; status.ok() && done < bytes; done += chunk.size()) {
+    status = file->Append(chunk);
+  }
+  if (status.ok()) status = file->Sync();
+  if (status.ok()) status = file->Close();
+  env.RemoveFile(path);
+  return status;
+}
+
+} // namespace
+
+store::impl::impl(store_options chosen)
+    : options(std::move(chosen)),
+      base(options.env != nullptr ? options.env : leveldb::Env::Default()),
+      filter(leveldb::NewBloomFilterPolicy(bloom_bits)) {}
+
+store::impl::~impl() {
+  close_database(); // first: until then nobody else may have the directory
+  if (lock != nullptr) base->UnlockFile(lock);
+}
+
+result<void> store::impl::open() {
+  auto done = prepare_directory();
+  if (done) done = lock_directory();
+  if (done) done = read_format_file();
+  if (done) done = open_database(!format.there);
+  if (done) done = read_facts();
+  if (done && !format.there) done = write_format_file();
+  if (done) done = read_catalogue();
+  return done;
+}
+
+result<void> store::impl::prepare_directory() {
+  if (options.env != nullptr) {
+    base->CreateDir(options.directory); // it may be there; what follows says whether it is usable
+    return {};
+  }
+  std::error_code failure;
+  std::filesystem::create_directories(options.directory, failure);
+  if (!failure) {
+    // Two spellings of one directory must be one lock.
+    const std::filesystem::path whole =
+        std::filesystem::canonical(std::filesystem::path(options.directory), failure);
+    if (!failure) options.directory = whole.string();
+  }
+  if (failure) {
+    return fail(ec::io_error, "the data directory cannot be made: " + failure.message());
+  }
+  if (!options.sync_directory) {
+    options.sync_directory = [directory = options.directory] {
+      return sync_directory(directory).ok();
+    };
+  }
+  return {};
+}
+
+result<void> store::impl::lock_directory() {
+  const leveldb::Status locked = base->LockFile(options.directory + "/NODE-LOCK", &lock);
+  if (locked.ok()) return {};
+  return fail(ec::io_error, "the data directory is in use by another node, or cannot be written: "
+                            "one node owns one data directory (" +
+                                locked.ToString() + ")");
+}
+
+/// It is looked at before LevelDB writes anything, and tells a directory that has lost its data
+/// from a new one.
+result<void> store::impl::read_format_file() {
+  std::string line;
+  std::vector<std::string> names;
+  leveldb::Status status = base->GetChildren(options.directory, &names);
+  if (status.ok() && std::find(names.begin(), names.end(), format_name.substr(1)) == names.end()) {
+    return {};
+  }
+  if (status.ok()) {
+    status = leveldb::ReadFileToString(base, options.directory + std::string(format_name), &line);
+  }
+  if (!status.ok()) {
+    return fail(ec::io_error, "the data directory cannot be read: " + status.ToString());
+  }
+  const size_t middle = line.find(format_middle);
+  if (line.compare(0, format_begin.size(), format_begin) == 0 && middle != std::string::npos) {
+    format.there = true;
+    format.version = line.substr(format_begin.size(), middle - format_begin.size());
+    format.node_id = line.substr(middle + format_middle.size());
+    if (!format.node_id.empty()) format.node_id.pop_back();
+  }
+  if (line != format_line(format.version, format.node_id)) {
+    return fail(ec::corrupt, "the file FORMAT is damaged: restore the directory from a backup, or "
+                             "move it away to start empty");
+  }
+  if (format.version != format_version) return wrong_format(format.version);
+  return {};
+}
+
+result<void> store::impl::write_format_file() {
+  format = {true, std::string(format_version), node_id};
+  return replace_file(*env, options.directory + std::string(format_name),
+                      format_line(format.version, format.node_id));
+}
+
+void store::impl::note_failure(const leveldb::Status& status) {
+  if (failed.exchange(true)) return;
+  warn("a write failed, so the store only reads until it is reopened: " + status.ToString());
+}
+
+result<void> store::impl::open_database(bool may_create) {
+  sticky_env::hooks hooks;
+  hooks.failed = [this](const leveldb::Status& status) { note_failure(status); };
+  if (options.sync_directory) {
+    hooks.sync_directory = [this] {
+      return options.sync_directory()
+                 ? leveldb::Status::OK()
+                 : leveldb::Status::IOError("the directory of the store cannot be synced");
+    };
+  }
+  env = std::make_unique<sticky_env>(base, std::move(hooks));
+  auto files =
+      repair_files(*env, options.directory, [this](const std::string& text) { warn(text); });
+  if (!files) return tl::unexpected(files.error());
+  const bool create = files->manifest.empty();
+  if (create && !may_create) {
+    return fail(ec::corrupt, "the data directory held a store, and its data is gone: restore the "
+                             "directory from a backup, or move it away to start empty");
+  }
+  return open_leveldb(create);
+}
+
+result<void> store::impl::open_leveldb(bool create) {
+  leveldb::Options chosen;
+  chosen.env = env.get();
+  chosen.create_if_missing = create;
+  chosen.paranoid_checks = true;
+  chosen.info_log = &logger;
+  chosen.write_buffer_size = options.write_buffer_bytes;
+  chosen.filter_policy = filter.get();
+  cache.reset(leveldb::NewLRUCache(options.block_cache_bytes));
+  chosen.block_cache = cache.get();
+  leveldb::DB* opened = nullptr;
+  const leveldb::Status status = leveldb::DB::Open(chosen, options.directory, &opened);
+  if (!status.ok()) return open_failure(status);
+  db.reset(opened);
+  return {};
+}
+
+/// A store without its first facts: just made, or made by a process that ended right then, or none
+/// of ours.
+result<void> store::impl::read_first_facts() {
+  const std::unique_ptr<leveldb::Iterator> rows(db->NewIterator(leveldb::ReadOptions()));
+  rows->SeekToFirst();
+  if (!rows->status().ok()) return read_failure(rows->status());
+  if (rows->Valid()) {
+    return fail(ec::io_error, "this is a LevelDB database, but not one of Treadmill's");
+  }
+  if (format.there) {
+    return fail(ec::corrupt, "the store is empty, and it was not: restore the directory from a "
+                             "backup, or move it away to start empty");
+  }
+  node_id = make_document_id();
+  row_batch facts;
+  facts.put(keys::meta("format"), format_version);
+  facts.put(keys::meta("node"), node_id);
+  return write(facts, true);
+}
+
+result<void> store::impl::read_facts() {
+  auto version = read(keys::meta("format"), nullptr);
+  if (!version) return tl::unexpected(version.error());
+  if (!*version) return read_first_facts();
+  if (**version != format_version) return wrong_format(**version);
+  auto node = read(keys::meta("node"), nullptr);
+  if (!node) return tl::unexpected(node.error());
+  if (!*node) return fail(ec::corrupt, "the store has lost its node id");
+  if (format.there && format.node_id != **node) {
+    return fail(ec::corrupt, "the file FORMAT belongs to another store: restore the directory "
+                             "from one backup");
+  }
+  node_id = **node;
+  return {};
+}
+
+result<void> store::impl::read_catalogue() {
+  std::map<std::string, bucket_info, std::less<>> found;
+  std::set<uint32_t> numbers;
+  leveldb::ReadOptions checked;
+  checked.verify_checksums = true;
+  const std::unique_ptr<leveldb::Iterator> rows(db->NewIterator(checked));
+  const std::string end = keys::catalogue_end();
+  for (rows->Seek(keys::catalogue("")); rows->Valid() && view(rows->key()) < end; rows->Next()) {
+    auto row = catalogue_row::decode(view(rows->value()));
+    if (!row) return tl::unexpected(row.error());
+    std::string name(keys::bucket_name_of(view(rows->key())));
+    numbers.insert(row->number);
+    found[name] = bucket_info{name, row->number, row->log_id};
+  }
+  if (!rows->status().ok()) return read_failure(rows->status());
+  const std::unique_lock writing(catalogue_mutex);
+  catalogue = std::move(found);
+  live_numbers = std::move(numbers);
+  return {};
+}
+
+// Reopening
+// -------------------------------------------------------------------------------------------------
+
+/// LevelDB cannot be opened again without writing: recovery makes a table of what the log holds.
+/// The space is tried, not only asked for: quotas and failing disks do not show in the free space.
+result<void> store::impl::make_sure_of_space() {
+  auto files = look_at_files(*base, options.directory);
+  if (!files) return tl::unexpected(files.error());
+  const uint64_t needed = options.reopen_free_bytes + files->log_bytes;
+  // What a failed compaction left over is removed first of all.
+  const uint64_t wanted = needed > files->leftover_bytes ? needed - files->leftover_bytes : 0;
+  if (ask_space().free_bytes < wanted) return store_is_read_only();
+  const std::string probe = options.directory + std::string(probe_name);
+  if (!try_to_write(*base, probe, std::max<uint64_t>(wanted, 1)).ok()) {
+    return store_is_read_only();
+  }
+  return {};
+}
+
+void store::impl::close_database() {
+  gate.close();
+  {
+    const std::lock_guard guard(pinned_mutex);
+    for (read_view::pinned* view : pinned_views) {
+      db->ReleaseSnapshot(std::exchange(view->snapshot, nullptr));
+    }
+    pinned_views.clear();
+  }
+  db.reset();
+  cleaned.clear();
+}
+
+result<void> store::impl::reopen() {
+  if (db != nullptr) {
+    if (auto room = make_sure_of_space(); !room) return room;
+  }
+  failed.store(true);
+  close_database();
+  auto done = open_database(false);
+  if (done) done = read_facts();
+  if (done) done = read_catalogue();
+  if (done) {
+    unsynced = false; // recovery synced what it found
+    failed.store(false);
+    if (env->failed()) failed.store(true); // in the background, meanwhile
+  } else {
+    warn("the store cannot be reopened: " + done.error().reason);
+    db.reset();
+  }
+  gate.open();
+  return done;
+}
+
+} // namespace treadmill

@@ -1,0 +1,174 @@
+#include "storage/keys.hpp"
+#include "tests/crash/workload.hpp"
+#include <set>
+
+namespace treadmill::test {
+namespace {
+
+/// Thrown by nothing but this file's checks, to leave them at the first that fails.
+struct wrong {
+  std::string what;
+};
+
+void require(bool right, const std::string& what) {
+  if (!right) throw wrong{what};
+}
+
+template<typename Value>
+Value value_of(result<Value> got, const std::string& what) {
+  if (!got) throw wrong{what + ": " + got.error().reason};
+  return std::move(*got);
+}
+
+struct found_rows {
+  std::set<std::string> losing_bodies{}; ///< keys
+  std::set<std::string> older{};         ///< ids
+  std::set<std::string> conflicts{};     ///< ids
+};
+
+std::vector<activity_entry> read_activity(const read_view& view, uint32_t bucket,
+                                          const bucket_state& state) {
+  std::vector<activity_entry> entries;
+  hash128 chain{};
+  std::string problem;
+  const auto scanned = view.scan(keys::activity(bucket, 0), keys::activity_end(bucket),
+                                 [&](std::string_view key, std::string_view value) {
+                                   auto entry =
+                                       activity_entry::decode(keys::sequence_of(key), value);
+                                   if (!entry) {
+                                     problem = "an entry cannot be read";
+                                     return false;
+                                   }
+                                   if (entry->sequence != entries.size() + 1)
+                                     problem = "the activity has a gap";
+                                   chain = next_chain(chain, entry->id, entry->changes);
+                                   if (chain != entry->chain) problem = "the chain is wrong";
+                                   entries.push_back(std::move(*entry));
+                                   return problem.empty();
+                                 });
+  require(scanned.has_value(), "the activity cannot be read");
+  require(problem.empty(), problem + " at " + std::to_string(entries.size()));
+  require(state.sequence == entries.size(),
+          "the state's sequence is " + std::to_string(state.sequence) + ", the log ends at " +
+              std::to_string(entries.size()));
+  require(state.chain == chain, "the state's chain is not the last entry's");
+  return entries;
+}
+
+void check_bodies(const read_view& view, uint32_t bucket, const std::string& id,
+                  const revision_tree& tree, found_rows& rows) {
+  for (const revision_tree::node& leaf : tree.leaves()) {
+    if (leaf.deleted) continue;
+    const std::string body = value_of(view.leaf_body(bucket, id, leaf.rev), id + "'s leaf");
+    require(make_revision(leaf.parent, false, body) == leaf.rev, id + " has a wrong body");
+    if (leaf.rev != tree.winner()->rev) {
+      require(rows.losing_bodies.erase(keys::losing_body(bucket, id, leaf.rev.text())) == 1,
+              id + " lacks the body of a conflict");
+    }
+  }
+}
+
+/// Checks one document; adds it to the recomputed state.
+void check_document(const read_view& view, uint32_t bucket, const std::string& id,
+                    const document_row& row, found_rows& rows, bucket_state& sum) {
+  const revision_tree tree = value_of(view.full_tree(bucket, id), id + "'s tree");
+  const revision_tree::node* winner = tree.winner();
+  require(winner != nullptr && winner->rev == row.winner && winner->deleted == row.deleted,
+          id + " has a wrong winner");
+  const bool conflicts = tree.live_leaves() > 1;
+  require(row.conflicts == conflicts, id + " has a wrong mark of conflicts");
+  require((rows.conflicts.erase(id) == 1) == conflicts, id + " has a wrong row of conflicts");
+  require((rows.older.erase(id) == 1) == row.older, id + " has a wrong row of older ancestry");
+  check_bodies(view, bucket, id, tree, rows);
+  sum.digest = add(sum.digest, document_digest(id, tree));
+  ++(row.deleted ? sum.deleted : sum.documents);
+  sum.conflicts += conflicts ? 1 : 0;
+}
+
+/// All rows that belong to documents, but for the documents themselves.
+found_rows read_rows(const read_view& view, uint32_t bucket) {
+  found_rows rows;
+  std::string unknown;
+  const auto scanned = view.scan(keys::bucket_begin(bucket), keys::bucket_end(bucket),
+                                 [&](std::string_view key, std::string_view) {
+                                   const std::string rest(keys::id_of(key));
+                                   switch (key[keys::document_prefix - 1]) {
+                                   case 0:
+                                   case 1:
+                                   case 4: break;
+                                   case 2: rows.losing_bodies.insert(std::string(key)); break;
+                                   case 3: rows.older.insert(rest); break;
+                                   case 7: rows.conflicts.insert(rest); break;
+                                   default: unknown = "a row of an unknown kind"; return false;
+                                   }
+                                   return true;
+                                 });
+  require(scanned.has_value(), "the bucket cannot be read");
+  require(unknown.empty(), unknown);
+  return rows;
+}
+
+void check_revisions(const read_view& view, uint32_t bucket,
+                     const std::map<std::string, std::set<revision>>& logged) {
+  for (const auto& [id, revisions] : logged) {
+    const revision_tree tree = value_of(view.full_tree(bucket, id), id + "'s tree");
+    for (const revision& rev : revisions) {
+      require(tree.find(rev) != nullptr, id + " has lost " + rev.text());
+    }
+    require(tree.nodes().size() == revisions.size(), id + " has a revision that was never logged");
+  }
+}
+
+std::vector<activity_entry> check_all(const read_view& view, uint32_t bucket) {
+  const bucket_state state = value_of(view.state(bucket), "the state");
+  const std::vector<activity_entry> activity = read_activity(view, bucket, state);
+  std::map<std::string, std::set<revision>> logged;
+  std::map<std::string, uint64_t> last;
+  for (const activity_entry& entry : activity) {
+    logged[entry.id].insert(entry.changes.begin(), entry.changes.end());
+    last[entry.id] = entry.sequence;
+  }
+  found_rows rows = read_rows(view, bucket);
+  bucket_state sum;
+  sum.sequence = state.sequence;
+  sum.chain = state.chain;
+  size_t documents = 0;
+  std::string problem;
+  const auto scanned = view.scan(
+      keys::document(bucket, ""), keys::documents_end(bucket),
+      [&](std::string_view key, std::string_view value) {
+        const std::string id(keys::id_of(key));
+        try {
+          const document_row row = value_of(document_row::decode(value), id);
+          require(row.sequence == last[id], id + " names a wrong sequence");
+          require(activity[row.sequence - 1].deleted == row.deleted, id + ": wrong `deleted`");
+          check_document(view, bucket, id, row, rows, sum);
+        } catch (const wrong& found) {
+          problem = found.what;
+        }
+        ++documents;
+        return problem.empty();
+      });
+  require(problem.empty(), problem);
+  require(scanned.has_value(), "the documents cannot be read");
+  require(documents == logged.size(), "a logged document is not there");
+  require(rows.losing_bodies.empty() && rows.older.empty() && rows.conflicts.empty(),
+          "a row belongs to no document");
+  require(sum == state, "the digest or the counts are wrong");
+  check_revisions(view, bucket, logged);
+  return activity;
+}
+
+} // namespace
+
+bucket_check check_bucket(const read_view& view, uint32_t bucket) {
+  bucket_check check;
+  try {
+    check.activity = check_all(view, bucket);
+  } catch (const wrong& found) {
+    check.problem = "bucket " + std::to_string(bucket) + ": " + found.what;
+  }
+  return check;
+}
+
+} // namespace treadmill::test
