@@ -20,6 +20,7 @@ int status_of(ec code) {
   case ec::not_found: return 404;
   case ec::method_not_allowed: return 405;
   case ec::request_timeout: return 408;
+  case ec::not_applied: return 424;
   case ec::conflict: return 409;
   case ec::length_required: return 411;
   case ec::precondition_failed: return 412;
