@@ -2,6 +2,7 @@
 # dev.unit_storage.json. An entry that ends with 77 could not run on this machine: it is counted as skipped, and says why.
 set(TREADMILL_TREE "" CACHE STRING "Name of this build tree: the first part of its tests' names")
 set(TREADMILL_SUITE "" CACHE STRING "Labels of the tests that deploy/test.sh runs in this tree")
+set(TREADMILL_PATIENCE 1 CACHE STRING "Multiplies the time limits of the tests, for long runs")
 option(TREADMILL_NO_SKIP "A test that cannot run on this machine fails" OFF)
 
 set(treadmill_prefix "")
@@ -20,8 +21,9 @@ function(treadmill_entry name)
   if(arg_LABEL IN_LIST TREADMILL_SUITE)
     list(APPEND labels suite)
   endif()
+  math(EXPR timeout "${arg_TIMEOUT} * ${TREADMILL_PATIENCE}")
   add_test(NAME ${entry} COMMAND ${arg_COMMAND})
-  set_tests_properties(${entry} PROPERTIES LABELS "${labels}" TIMEOUT ${arg_TIMEOUT})
+  set_tests_properties(${entry} PROPERTIES LABELS "${labels}" TIMEOUT ${timeout})
   if(arg_PROCESSORS)
     set_tests_properties(${entry} PROPERTIES PROCESSORS ${arg_PROCESSORS})
   endif()

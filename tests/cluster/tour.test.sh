@@ -20,7 +20,7 @@ for _ in $(seq 200); do
 done
 [[ -n $address ]] || { echo "the node did not start:"; cat "$work/log"; exit 1; }
 
-commands=0 failures=0 command= expected=
+commands=0 failures=0 command='' expected=''
 compare() {
   [[ -n $command ]] || return 0
   local answer pattern
