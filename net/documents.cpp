@@ -39,18 +39,17 @@ result<std::string> extra_members(const exchange& x, const read_view& view, uint
 void answer_document(exchange& x, const revision& rev, std::string_view body,
                      std::string_view extra) {
   http::response answer;
-  if (extra.empty()) {
-    answer.headers.emplace_back("ETag", etag_of(rev));
-    if (none_match_names(x.request.header("If-None-Match"), rev)) {
-      answer.status = 304;
-      answer.content_type.clear();
-      return x.answer(std::move(answer));
-    }
+  std::string tag = etag_of(rev);
+  if (extra.empty() && none_match_names(x.request.header("If-None-Match"), rev)) {
+    answer.headers.emplace_back("ETag", std::move(tag));
+    answer.status = 304;
+    answer.content_type.clear();
+    return x.answer(std::move(answer));
   }
+  const std::string_view text = std::string_view(tag).substr(1, tag.size() - 2);
   answer.body.reserve(body.size() + x.id.size() + extra.size() + 80);
-  std::string text;
-  append_revision(text, rev);
   append_document(answer.body, x.id, text, body, extra);
+  if (extra.empty()) answer.headers.emplace_back("ETag", std::move(tag));
   x.answer(std::move(answer));
 }
 

@@ -149,6 +149,21 @@ TEST_CASE("a long activity comes in bounded slices that cover one snapshot") {
   }
 }
 
+TEST_CASE("documents of an activity come a slice at a time, also where many wait to be shown") {
+  rest_node node;
+  std::string docs;
+  const std::string text(2000, 'x');
+  for (int i = 0; i < 700; ++i) docs += (i == 0 ? "" : ",") + (R"({"text":")" + text + "\"}");
+  REQUIRE(node.send("POST", "/b/_bulk", R"({"docs":[)" + docs + "]}").status == 200);
+  for (const std::string query : {"", "&limit=650", "&feed=longpoll"}) {
+    auto driver = follow(node, "/b/_activity?include_docs=true" + query);
+    CHECK(driver.run() == state::done);
+    CHECK(driver.largest < 70'000);
+    const std::string shown = query == "&limit=650" ? "650" : "700";
+    CHECK(driver.text.ends_with("\"count\":" + shown + ",\"last_seq\":" + shown + "}"));
+  }
+}
+
 TEST_CASE("an activity of which nothing is asked for stays in bounded slices") {
   rest_node node;
   std::string docs;
