@@ -23,7 +23,9 @@ using std::chrono::milliseconds;
 
 // Where a connection's buffers begin, and how large they may stay between two requests.
 constexpr size_t first_buffer_bytes = 4096;
-constexpr size_t kept_buffer_bytes = 64 * 1024;
+constexpr size_t kept_buffer_bytes = 16 * 1024;
+// The first step in which the buffer of a large body grows; it doubles from there.
+constexpr size_t body_step_bytes = 64 * 1024;
 // A body up to this size is copied behind its head, so that both go out as one piece.
 constexpr size_t joined_body_bytes = 16 * 1024;
 // Answers to pipelined requests are gathered up to this size before they are sent.
@@ -586,12 +588,12 @@ bool connection::make_room() {
     // The whole body, but not at once: memory is for what has come, not for what was announced.
     most = head_size_ + head_.content_length;
     if (begin_ + most > in_.capacity())
-      wanted = std::min(most, std::max(held + 1, kept_buffer_bytes));
+      wanted = std::min(most, std::max(held + 1, body_step_bytes));
   }
   if (wanted == 0) return true;
   if (wanted > in_.capacity()) {
     size_t capacity = std::max({wanted, in_.capacity() * 2, first_buffer_bytes});
-    if (most > kept_buffer_bytes) capacity = std::min(capacity, std::max(most, wanted));
+    if (most > body_step_bytes) capacity = std::min(capacity, std::max(most, wanted));
     in_.grow(capacity, begin_, end_);
   } else if (begin_ > 0) {
     std::memmove(in_.data(), in_.data() + begin_, held);
@@ -666,7 +668,7 @@ bool connection::send_some() {
     if (out_.capacity() > kept_buffer_bytes && !stream_) out_ = std::string();
     out_.clear();
     out_sent_ = 0;
-  } else if (out_sent_ >= kept_buffer_bytes) {
+  } else if (out_sent_ >= gathered_bytes) {
     out_.erase(0, out_sent_);
     out_sent_ = 0;
   }

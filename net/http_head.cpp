@@ -243,6 +243,16 @@ result<void> judge(const framing& seen, request_head& head, const head_limits& l
 
 } // namespace
 
+// The line that was begun goes on to `line_end` at least, and the head to `size`.
+result<void> head_scanner::check_limits(size_t line_end, size_t size,
+                                        const head_limits& limits) const {
+  if (lines_ == 0 && line_end - line_start_ > limits.target_bytes + request_line_rest)
+    return fail(ec::uri_too_long, "the request target is longer than the limit");
+  if (size > limits.header_bytes)
+    return fail(ec::headers_too_large, "the headers are larger than the limit");
+  return {};
+}
+
 result<size_t> head_scanner::scan(std::string_view text, const head_limits& limits) {
   for (;;) {
     if (lines_ == 0 && text.size() > line_start_ && !is_token_char(text[line_start_]) &&
@@ -250,26 +260,19 @@ result<size_t> head_scanner::scan(std::string_view text, const head_limits& limi
       return bad("the request does not begin with a method");
     const size_t feed = text.find('\n', scanned_);
     if (feed == std::string_view::npos) break;
+    if (auto within = check_limits(feed, feed + 1, limits); !within)
+      return tl::unexpected(std::move(within.error()));
     if (feed == 0 || text[feed - 1] != '\r') return bad("a line does not end with CR LF");
     const bool empty = feed == line_start_ + 1;
-    if (empty && lines_ > 0) {
-      if (feed + 1 > limits.header_bytes) break;
-      return feed + 1;
-    }
+    if (empty && lines_ > 0) return feed + 1;
     if (empty && line_start_ > 0) return bad("the request begins with empty lines");
-    if (!empty) {
-      if (lines_ == 0 && feed - line_start_ > limits.target_bytes + request_line_rest)
-        return fail(ec::uri_too_long, "the request target is longer than the limit");
-      if (++lines_ > limits.header_count + 1)
-        return fail(ec::headers_too_large, "there are more headers than the limit allows");
-    }
+    if (!empty && ++lines_ > limits.header_count + 1)
+      return fail(ec::headers_too_large, "there are more headers than the limit allows");
     line_start_ = scanned_ = feed + 1;
   }
   scanned_ = text.size();
-  if (lines_ == 0 && text.size() - line_start_ > limits.target_bytes + request_line_rest)
-    return fail(ec::uri_too_long, "the request target is longer than the limit");
-  if (text.size() > limits.header_bytes)
-    return fail(ec::headers_too_large, "the headers are larger than the limit");
+  if (auto within = check_limits(text.size(), text.size(), limits); !within)
+    return tl::unexpected(std::move(within.error()));
   return size_t{0};
 }
 

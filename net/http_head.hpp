@@ -46,6 +46,8 @@ public:
   result<size_t> scan(std::string_view text, const head_limits& limits);
 
 private:
+  result<void> check_limits(size_t line_end, size_t size, const head_limits& limits) const;
+
   size_t scanned_ = 0;
   size_t line_start_ = 0;
   size_t lines_ = 0;

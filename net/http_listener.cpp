@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <chrono>
 #include <cstring>
+#include <fcntl.h>
 #include <httplib.h>
 #include <netdb.h>
 #include <sys/socket.h>

@@ -1,6 +1,5 @@
 #include "net/reactor.hpp"
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -12,9 +11,6 @@ namespace treadmill::http {
 
 namespace {
 
-// Sockets that one worker takes from the kernel at a time. More would save calls, but whatever
-// stands behind a long request in the same hand would wait for it although other workers are free.
-constexpr int events_at_once = 1;
 // All pollers busy with the same work for this long: a spare worker joins them.
 constexpr std::chrono::milliseconds watch_interval{3};
 // Looks at which nothing was to be done before the watcher sleeps.
@@ -104,20 +100,23 @@ bool reactor::watch(int socket, strand& task) {
 }
 
 void reactor::signal(strand& task, uint32_t signals) {
-  if (!(task.signals_.fetch_or(signals | active) & active)) enqueue(task, true);
+  if (task.signals_.fetch_or(signals | active) & active) return;
+  enqueue(task);
+  wake_one();
 }
 
-void reactor::enqueue(strand& task, bool wake) {
-  {
-    const std::lock_guard lock(queue_mutex_);
-    queue_.push_back(&task);
-    queued_.store(queue_.size());
-  }
-  // One wake-up for all that is queued until a worker looks.
-  if (wake && !wake_pending_.exchange(true)) {
-    const uint64_t one = 1;
-    while (::write(wake_.value, &one, sizeof one) < 0 && errno == EINTR) {
-    }
+void reactor::enqueue(strand& task) {
+  const std::lock_guard lock(queue_mutex_);
+  queue_.push_back(&task);
+  queued_.store(queue_.size());
+}
+
+// A worker that is busy looks into the queue before it rests: only one that rests needs to be
+// woken, and only once for all that is queued until it looks.
+void reactor::wake_one() {
+  if (idle_.load() == 0 || wake_pending_.exchange(true)) return;
+  const uint64_t one = 1;
+  while (::write(wake_.value, &one, sizeof one) < 0 && errno == EINTR) {
   }
 }
 
@@ -129,39 +128,42 @@ void reactor::execute(strand& task) {
     uint32_t nothing = active;
     if (task.signals_.compare_exchange_strong(nothing, 0)) return;
     // One that gives way, or never comes to rest, goes behind the others.
-    if ((nothing & signal::again) || runs == 4) return enqueue(task, false);
+    if ((nothing & signal::again) || runs == 4) return enqueue(task);
   }
 }
 
 void reactor::work(bool spare) {
-  std::array<epoll_event, events_at_once> events{};
   for (;;) {
     if (spare && !wait_as_spare()) return;
-    spare = false;
-    const bool rests = queued_.load() == 0;
-    if (rests) ++idle_;
-    const int count = ::epoll_wait(epoll_.value, events.data(), events_at_once, rests ? -1 : 0);
-    if (rests) --idle_;
+    // One event at a time: what stood behind a long request in the same hand would wait for it
+    // although other workers are free. Counted as resting before the look into the queue: whoever
+    // puts something in later, wakes.
+    epoll_event event{};
+    ++idle_;
+    const int count = ::epoll_wait(epoll_.value, &event, 1, queued_.load() == 0 ? -1 : 0);
+    --idle_;
     if (watcher_sleeps_.load()) wake_watcher();
-    bool woken = false;
-    for (int i = 0; i < count; ++i) {
-      const epoll_event& event = events[static_cast<size_t>(i)];
+    if (count == 1) {
       if (event.data.ptr == &quit_) return;
-      if (event.data.ptr == &wake_) {
-        wake_pending_ = false;
-        woken = true;
-      } else if (event.data.ptr == &timer_) {
-        sweep();
-      } else {
-        auto& task = *static_cast<strand*>(event.data.ptr);
-        if (!(task.signals_.fetch_or(signals_of(event.events) | active) & active)) execute(task);
-      }
+      take(event.data.ptr, event.events);
     }
-    if (queued_.load() > 0) drain_queue(woken);
+    drain_queue();
     turns_.fetch_add(1, std::memory_order_relaxed);
     // The work that it stood in for is done.
+    spare = false;
     for (size_t polling = polling_.load(); !spare && polling > most_pollers_;)
       spare = polling_.compare_exchange_weak(polling, polling - 1);
+  }
+}
+
+void reactor::take(void* source, uint32_t events) {
+  if (source == &wake_) {
+    wake_pending_ = false; // what it was written for is taken from the queue next
+  } else if (source == &timer_) {
+    sweep();
+  } else {
+    auto& task = *static_cast<strand*>(source);
+    if (!(task.signals_.fetch_or(signals_of(events) | active) & active)) execute(task);
   }
 }
 
@@ -207,29 +209,21 @@ void reactor::wake_watcher() {
   watcher_needed_.notify_one();
 }
 
-// Runs what is queued now. A worker that was woken for it wakes one more if there is more than it
-// can run at once: a group commit answers many connections together.
-void reactor::drain_queue(bool woken) {
-  ++drainers_;
+// Runs what is queued now, with the help of a worker that rests if there is more than one: a group
+// commit answers many connections together.
+void reactor::drain_queue() {
   for (size_t left = queued_.load(); left > 0; --left) {
     strand* task = nullptr;
     {
       const std::lock_guard lock(queue_mutex_);
-      if (queue_.empty()) break;
+      if (queue_.empty()) return;
       task = queue_.front();
       queue_.pop_front();
       queued_.store(queue_.size());
     }
-    if (woken && queued_.load() > 0 && drainers_.load() < most_pollers_ &&
-        !wake_pending_.exchange(true)) {
-      const uint64_t one = 1;
-      while (::write(wake_.value, &one, sizeof one) < 0 && errno == EINTR) {
-      }
-    }
-    woken = false;
+    if (queued_.load() > 0) wake_one();
     execute(*task);
   }
-  --drainers_;
 }
 
 void reactor::set_due(strand& task, clock::time_point when) {

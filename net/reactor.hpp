@@ -79,16 +79,17 @@ private:
   bool wait_as_spare();
   void watch_over();
   void wake_watcher();
-  void drain_queue(bool woken);
+  void take(void* source, uint32_t events);
+  void drain_queue();
   void execute(strand& task);
-  void enqueue(strand& task, bool wake);
+  void enqueue(strand& task);
+  void wake_one();
   void arm(int64_t due);
   void sweep();
 
   descriptor epoll_, wake_, timer_, quit_;
   std::vector<std::thread> workers_;
   std::atomic<bool> wake_pending_ = false;
-  std::atomic<size_t> drainers_ = 0;
   size_t most_pollers_ = 1;
 
   std::thread watcher_;
