@@ -36,7 +36,8 @@ public:
 
   /// Delivers messages until none is left.
   void run() {
-    while (scheduler().try_run_once()) {}
+    while (scheduler().try_run_once()) {
+    }
   }
   bool step() { return scheduler().try_run_once(); }
   void advance(std::chrono::milliseconds time) {

@@ -7,52 +7,47 @@
 namespace treadmill::test {
 namespace {
 
-/// A storage actor whose answers the test gives by hand. A message that it does not expect fails the test.
+/// A storage actor whose answers the test gives by hand. A message that it does not expect fails
+/// the test. Answers go to the bucket as messages: a promise may be kept by its own actor alone.
 struct scripted_storage {
-  struct asked_commit {
-    commit_batch batch{};
-    caf::typed_response_promise<batch_done> answer{};
-  };
-  std::deque<caf::typed_response_promise<generation_begun>> begins{};
-  std::deque<asked_commit> commits{};
+  bucket_actor bucket{};
+  size_t begins = 0;
+  std::deque<commit_batch> commits{};
 
-  void begin(uint64_t generation) {
-    REQUIRE(!begins.empty());
-    begins.front().deliver(generation_begun{generation, 0, {}});
-    begins.pop_front();
-  }
-  void refuse_begin(ec code) {
-    REQUIRE(!begins.empty());
-    begins.front().deliver(generation_begun{0, static_cast<uint8_t>(code), "no"});
-    begins.pop_front();
-  }
+  void begin(uint64_t generation) { give(generation_begun{generation, 0, {}}); }
+  void refuse_begin(ec code) { give(generation_begun{0, static_cast<uint8_t>(code), "no"}); }
   /// Writes the batch to the store, as the real one does, and says so.
   void commit(store& rows) {
     REQUIRE(!commits.empty());
-    const row_batch* batch = commits.front().batch.rows.get();
+    const row_batch* batch = commits.front().rows.get();
     REQUIRE(rows.commit({&batch, 1}, true));
     answer(ec::none);
   }
   void answer(ec code) {
     REQUIRE(!commits.empty());
-    asked_commit& front = commits.front();
-    front.answer.deliver(batch_done{front.batch.generation, front.batch.number,
-                                    static_cast<uint8_t>(code), "said the test"});
+    const commit_batch& front = commits.front();
+    caf::anon_send(bucket, batch_done{front.generation, front.number, static_cast<uint8_t>(code),
+                                      "said the test"});
     commits.pop_front();
+  }
+
+private:
+  void give(generation_begun answer) {
+    REQUIRE(begins > 0);
+    --begins;
+    caf::anon_send(bucket, std::move(answer));
   }
 };
 
 storage_actor::behavior_type scripted(storage_actor::pointer self, scripted_storage* script) {
   return {
       [=](const begin_generation&) -> caf::result<generation_begun> {
-        auto answer = self->make_response_promise<generation_begun>();
-        script->begins.push_back(answer);
-        return answer;
+        ++script->begins;
+        return self->make_response_promise<generation_begun>();
       },
       [=](const commit_batch& batch) -> caf::result<batch_done> {
-        auto answer = self->make_response_promise<batch_done>();
-        script->commits.push_back({batch, answer});
-        return answer;
+        script->commits.push_back(batch);
+        return self->make_response_promise<batch_done>();
       },
       [](const make_bucket&) -> caf::result<bucket_facts> {
         FAIL("a bucket makes no bucket");
@@ -78,13 +73,14 @@ struct bucket_world : actor_world {
     storage = system.spawn(scripted, &script);
     follower = system.spawn(note_sequences, &sequences);
     subject = system.spawn(bucket, bucket_options{info.number, rows, storage, {follower}, {}});
+    script.bucket = subject;
     run();
   }
   ~bucket_world() {
-    script.begins.clear();
-    script.commits.clear();
-    for (const auto& actor : {caf::actor_cast<caf::actor>(subject), caf::actor_cast<caf::actor>(storage),
-                              caf::actor_cast<caf::actor>(follower)}) {
+    script.bucket = bucket_actor();
+    for (const auto& actor :
+         {caf::actor_cast<caf::actor>(subject), caf::actor_cast<caf::actor>(storage),
+          caf::actor_cast<caf::actor>(follower)}) {
       caf::anon_send_exit(actor, caf::exit_reason::kill);
     }
     run();
@@ -176,13 +172,14 @@ TEST_CASE("writes wait until the bucket's generation has begun") {
   world.script.begin(7);
   world.run();
   REQUIRE(world.script.commits.size() == 1);
-  CHECK(world.script.commits.front().batch.generation == 7);
+  CHECK(world.script.commits.front().generation == 7);
   world.script.commit(*world.rows);
   world.run();
   CHECK(box.ok());
 }
 
-TEST_CASE("after a failed commit its writes are ambiguous, later ones are refused, and it starts over from what is stored") {
+TEST_CASE("after a failed commit its writes are ambiguous, later ones are refused, and it starts "
+          "over from what is stored") {
   bucket_world world;
   world.script.begin(1);
   world.run();
@@ -213,7 +210,8 @@ TEST_CASE("after a failed commit its writes are ambiguous, later ones are refuse
   CHECK(world.rows->latest().state(world.info.number)->sequence == 2);
 }
 
-TEST_CASE("batches that were handed over together each keep their own answer when the first fails") {
+TEST_CASE(
+    "batches that were handed over together each keep their own answer when the first fails") {
   bucket_world world;
   world.script.begin(1);
   world.run();
@@ -232,7 +230,8 @@ TEST_CASE("batches that were handed over together each keep their own answer whe
   CHECK(large.code() == ec::ambiguous);
 }
 
-TEST_CASE("a store that takes no writes gives its problem to each write, and the bucket asks again at the next") {
+TEST_CASE("a store that takes no writes gives its problem to each write, and the bucket asks again "
+          "at the next") {
   bucket_world world;
   answer_box first, second;
   world.write(first, {put("a", "{}")});

@@ -7,7 +7,8 @@
 namespace treadmill::test {
 namespace {
 
-template<typename Message> Message round_trip(actor_world& world, Message message) {
+template<typename Message>
+Message round_trip(actor_world& world, Message message) {
   caf::binary_serializer::container_type bytes;
   caf::binary_serializer sink(world.system, bytes);
   REQUIRE_FALSE(sink(message));
@@ -74,7 +75,9 @@ TEST_CASE("a reply is given once, and one that is dropped answers by itself") {
     kept(5);
     kept(6);
   }
-  { const reply<int> dropped([&](int value) { got.push_back(value); }, -1); }
+  {
+    const reply<int> dropped([&](int value) { got.push_back(value); }, -1);
+  }
   CHECK(got == std::vector<int>{5, -1});
 }
 

@@ -185,7 +185,8 @@ TEST_CASE("when storage dies, it and the buckets start over and nothing acknowle
   CHECK(after.answer->outcomes[0].rev.number() == 2);
 }
 
-TEST_CASE("a dropped bucket is gone for its writers, and its name can be used again with a new number") {
+TEST_CASE(
+    "a dropped bucket is gone for its writers, and its name can be used again with a new number") {
   node_world world;
   answer_box before;
   world.write(before, "b", {put("a", "{}")});
@@ -256,7 +257,8 @@ TEST_CASE("with an interval, a write is answered before its sync, which follows 
   world.write(box, "b", {put("a", "{}")});
   world.run();
   CHECK(box.ok());
-  world.advance(std::chrono::milliseconds(300)); // syncs; what it syncs is tested with the crash tests
+  world.advance(
+      std::chrono::milliseconds(300)); // syncs; what it syncs is tested with the crash tests
   CHECK(world.counters->failed_commits.load() == 0);
 }
 
