@@ -32,15 +32,18 @@ json_value patched(json_value target, const json_value& patch) {
     target = json_value();
     target.is = json_value::type::object;
   }
-  for (const auto& [name, value] : patch.members) {
-    const auto at = std::find_if(target.members.begin(), target.members.end(),
-                                 [&name = name](const auto& m) { return m.first == name; });
-    if (value.is == json_value::type::null) {
-      if (at != target.members.end()) target.members.erase(at);
-    } else if (at != target.members.end()) {
-      at->second = patched(at->second, value);
+  for (size_t i = 0; i < patch.names.size(); ++i) {
+    const auto at = std::find(target.names.begin(), target.names.end(), patch.names[i]);
+    const auto value_at = target.elements.begin() + (at - target.names.begin());
+    if (patch.elements[i].is == json_value::type::null) {
+      if (at == target.names.end()) continue;
+      target.elements.erase(value_at);
+      target.names.erase(at);
+    } else if (at != target.names.end()) {
+      *value_at = patched(*value_at, patch.elements[i]);
     } else {
-      target.members.emplace_back(name, patched(json_value(), value));
+      target.names.push_back(patch.names[i]);
+      target.elements.push_back(patched(json_value(), patch.elements[i]));
     }
   }
   return target;

@@ -1,4 +1,5 @@
 #pragma once
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <cstdio>
@@ -22,8 +23,8 @@ struct json_value {
   type is = type::null;
   number of_number;
   std::u32string text;
-  std::vector<json_value> elements;
-  std::vector<std::pair<std::u32string, json_value>> members;
+  std::vector<json_value> elements; ///< or an object's values
+  std::vector<std::u32string> names;
 };
 
 inline int compare_numbers(const json_value::number& a, const json_value::number& b) {
@@ -46,19 +47,14 @@ inline int compare(const json_value& a, const json_value& b) {
   case json_value::type::number: return compare_numbers(a.of_number, b.of_number);
   case json_value::type::string: return a.text.compare(b.text);
   case json_value::type::array:
-    for (size_t i = 0; i < a.elements.size() && i < b.elements.size(); ++i)
-      if (const int order = compare(a.elements[i], b.elements[i]); order != 0) return order;
-    return a.elements.size() == b.elements.size()  ? 0
-           : a.elements.size() < b.elements.size() ? -1
-                                                   : 1;
   case json_value::type::object:
-    for (size_t i = 0; i < a.members.size() && i < b.members.size(); ++i) {
-      if (const int order = a.members[i].first.compare(b.members[i].first); order != 0)
-        return order;
-      if (const int order = compare(a.members[i].second, b.members[i].second); order != 0)
-        return order;
+    for (size_t i = 0; i < a.elements.size() && i < b.elements.size(); ++i) {
+      if (a.is == json_value::type::object)
+        if (const int order = a.names[i].compare(b.names[i]); order != 0) return order;
+      if (const int order = compare(a.elements[i], b.elements[i]); order != 0) return order;
     }
-    return a.members.size() == b.members.size() ? 0 : a.members.size() < b.members.size() ? -1 : 1;
+    if (a.elements.size() == b.elements.size()) return 0;
+    return a.elements.size() < b.elements.size() ? -1 : 1;
   default: return 0;
   }
 }
@@ -112,21 +108,18 @@ inline json_value random_value(std::mt19937_64& random, int depth) {
   if (value.is == json_value::type::object)
     for (size_t size = random() % 4; size-- > 0;) {
       auto name = random_text(random);
-      bool is_new = true;
-      for (const auto& member : value.members) is_new = is_new && member.first != name;
-      if (is_new) value.members.emplace_back(std::move(name), random_value(random, depth - 1));
+      if (std::find(value.names.begin(), value.names.end(), name) != value.names.end()) continue;
+      value.names.push_back(std::move(name));
+      value.elements.push_back(random_value(random, depth - 1));
     }
   return value;
 }
 
 /// A value that is equal, or different somewhere deep inside.
 inline json_value changed(std::mt19937_64& random, json_value value) {
-  if (value.is == json_value::type::array && !value.elements.empty() && random() % 4 != 0) {
+  if (!value.elements.empty() && random() % 4 != 0) {
     auto& element = value.elements[random() % value.elements.size()];
     element = changed(random, element);
-  } else if (value.is == json_value::type::object && !value.members.empty() && random() % 4 != 0) {
-    auto& member = value.members[random() % value.members.size()].second;
-    member = changed(random, member);
   } else if (value.is == json_value::type::number && random() % 2 == 0) {
     if (value.of_number.integer) { // the nearest double, or the next integer
       if (random() % 2 == 0) {
@@ -188,11 +181,11 @@ inline void write(std::string& out, const json_value& value) {
     break;
   case json_value::type::object:
     out += "{ ";
-    for (size_t i = 0; i < value.members.size(); ++i) {
+    for (size_t i = 0; i < value.elements.size(); ++i) {
       if (i > 0) out += ", ";
-      write_string(out, value.members[i].first);
+      write_string(out, value.names[i]);
       out += " : ";
-      write(out, value.members[i].second);
+      write(out, value.elements[i]);
     }
     out += " }";
     break;

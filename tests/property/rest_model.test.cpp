@@ -108,13 +108,13 @@ private:
     if (w.rev && *w.rev != doc.current()) return {409, doc.current()};
     write merged = w;
     merged.body = doc.body;
-    for (const auto& [name, value] : w.body) {
+    for (const auto& change : w.body) {
       const auto found = std::find_if(merged.body.begin(), merged.body.end(),
-                                      [&](const auto& one) { return one.first == name; });
+                                      [&](const auto& one) { return one.first == change.first; });
       if (found == merged.body.end()) {
-        merged.body.emplace_back(name, value);
+        merged.body.push_back(change);
       } else {
-        found->second = value;
+        found->second = change.second;
       }
     }
     std::erase_if(merged.body, [&](const auto& one) {

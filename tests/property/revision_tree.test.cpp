@@ -186,6 +186,7 @@ TEST_CASE("no order of merges loses a leaf of the union, however much is forgott
     const universe all(random, 1 + below(random, 40));
     const auto depth = static_cast<uint32_t>(1 + below(random, 5));
     std::vector<revision_tree> trees;
+    trees.reserve(5);
     for (int i = 0; i < 5; ++i) trees.push_back(random_tree(random, all, depth));
     const auto expected = true_leaves(all, trees);
     std::shuffle(trees.begin(), trees.end(), random);

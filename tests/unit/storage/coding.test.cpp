@@ -4,9 +4,13 @@
 #include <string>
 #include <vector>
 
-using std::string_literals::operator""s;
-
 namespace {
+
+/// A literal with the NULs that are in it.
+template<size_t Size>
+std::string raw_bytes(const char (&literal)[Size]) {
+  return {literal, Size - 1};
+}
 
 const std::vector<uint64_t> edges{0,
                                   1,
@@ -64,8 +68,9 @@ TEST_CASE("varints come back and are cut short nowhere unnoticed") {
 
 TEST_CASE("a varint that is longer than needed or above 64 bits is refused") {
   uint64_t read = 0;
-  for (const auto& bad : {"\x80\x00"s, "\x81\x80\x00"s, "\xff\xff\xff\xff\xff\xff\xff\xff\xff\x02"s,
-                          "\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01"s}) {
+  for (const auto& bad : {raw_bytes("\x80\x00"), raw_bytes("\x81\x80\x00"),
+                          raw_bytes("\xff\xff\xff\xff\xff\xff\xff\xff\xff\x02"),
+                          raw_bytes("\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01")}) {
     std::string_view in = bad;
     CHECK_FALSE(treadmill::take_varint(in, read));
   }
@@ -74,7 +79,7 @@ TEST_CASE("a varint that is longer than needed or above 64 bits is refused") {
 TEST_CASE("byte strings and hashes come back, with what follows left alone") {
   std::string out;
   treadmill::put_bytes(out, "");
-  treadmill::put_bytes(out, "a\0b"s);
+  treadmill::put_bytes(out, raw_bytes("a\0b"));
   const auto hash = treadmill::hash_parts({"x"});
   treadmill::put_hash(out, hash);
   out += "rest";
@@ -83,7 +88,7 @@ TEST_CASE("byte strings and hashes come back, with what follows left alone") {
   REQUIRE(treadmill::take_bytes(in, bytes));
   CHECK(bytes.empty());
   REQUIRE(treadmill::take_bytes(in, bytes));
-  CHECK(bytes == "a\0b"s);
+  CHECK(bytes == raw_bytes("a\0b"));
   treadmill::hash128 read{};
   REQUIRE(treadmill::take_hash(in, read));
   CHECK(read == hash);

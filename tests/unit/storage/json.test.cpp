@@ -3,12 +3,17 @@
 #include <doctest/doctest.h>
 #include <string>
 
-using std::string_literals::operator""s;
 using treadmill::ec;
 using treadmill::parse_document;
 using treadmill::stored_form;
 
 namespace {
+
+/// A literal with the NULs that are in it.
+template<size_t Size>
+std::string raw_bytes(const char (&literal)[Size]) {
+  return {literal, Size - 1};
+}
 
 ec code_of(std::string_view text, const treadmill::json_limits& limits = {}) {
   const auto stored = stored_form(text, limits);
@@ -127,13 +132,13 @@ TEST_CASE("text after the value, a raw NUL and a byte order mark are refused") {
   CHECK(code_of("{} x") == ec::bad_json);
   CHECK(code_of("{}{}") == ec::bad_json);
   CHECK(code_of("1 1") == ec::bad_json);
-  CHECK(code_of("{}\0garbage"s) == ec::bad_json);
-  CHECK(code_of("{}\0"s) == ec::bad_json);
-  CHECK(code_of("\0"s) == ec::bad_json);
-  CHECK(code_of("[\0]"s) == ec::bad_json);
-  CHECK(code_of("[1,\0"s) == ec::bad_json);
-  CHECK(code_of("\"a\0b\""s) == ec::bad_json);
-  CHECK(code_of("\"\\\0\""s) == ec::bad_json);
+  CHECK(code_of(raw_bytes("{}\0garbage")) == ec::bad_json);
+  CHECK(code_of(raw_bytes("{}\0")) == ec::bad_json);
+  CHECK(code_of(raw_bytes("\0")) == ec::bad_json);
+  CHECK(code_of(raw_bytes("[\0]")) == ec::bad_json);
+  CHECK(code_of(raw_bytes("[1,\0")) == ec::bad_json);
+  CHECK(code_of(raw_bytes("\"a\0b\"")) == ec::bad_json);
+  CHECK(code_of(raw_bytes("\"\\\0\"")) == ec::bad_json);
   CHECK(code_of("\xef\xbb\xbf{}") == ec::bad_json);
 }
 
@@ -319,7 +324,7 @@ TEST_CASE("a list of strings is read, and nothing else") {
 
 TEST_CASE("strings are written in the stored form's escapes") {
   std::string out = "x";
-  treadmill::append_json_string(out, "a\"b\\c\n\x01\x1f\x7f/\xc3\xa4\0"s);
+  treadmill::append_json_string(out, raw_bytes("a\"b\\c\n\x01\x1f\x7f/\xc3\xa4\0"));
   CHECK(out == "x\"a\\\"b\\\\c\\n\\u0001\\u001f\x7f/\xc3\xa4\\u0000\"");
   CHECK(stored_form(out.substr(1)).value() == out.substr(1));
 }

@@ -25,6 +25,7 @@ revision_tree chain(std::string_view branch, uint32_t from, uint32_t to, uint32_
 
 std::vector<std::string> texts(const std::vector<revision_tree::node>& nodes) {
   std::vector<std::string> all;
+  all.reserve(nodes.size());
   for (const auto& n : nodes) all.push_back(n.rev.text());
   return all;
 }

@@ -4,9 +4,13 @@
 #include <string>
 #include <vector>
 
-using std::string_literals::operator""s;
-
 namespace {
+
+/// A literal with the NULs that are in it.
+template<size_t Size>
+std::string raw_bytes(const char (&literal)[Size]) {
+  return {literal, Size - 1};
+}
 
 std::string term(std::string_view stored) {
   std::string out;
@@ -212,28 +216,28 @@ TEST_CASE("terms nest as deep as documents and no deeper") {
 }
 
 TEST_CASE("damaged terms are refused and nothing is taken") {
-  for (const auto& bytes : {""s,
-                            "\x00"s,
-                            "\x11"s,
-                            "\xff"s,
-                            "\x50"s,
-                            "\x50\x10"s,
-                            "\x40"s,
-                            "\x40\x61"s,
-                            "\x40\x01\x00"s,
-                            "\x40\x01\x03\x00"s,
-                            "\x40\xff\x00"s,
-                            "\x60\x10\x10\x00"s,
-                            "\x60\x40\x61\x00\x00"s,
-                            "\x32"s,
-                            "\x32\x40"s,
-                            "\x32\x40\x00"s,
-                            "\x32\x40\x00\x01"s,
-                            "\x32\x40\x00\x01\x00"s,
-                            "\x32\xff\xff\x00"s,
-                            "\x32\x00\x00\x00"s,
-                            "\x32\x40\x3f\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff"s,
-                            "\x30\xbf\xc0\x00\x00\x00\x00\x00\x00\x00\x00\x01"s}) {
+  for (const auto& bytes : {raw_bytes(""),
+                            raw_bytes("\x00"),
+                            raw_bytes("\x11"),
+                            raw_bytes("\xff"),
+                            raw_bytes("\x50"),
+                            raw_bytes("\x50\x10"),
+                            raw_bytes("\x40"),
+                            raw_bytes("\x40\x61"),
+                            raw_bytes("\x40\x01\x00"),
+                            raw_bytes("\x40\x01\x03\x00"),
+                            raw_bytes("\x40\xff\x00"),
+                            raw_bytes("\x60\x10\x10\x00"),
+                            raw_bytes("\x60\x40\x61\x00\x00"),
+                            raw_bytes("\x32"),
+                            raw_bytes("\x32\x40"),
+                            raw_bytes("\x32\x40\x00"),
+                            raw_bytes("\x32\x40\x00\x01"),
+                            raw_bytes("\x32\x40\x00\x01\x00"),
+                            raw_bytes("\x32\xff\xff\x00"),
+                            raw_bytes("\x32\x00\x00\x00"),
+                            raw_bytes("\x32\x40\x3f\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff"),
+                            raw_bytes("\x30\xbf\xc0\x00\x00\x00\x00\x00\x00\x00\x00\x01")}) {
     std::string_view in = bytes;
     std::string out;
     const auto taken = treadmill::take_term(out, in);
