@@ -50,15 +50,27 @@ public:
     return facts.f_bavail * facts.f_bsize;
   }
 
-  /// Fills the disk but for about `left` bytes.
+  /// What is on it, for a test that fails.
+  std::string files() const {
+    std::string text = std::to_string(free_bytes()) + " bytes are free";
+    std::error_code gone;
+    for (const auto& one : std::filesystem::recursive_directory_iterator(folder_.path(), gone))
+      if (one.is_regular_file(gone))
+        text += "\n" + one.path().filename().string() + " " + std::to_string(one.file_size(gone));
+    return text;
+  }
+
+  /// Fills the disk but for about `left` bytes. LevelDB may be writing meanwhile, so it may take
+  /// more than one attempt.
   void place_ballast(uint64_t left) const {
     const int file = ::open((*this / "ballast").c_str(), O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
-    const uint64_t free = free_bytes();
-    if (free > left) {
-      const int done = ::posix_fallocate(file, 0, static_cast<off_t>(free - left));
-      CHECK(done == 0);
+    int problem = ENOSPC;
+    for (int attempt = 0; attempt < 1000 && problem == ENOSPC; ++attempt) {
+      const uint64_t free = free_bytes();
+      problem = free > left ? ::posix_fallocate(file, 0, static_cast<off_t>(free - left)) : 0;
     }
     ::close(file);
+    REQUIRE(problem == 0);
   }
   void remove_ballast() const { ::unlink((*this / "ballast").c_str()); }
 
@@ -141,7 +153,7 @@ public:
     const auto begin = std::chrono::steady_clock::now();
     while (write(10) != 201) {
       INFO(node_->output());
-      INFO(disk_.free_bytes(), " bytes are free");
+      INFO(disk_.files());
       REQUIRE(std::chrono::steady_clock::now() < begin + 10s);
       std::this_thread::sleep_for(20ms);
     }
