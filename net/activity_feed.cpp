@@ -30,7 +30,7 @@ result<bool> activity_reader::read(const read_view& view, uint64_t end, std::str
     if (!waiting) return waiting;
     return *more || *waiting;
   }
-  const auto waiting = show_pending(view, out);
+  auto waiting = show_pending(view, out);
   if (!waiting) return waiting;
   return *waiting || position_ < end;
 }

@@ -16,8 +16,8 @@ constexpr size_t slice_conflicts = 256;
 struct key_range {
   std::string from;
   std::string to;
-  void raise(std::string key) { from = std::max(from, std::move(key)); }
-  void lower(std::string key) { to = std::min(to, std::move(key)); }
+  void raise(const std::string& key) { from = std::max(from, key); }
+  void lower(const std::string& key) { to = std::min(to, key); }
 };
 
 /// The key right after `key`.

@@ -11,9 +11,11 @@ namespace {
 constexpr std::array<std::string_view, 5> status_classes{"1xx", "2xx", "3xx", "4xx", "5xx"};
 
 void append_seconds(std::string& out, double seconds) {
-  std::array<char, 64> digits{};
-  out.append(digits.data(),
-             std::to_chars(digits.data(), digits.data() + digits.size(), seconds).ptr);
+  std::array<char, 352> digits{}; // fits any double without an exponent
+  const auto end =
+      std::to_chars(digits.data(), digits.data() + digits.size(), seconds, std::chars_format::fixed)
+          .ptr;
+  out.append(digits.data(), end);
 }
 
 double in_seconds(std::chrono::microseconds duration) {
@@ -52,7 +54,8 @@ void single(std::string& out, std::string_view name, std::string_view type, std:
 /// The lines of one histogram; `counts` has a slot a bound and one for the rest.
 void histogram(std::string& out, const std::string& name, const std::string& labels,
                std::span<const uint64_t> counts, double sum) {
-  const std::string before = labels.empty() ? "" : labels + ",";
+  std::string before = labels;
+  before += labels.empty() ? "le=\"" : ",le=\"";
   uint64_t below = 0;
   for (size_t slot = 0; slot <= latency_bounds.size(); ++slot) {
     if (slot < counts.size()) below += counts[slot];
@@ -61,7 +64,8 @@ void histogram(std::string& out, const std::string& name, const std::string& lab
       bound.clear();
       append_seconds(bound, in_seconds(latency_bounds[slot]));
     }
-    sample(out, name + "_bucket", before + "le=\"" + bound + '"', below);
+    bound += '"';
+    sample(out, name + "_bucket", before + bound, below);
   }
   seconds_sample(out, name + "_sum", labels, sum);
   sample(out, name + "_count", labels, below);
@@ -111,6 +115,7 @@ void append_buckets(std::string& out, const store& rows) {
       family{"treadmill_conflicts", "Documents with conflicts.", &bucket_state::conflicts},
       family{"treadmill_sequence", "Last sequence of the activity.", &bucket_state::sequence}};
   std::vector<bucket_state> states;
+  states.reserve(buckets.size());
   const read_view view = rows.latest();
   for (const bucket_info& bucket : buckets)
     states.push_back(view.state(bucket.number).value_or(bucket_state{}));

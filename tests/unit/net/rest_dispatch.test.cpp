@@ -23,7 +23,9 @@ TEST_CASE("every known path says which methods it takes") {
       {"/b/_conflicts", "GET, HEAD, OPTIONS"},
       {"/b/_activity", "GET, HEAD, OPTIONS"},
       {"/b/d", "GET, HEAD, PUT, PATCH, DELETE, OPTIONS"}};
-  for (const auto& [path, methods] : paths) {
+  for (const auto& row : paths) {
+    const auto& path = row.first;
+    const auto& methods = row.second;
     INFO(path);
     const auto options = node.send("OPTIONS", path);
     CHECK(options.status == 204);

@@ -138,8 +138,9 @@ TEST_CASE("the members that the description requires are in the answers") {
       {"/_system", "Node"},         {"/_system/buckets", "Buckets"}, {"/b", "Bucket"},
       {"/b/_documents", "Listing"}, {"/b/_conflicts", "Conflicts"},  {"/b/_activity", "Activity"},
       {"/b/d", "Document"},         {"/_system/health", "Ok"},       {"/b/none", "Error"}};
-  for (const auto& [target, schema] : reads) {
-    INFO(target);
+  for (const auto& read : reads) {
+    const auto& [target, schema] = read;
+    INFO(read.first);
     rapidjson::Document body;
     const std::string text = node.get(target).body;
     body.Parse(text.data(), text.size());

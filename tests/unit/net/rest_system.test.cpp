@@ -162,6 +162,7 @@ TEST_CASE("the metrics are Prometheus text and count by route and status class")
   CHECK(found["treadmill_http_requests_total{route=\"document_read\",status=\"4xx\"}"] == 1);
   CHECK(found["treadmill_http_requests_total{route=\"other\",status=\"4xx\"}"] == 1);
   const std::string latency = "treadmill_http_request_seconds_bucket{route=\"document_read\",le=";
+  REQUIRE(found.contains(latency + "\"0.0001\"}"));
   CHECK(found[latency + "\"0.0001\"}"] == 0);
   CHECK(found[latency + "\"0.00025\"}"] == 3);
   CHECK(found[latency + "\"0.0025\"}"] == 4);
