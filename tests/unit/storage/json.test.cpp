@@ -90,6 +90,9 @@ TEST_CASE("other numbers become the shortest text of the same double") {
   CHECK(is_stored_as("123456789012345678901234567890", "1.2345678901234568e+29"));
   CHECK(is_stored_as("0.1e-99999999999999999999", "0"));
   CHECK(is_stored_as("-1e-400", "-0"));
+  CHECK(is_stored_as("0." + std::string(1000, '0') + "1e10", "0"));
+  CHECK(is_stored_as("9.232762829599804",
+                     "9.232762829599803")); // 16 digits are not always the shortest
   CHECK(is_stored_as("0." + std::string(400, '0') + "1e401", "1"));
   CHECK(is_stored_as("1" + std::string(400, '0') + "e-400", "1"));
   CHECK(is_stored_as("17976931348623157" + std::string(292, '0'), "1.7976931348623157e+308"));
@@ -147,6 +150,7 @@ TEST_CASE("a number that no double can hold is refused") {
                                "1e99999999999999999999", "0.001e99999999999", "[2e308]"})
     CHECK(code_of(bad) == ec::bad_json);
   CHECK(code_of("1" + std::string(309, '0')) == ec::bad_json);
+  CHECK(code_of("1" + std::string(1000, '0') + "e-10") == ec::bad_json);
 }
 
 TEST_CASE("a member that is named twice is refused, however it is escaped and wherever it is") {
@@ -181,6 +185,21 @@ TEST_CASE("members that are named twice are found among many, also around nested
     CHECK(code_of(many(count, many(20, "[]") + "\"name19\":0}") + "\"end\":0}") ==
           ec::duplicate_key);
   }
+}
+
+TEST_CASE(
+    "an object that is large before and after a large one within it still knows its members") {
+  const auto members = [](const std::string& prefix) {
+    std::string text;
+    for (int i = 0; i < 30; ++i) text += "\"" + prefix + std::to_string(i) + "\":1,";
+    return text;
+  };
+  const std::string inner = "{" + members("i") + "\"end\":1}";
+  const std::string outer = "{" + members("o") + "\"inner\":" + inner;
+  CHECK(code_of(outer + "}") == ec::none);
+  CHECK(code_of(outer + ",\"o0\":1}") == ec::duplicate_key);
+  CHECK(code_of(outer + ",\"i0\":1}") == ec::none);
+  CHECK(code_of("[" + outer + ",\"i0\":1}," + outer + ",\"o1\":1}]") == ec::duplicate_key);
 }
 
 TEST_CASE("an object with very many members is read in linear time") {
@@ -220,7 +239,7 @@ TEST_CASE("what is not UTF-8 and half of a surrogate pair is refused") {
        {"\"\x80\"", "\"\xc0\xaf\"", "\"\xe0\x80\xaf\"", "\"\xed\xa0\x80\"", "\"\xf4\x90\x80\x80\"",
         "\"\xff\"", "\"\xc3\"", "\"\xe2\x82\"", "\"\xc3", R"("\ud800")", R"("\udc00")",
         R"("\ud800x")", R"("\ud800\u0041")", R"("\ud800\ud800")", R"("\udc00\ud800")",
-        R"("\ud800\n")", R"({"\ud800":1})"}) {
+        R"("\udc00\udc00")", R"("\ud800\n")", R"({"\ud800":1})"}) {
     INFO(bad);
     CHECK(code_of(bad) == ec::bad_encoding);
   }
@@ -285,6 +304,8 @@ TEST_CASE("a document that is no object, or whose id or rev is no string, is ref
   CHECK(document_code(R"({"id":{"a":[1]}})") == ec::bad_id);
   CHECK(document_code(R"({"rev":1})") == ec::bad_rev);
   CHECK(document_code(R"({"rev":["rev1-a"]})") == ec::bad_rev);
+  CHECK(document_code(R"({"id":1,"rev":2})") == ec::bad_id);
+  CHECK(document_code(R"({"rev":1,"id":2,"_x":3})") == ec::bad_rev);
   CHECK(document_code(R"({"id":1)") == ec::bad_json);
   CHECK(document_code("[1") == ec::bad_json);
 }

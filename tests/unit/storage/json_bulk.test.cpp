@@ -57,6 +57,7 @@ TEST_CASE("a fault of the JSON text refuses the whole bulk") {
   CHECK(code_of(parse_bulk(R"({"docs":[{"a":1}]} x)")) == ec::bad_json);
   CHECK(code_of(parse_bulk(R"({"docs":[{"a":1},{"a":1,"a":2}]})")) == ec::duplicate_key);
   CHECK(code_of(parse_bulk(R"({"docs":[],"docs":[]})")) == ec::duplicate_key);
+  CHECK(code_of(parse_bulk(R"({"docs":[{"id":"a"}],"x":[1],"x":2})")) == ec::duplicate_key);
   CHECK(code_of(parse_bulk("{\"docs\":[{\"a\":\"\xff\"}]}")) == ec::bad_encoding);
   CHECK(code_of(parse_bulk(R"({"docs":[{"id":"a","id":"a"}]})")) == ec::duplicate_key);
 }

@@ -176,6 +176,19 @@ TEST_CASE("a revision is foreign only where both sides say so") {
   CHECK_FALSE(merged.find(revision(1, "a"))->foreign);
 }
 
+TEST_CASE("where two trees contradict each other the live leaf and the larger parent hold") {
+  revision_tree live;
+  live.add(revision(3, "a"), revision(1, "x"), false, true);
+  revision_tree deleted;
+  deleted.add(revision(3, "a"), revision(2, "b"), true, true);
+  auto merged = live;
+  CHECK(merged.merge(deleted));
+  CHECK(merged.winner()->parent == revision(2, "b"));
+  CHECK_FALSE(merged.winner()->deleted);
+  CHECK(deleted.merge(live));
+  CHECK(deleted == merged);
+}
+
 TEST_CASE("trees with every kind of node come back from their encoding") {
   revision_tree tree;
   const auto native = make_revision({}, false, "{}");
