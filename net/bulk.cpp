@@ -15,6 +15,7 @@ result<void> set_id(write_op& op, client_document& document) {
   if (!document.id) {
     if (document.deleted) return fail(ec::bad_id, "a deletion names the id of its document");
     op.id = make_document_id();
+    op.made_here = true;
     return {};
   }
   op.id = std::move(*document.id);

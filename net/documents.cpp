@@ -119,7 +119,8 @@ void post_document(exchange& x) {
   if (!document) return x.answer.refuse(document.error());
   if (op.rev || op.when != write_op::only::always)
     return x.answer.refuse({ec::bad_request, "POST creates: a revision is for PUT"});
-  op.id = document->id ? *document->id : make_document_id();
+  op.made_here = !document->id;
+  op.id = op.made_here ? make_document_id() : *document->id;
   if (auto checked = check_id(op.id); !checked) return x.answer.refuse(checked.error());
   write_document(x, std::move(op), write_call::create);
 }

@@ -129,10 +129,15 @@ void bucket_core::committed(uint64_t batch_number) {
 // Documents
 // -------------------------------------------------------------------------------------------------
 
-result<bucket_core::document> bucket_core::load(std::string_view id) const {
+bucket_core::document bucket_core::absent(std::string_view id) const {
   document doc;
   doc.id = id;
   doc.key = keys::document(bucket_, id);
+  return doc;
+}
+
+result<bucket_core::document> bucket_core::load(std::string_view id) const {
+  document doc = absent(id);
   auto bytes = read(doc.key);
   if (!bytes) return tl::unexpected(bytes.error());
   if (!*bytes) return doc;
@@ -338,7 +343,7 @@ result<write_outcome> bucket_core::write_tombstones(document& doc, const write_o
 }
 
 result<write_outcome> bucket_core::apply_op(const write_op& op) {
-  auto loaded = load(op.id);
+  auto loaded = op.made_here ? absent(op.id) : load(op.id);
   if (!loaded) return tl::unexpected(loaded.error());
   document& doc = *loaded;
   if (op.when == write_op::only::if_missing && doc.live()) {

@@ -29,7 +29,9 @@ struct write_op {
   };
   kind what = kind::put;
   only when = only::always;
-  std::string id;              ///< checked by the caller
+  std::string id; ///< checked by the caller
+  bool made_here =
+      false; ///< the id was just made for this write: nothing can be there, so it is not looked up
   std::optional<revision> rev; ///< must be a live leaf
   std::string body;            ///< stored form; the patch of a `patch`; nothing for a `remove`
   /// A document that was refused before it came here (a bad id in a bulk, say): answered as it is,
@@ -120,6 +122,7 @@ private:
   void remove(std::string key);
   void change_overlay(std::string key, std::optional<std::string> value);
 
+  document absent(std::string_view id) const;
   result<document> load(std::string_view id) const;
   result<revision_tree> full_tree(const document& doc) const;
   result<std::string> body_of(const document& doc, const revision& rev) const;

@@ -8,6 +8,8 @@ namespace treadmill {
 
 namespace {
 
+constexpr size_t length_bytes = 8;
+
 /// OpenSSL fails here only without memory or without its default provider: there is no going on.
 void require(bool ok) {
   if (!ok) std::abort();
@@ -35,13 +37,26 @@ EVP_MD_CTX* thread_context() {
 hash128 hash_parts(std::initializer_list<std::string_view> parts) {
   EVP_MD_CTX* context = thread_context();
   require(EVP_DigestInit_ex2(context, sha256(), nullptr) == 1);
+  // Small parts are gathered: each call of OpenSSL's costs as much as hashing some hundred bytes.
+  std::array<char, 1024> gathered; // NOLINT: filled before it is read
+  size_t used = 0;
+  const auto flush = [&] {
+    require(EVP_DigestUpdate(context, gathered.data(), used) == 1);
+    used = 0;
+  };
   for (const auto part : parts) {
-    std::array<uint8_t, 8> length{};
-    for (size_t i = 0; i < length.size(); ++i)
-      length[i] = static_cast<uint8_t>(uint64_t{part.size()} >> (8 * i));
-    require(EVP_DigestUpdate(context, length.data(), length.size()) == 1);
+    if (used + length_bytes > gathered.size()) flush();
+    for (size_t i = 0; i < length_bytes; ++i)
+      gathered[used++] = static_cast<char>(uint64_t{part.size()} >> (8 * i));
+    if (used + part.size() <= gathered.size()) {
+      used = static_cast<size_t>(std::copy(part.begin(), part.end(), gathered.begin() + used) -
+                                 gathered.begin());
+      continue;
+    }
+    flush();
     require(EVP_DigestUpdate(context, part.data(), part.size()) == 1);
   }
+  flush();
   std::array<uint8_t, 32> full{};
   unsigned size = 0;
   require(EVP_DigestFinal_ex(context, full.data(), &size) == 1 && size == full.size());

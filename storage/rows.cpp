@@ -1,6 +1,7 @@
 #include "storage/rows.hpp"
 #include "storage/coding.hpp"
 #include <algorithm>
+#include <array>
 
 namespace treadmill {
 namespace {
@@ -24,9 +25,11 @@ uint8_t nibble(char digit) {
 }
 
 void put_raw_hash(std::string& out, std::string_view hex) {
-  for (size_t i = 0; i < hex.size(); i += 2) {
-    out.push_back(static_cast<char>(nibble(hex[i]) << 4 | nibble(hex[i + 1])));
+  std::array<char, raw_hash_bytes> raw{};
+  for (size_t i = 0; i < raw.size(); ++i) {
+    raw[i] = static_cast<char>(nibble(hex[2 * i]) << 4 | nibble(hex[2 * i + 1]));
   }
+  out.append(raw.data(), raw.size());
 }
 
 /// Reads a hash in either spelling into a revision.
