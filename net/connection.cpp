@@ -145,7 +145,6 @@ void connection::open() {
   socket_ = socket;
   phase_ = phase::head;
   ::fcntl(socket, F_SETFL, O_NONBLOCK);
-  ::fcntl(socket, F_SETFD, FD_CLOEXEC);
   const int yes = 1;
   ::setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
   address_ = address_of(socket);
@@ -168,7 +167,7 @@ void connection::close() {
   exchange_.reset();
   if (stream_) end_stream(false);
   ::close(socket_);
-  if (counted_) core_.leave(address_, false);
+  if (counted_) core_.leave(address_);
   socket_ = -1;
   phase_ = phase::closed;
   readable_ = writable_ = peer_ended_ = read_all_ = counted_ = close_after_ = false;
@@ -427,7 +426,7 @@ void connection::begin_answer(response&& answer) {
 }
 
 void connection::note_record(int status, std::string_view route, std::string_view method,
-                             std::string_view path) {
+                             std::string_view path) noexcept {
   if (!core_.record) return;
   request_record done;
   done.method = method;
@@ -436,7 +435,11 @@ void connection::note_record(int status, std::string_view route, std::string_vie
   done.status = status;
   if (!method.empty())
     done.duration = std::chrono::duration_cast<std::chrono::microseconds>(clock::now() - arrival_);
-  core_.record(done);
+  try {
+    core_.record(done);
+  } catch (...) {
+    // A count that is lost costs no client its answer.
+  }
 }
 
 void connection::begin_stream(std::unique_ptr<body_stream> stream) {

@@ -13,7 +13,8 @@ class byte_buffer {
 public:
   char* data() const { return data_.get(); }
   size_t capacity() const { return capacity_; }
-  void grow(size_t capacity, size_t keep_from, size_t keep_to); ///< what is kept is moved to the front
+  void grow(size_t capacity, size_t keep_from,
+            size_t keep_to); ///< what is kept is moved to the front
   void free() { *this = byte_buffer(); }
 
 private:
@@ -21,17 +22,20 @@ private:
   size_t capacity_ = 0;
 };
 
-/// One request on its way to its answer, shared by its connection and its responder. It owns the request's bytes, so that
-/// a handler that is late can read them although the connection has gone.
+/// One request on its way to its answer, shared by its connection and its responder. It owns the
+/// request's bytes, so that a handler that is late can read them although the connection has gone.
 class exchange {
 public:
-  exchange(std::weak_ptr<server_core> core, connection& origin) : core_(std::move(core)), origin_(&origin) {}
+  exchange(std::weak_ptr<server_core> core, connection& origin)
+      : core_(std::move(core)), origin_(&origin) {}
 
-  /// Takes the answer, if the connection still waits for it, and wakes the connection. **Thread**: any.
+  /// Takes the answer, if the connection still waits for it, and wakes the connection. **Thread**:
+  /// any.
   void answer(response&& answer);
   /// Whether the answer is there. **Thread**: the connection.
   bool answered() const { return state_.load(std::memory_order_acquire) == state::answered; }
-  /// The connection waits no longer. False: the answer is just being given. **Thread**: the connection.
+  /// The connection waits no longer. False: the answer is just being given. **Thread**: the
+  /// connection.
   bool abandon();
 
   http::request request;
@@ -47,9 +51,9 @@ private:
   connection* origin_;
 };
 
-/// One client's connection: a state machine that reads requests, hands them over one at a time, and sends the answers. It
-/// never waits: when it can go no further it returns, and the reactor runs it again when a socket, an answer, a stream or a
-/// deadline moves it on.
+/// One client's connection: a state machine that reads requests, hands them over one at a time, and
+/// sends the answers. It never waits: when it can go no further it returns, and the reactor runs it
+/// again when a socket, an answer, a stream or a deadline moves it on.
 class connection final : public strand {
 public:
   static constexpr uint32_t opened = signal::first_own_signal;        ///< a socket was handed over
@@ -60,7 +64,8 @@ public:
   explicit connection(server_core& core) : core_(core) {}
   ~connection() override;
 
-  /// Takes a socket, which it owns from here on. **Thread**: the accepting one; only while the connection is free.
+  /// Takes a socket, which it owns from here on. **Thread**: the accepting one; only while the
+  /// connection is free.
   void hand_over(int socket);
 
 private:
@@ -71,7 +76,8 @@ private:
     handling,  ///< waiting for its answer
     streaming, ///< sending an answer that is made piece by piece
     finishing, ///< sending what is left, then no more requests
-    lingering, ///< everything is sent; what the client still sends is thrown away, so that it is not reset
+    lingering, ///< everything is sent; what the client still sends is thrown away, so that it is
+               ///< not reset
   };
 
   void run(uint32_t signals) noexcept override;
@@ -103,7 +109,8 @@ private:
   void end_stream(bool complete);
   void refuse(const error& problem);
   void time_out_request();
-  void note_record(int status, std::string_view route, std::string_view method, std::string_view path);
+  void note_record(int status, std::string_view route, std::string_view method,
+                   std::string_view path) noexcept;
   void next_request();
   bool give_way();
   bool flush();
@@ -140,7 +147,8 @@ private:
   chunk_reader chunks_{0};
   body_charge charge_;
   bool waits_for_request_ = true; ///< no byte of it has come
-  clock::time_point since_{};     ///< of the phase: idle, first byte of the head, window of the body's rate
+  clock::time_point
+      since_{}; ///< of the phase: idle, first byte of the head, window of the body's rate
   size_t window_bytes_ = 0;
   size_t requests_ = 0;
   std::shared_ptr<exchange> exchange_;

@@ -2,6 +2,8 @@
 #include "net/connection.hpp"
 #include "net/server_core.hpp"
 #include <algorithm>
+#include <fcntl.h>
+#include <new>
 #include <sys/socket.h>
 #include <thread>
 #include <unistd.h>
@@ -60,6 +62,7 @@ server_core::~server_core() { workers.stop(); }
 
 void server_core::incoming(int socket) {
   ++accepted_;
+  ::fcntl(socket, F_SETFD, FD_CLOEXEC);
   connection* taker = nullptr;
   try {
     const std::lock_guard lock(mutex_);
@@ -95,9 +98,9 @@ bool server_core::enter(const std::string& address) {
   return true;
 }
 
-void server_core::leave(const std::string& address, bool is_feed) {
+void server_core::leave(const std::string& address) {
   const std::lock_guard lock(mutex_);
-  --(is_feed ? feeds_ : counted_);
+  --counted_;
   if (options.connections_per_address == 0) return;
   if (const auto found = addresses_.find(address);
       found != addresses_.end() && --found->second == 0)

@@ -14,8 +14,8 @@ namespace treadmill::http {
 
 class connection;
 
-/// A share of the bytes that all request bodies together may take. Given back when it is destroyed, which may be after
-/// the server.
+/// A share of the bytes that all request bodies together may take. Given back when it is destroyed,
+/// which may be after the server.
 class body_charge {
 public:
   body_charge() = default;
@@ -32,22 +32,25 @@ private:
   size_t bytes_ = 0;
 };
 
-/// What the connections of one server share, and the keeper of them all: connections are made when they are needed, used
-/// again, and stay where they are in memory until the server is gone.
+/// What the connections of one server share, and the keeper of them all: connections are made when
+/// they are needed, used again, and stay where they are in memory until the server is gone.
 ///
-/// **Thread**: incoming from the accepting thread; wait_until_closed and shut_down from the stopping one; all else from any.
+/// **Thread**: incoming from the accepting thread; wait_until_closed and shut_down from the
+/// stopping one; all else from any.
 class server_core : public std::enable_shared_from_this<server_core> {
 public:
-  server_core(server_options options, handler handle, std::function<void(const request_record&)> record);
+  server_core(server_options options, handler handle,
+              std::function<void(const request_record&)> record);
   ~server_core();
 
   /// A socket that was accepted. Owned from here on.
   void incoming(int socket);
 
-  /// Whether one more connection, from that address, is within the limits; if so it counts until `leave`.
+  /// Whether one more connection, from that address, is within the limits; if so it counts until
+  /// `leave`.
   bool enter(const std::string& address);
-  void leave(const std::string& address, bool is_feed);
-  /// Counts a connection as a feed instead, if there may be one more, until `end_feed` (or `leave`).
+  void leave(const std::string& address);
+  /// Counts a connection as a feed instead, if there may be one more, until `end_feed`.
   bool become_feed();
   void end_feed();
   /// The connection has closed its socket and may be used again.
