@@ -11,9 +11,11 @@ using std::chrono::seconds;
 
 /// Bytes of one whole request body.
 inline constexpr size_t request_bytes = 16 * 1024 * 1024;
-/// Bytes of all request bodies that are being received or handled at one time; above it new ones are answered 503.
+/// Bytes of all request bodies that are being received or handled at one time; above it new ones
+/// are answered 503.
 inline constexpr size_t total_request_bytes = 256 * 1024 * 1024;
-/// Bytes of the request line and the headers together; number of headers; bytes of the request target.
+/// Bytes of the request line and the headers together; number of headers; bytes of the request
+/// target.
 inline constexpr size_t header_bytes = 16 * 1024;
 inline constexpr size_t header_count = 100;
 inline constexpr size_t target_bytes = 8192;
@@ -43,7 +45,8 @@ inline constexpr seconds request_deadline{30};
 inline constexpr size_t send_buffer_bytes = 256 * 1024;
 /// Waiting connections in the kernel's queue of the listening socket.
 inline constexpr int listen_backlog = 1024;
-/// Feeds: what they send while nothing happens, how long a longpoll waits, and the most that `timeout=` may ask for.
+/// Feeds: what they send while nothing happens, how long a longpoll waits, and the most that
+/// `timeout=` may ask for.
 inline constexpr milliseconds feed_heartbeat{30'000};
 inline constexpr milliseconds feed_timeout{60'000};
 

@@ -13,13 +13,15 @@ namespace treadmill::http {
 
 using clock = std::chrono::steady_clock;
 
-/// One whole request: its body has arrived. Views point into the connection's buffer and live as long as the request.
+/// One whole request: its body has arrived. Views point into the connection's buffer and live as
+/// long as the request.
 struct request {
   std::string_view method; ///< as sent; one of the methods that the server lets through
   std::string_view target; ///< raw: still percent-encoded, with the query
   std::string_view path;   ///< raw: the target up to '?'
   std::string_view query;  ///< raw: what follows '?', without a fragment
-  std::vector<std::pair<std::string_view, std::string_view>> headers; ///< raw values, trimmed; never decoded
+  std::vector<std::pair<std::string_view, std::string_view>>
+      headers; ///< raw values, trimmed; never decoded
   std::string_view body;
   std::string_view remote_address; ///< numeric, without the port
   clock::time_point deadline;      ///< an answer is due by then
@@ -28,50 +30,60 @@ struct request {
   std::string_view header(std::string_view name) const;
 };
 
-/// Wakes the stream that it belongs to. Copyable, cheap. Once the stream is gone, calls do nothing. **Thread**: any.
+/// Wakes the stream that it belongs to. Copyable, cheap. Once the stream is gone, calls do nothing.
+/// **Thread**: any.
 class waker {
 public:
   waker() = default;
-  explicit waker(std::function<void()> wake) : wake_(std::make_shared<std::function<void()>>(std::move(wake))) {}
-  void operator()() const { if (wake_ && *wake_) (*wake_)(); }
+  explicit waker(std::function<void()> wake)
+      : wake_(std::make_shared<std::function<void()>>(std::move(wake))) {}
+  void operator()() const {
+    if (wake_ && *wake_) (*wake_)();
+  }
 
 private:
   std::shared_ptr<std::function<void()>> wake_;
 };
 
-/// The body of an answer that is made piece by piece while its client takes it. **Thread**: one at a time, but not
-/// always the same one. Destroyed when the answer is complete or its connection ends.
+/// The body of an answer that is made piece by piece while its client takes it. **Thread**: one at
+/// a time, but not always the same one. Destroyed when the answer is complete or its connection
+/// ends.
 class body_stream {
 public:
   enum class state {
     more, ///< call again as soon as there is room
     wait, ///< nothing now: call again after the waker was called, or at `due()`
     done, ///< the body is complete
-    cut,  ///< it cannot be completed: the connection is ended without the closing chunk, so that the client knows
+    cut, ///< it cannot be completed: the connection is ended without the closing chunk, so that the
+         ///< client knows
   };
   virtual ~body_stream() = default;
-  /// Appends a bounded piece (about 64 KiB) to `out`. Must not block for longer than a slice of work takes.
+  /// Appends a bounded piece (about 64 KiB) to `out`. Must not block for longer than a slice of
+  /// work takes.
   virtual state next(std::string& out) = 0;
   /// Called once, before `next`.
   virtual void start(const waker&) {}
   /// When `next` is to be called although nobody woke it (heartbeats, timeouts).
   virtual clock::time_point due() const { return clock::time_point::max(); }
-  /// A stream that may stay open for long (counted against the limit of feed clients, not of connections).
+  /// A stream that may stay open for long (counted against the limit of feed clients, not of
+  /// connections).
   virtual bool is_feed() const { return false; }
 };
 
 /// One answer. Exactly one of `body` and `stream` is used.
 struct response {
   int status = 200;
-  std::vector<std::pair<std::string, std::string>> headers; ///< without Content-Length and the like, which the server sets
+  std::vector<std::pair<std::string, std::string>>
+      headers; ///< without Content-Length and the like, which the server sets
   std::string content_type = "application/json";
   std::string body;
   std::unique_ptr<body_stream> stream; ///< sent in chunks
-  std::string route = "other";         ///< label of the metrics: a fixed name, never the client's text
+  std::string route = "other"; ///< label of the metrics: a fixed name, never the client's text
 };
 
-/// Takes the answer of one request, exactly once, from any thread. Destroyed without an answer (the actor that held it
-/// died), it answers 500 `ambiguous` by itself: a caller gets an error, not silence. Move-only.
+/// Takes the answer of one request, exactly once, from any thread. Destroyed without an answer (the
+/// actor that held it died), it answers 500 `ambiguous` by itself: a caller gets an error, not
+/// silence. Move-only.
 class responder {
 public:
   using function = std::function<void(response&&)>;
@@ -86,8 +98,8 @@ private:
   function answer_;
 };
 
-/// What a server calls with each request. Must not block: what waits keeps the responder and answers later. The request's
-/// views stay valid until the responder was called.
+/// What a server calls with each request. Must not block: what waits keeps the responder and
+/// answers later. The request's views stay valid until the responder was called.
 using handler = std::function<void(const request&, responder)>;
 
 } // namespace treadmill::http

@@ -21,8 +21,8 @@ struct answer_head {
   bool http_1_0 = false; ///< the request's version; a connection that is kept is then confirmed
 };
 
-/// cpp-httplib behind one door: it binds and accepts, and it writes the heads of answers. It never touches a
-/// connection's socket: those are handed out as they are accepted.
+/// cpp-httplib behind one door: it binds and accepts, and it writes the heads of answers. It never
+/// touches a connection's socket: those are handed out as they are accepted.
 ///
 /// **Thread**: bind and run from one thread each, close and write_head from any.
 class listener {
@@ -33,8 +33,8 @@ public:
   listener(const listener&) = delete;
   listener& operator=(const listener&) = delete;
 
-  /// The bound port. With SO_REUSEADDR, never SO_REUSEPORT: two nodes cannot share a port unnoticed.
-  /// Errors: io_error with address and reason.
+  /// The bound port. With SO_REUSEADDR, never SO_REUSEPORT: two nodes cannot share a port
+  /// unnoticed. Errors: io_error with address and reason.
   result<uint16_t> bind(const std::string& host, uint16_t port, int backlog);
   /// Accepts until close().
   void run();

@@ -31,13 +31,13 @@ struct server_options {
 
 /// What the server counts about itself; for the metrics.
 struct server_counters {
-  uint64_t connections = 0;      ///< open now, feeds included
-  uint64_t feed_clients = 0;     ///< open now
-  uint64_t accepted = 0;         ///< since the start
-  uint64_t refused = 0;          ///< connections answered 503 because of a limit
-  uint64_t bad_requests = 0;     ///< refused before routing
-  uint64_t timeouts = 0;         ///< connections ended because of a deadline
-  uint64_t request_bytes = 0;    ///< bodies held now
+  uint64_t connections = 0;   ///< open now, feeds included
+  uint64_t feed_clients = 0;  ///< open now
+  uint64_t accepted = 0;      ///< since the start
+  uint64_t refused = 0;       ///< connections answered 503 because of a limit
+  uint64_t bad_requests = 0;  ///< refused before routing
+  uint64_t timeouts = 0;      ///< connections ended because of a deadline
+  uint64_t request_bytes = 0; ///< bodies held now
 };
 
 /// One finished request, for metrics and access logs.
@@ -47,26 +47,31 @@ struct request_record {
   std::chrono::microseconds duration{};
 };
 
-/// The HTTP server: cpp-httplib, which accepts connections, parses heads and writes answers, made safe.
+/// The HTTP server: cpp-httplib, which accepts connections, parses heads and writes answers, made
+/// safe.
 ///
-/// All sockets wait in one epoll; a connection that waits for its next request, for the rest of a request, for its answer
-/// or for room to send holds no thread. A request is handed to cpp-httplib only after it has arrived whole and our own strict
-/// reader of heads has accepted it, from a memory stream: nothing that a client does can make a thread wait.
-/// An error found before routing is answered in our JSON form and the connection is closed.
+/// All sockets wait in one epoll; a connection that waits for its next request, for the rest of a
+/// request, for its answer or for room to send holds no thread. A request is handed to cpp-httplib
+/// only after it has arrived whole and our own strict reader of heads has accepted it, from a
+/// memory stream: nothing that a client does can make a thread wait. An error found before routing
+/// is answered in our JSON form and the connection is closed.
 ///
-/// **Thread**: start, stop and the destructor from one thread; the handler is called on the server's threads.
+/// **Thread**: start, stop and the destructor from one thread; the handler is called on the
+/// server's threads.
 /// **Errors**: start answers io_error (the address cannot be bound, with the reason).
 class server {
 public:
-  server(server_options options, handler handle, std::function<void(const request_record&)> record = {});
+  server(server_options options, handler handle,
+         std::function<void(const request_record&)> record = {});
   ~server(); ///< stops
   server(const server&) = delete;
   server& operator=(const server&) = delete;
 
   result<void> start();
   uint16_t port() const; ///< the bound port, after start
-  /// Closes the listening socket and waiting connections, ends feeds (their streams are told nothing, they are destroyed after the
-  /// closing chunk was sent), finishes requests that are being answered, for at most `grace`.
+  /// Closes the listening socket and waiting connections, ends feeds (their streams are told
+  /// nothing, they are destroyed after the closing chunk was sent), finishes requests that are
+  /// being answered, for at most `grace`.
   void stop(std::chrono::milliseconds grace = std::chrono::milliseconds(4000));
   server_counters counters() const;
 

@@ -11,9 +11,9 @@
 
 namespace treadmill::http {
 
-/// A state machine that the workers of a reactor run: by one thread at a time, but not always the same one. Signals that
-/// come while it runs are kept for its next run. It stays where it is in memory until its reactor is gone: what comes late
-/// for it finds it at rest.
+/// A state machine that the workers of a reactor run: by one thread at a time, but not always the
+/// same one. Signals that come while it runs are kept for its next run. It stays where it is in
+/// memory until its reactor is gone: what comes late for it finds it at rest.
 class strand {
 public:
   strand() = default;
@@ -30,7 +30,8 @@ private:
   std::atomic<int64_t> due_ = INT64_MAX;
 };
 
-/// What a strand is run for. Values from `first_own_signal` on are free for each strand's own meanings.
+/// What a strand is run for. Values from `first_own_signal` on are free for each strand's own
+/// meanings.
 namespace signal {
 inline constexpr uint32_t input = 1;  ///< its socket may be read, or the peer will send no more
 inline constexpr uint32_t output = 2; ///< its socket may be written
@@ -41,12 +42,13 @@ inline constexpr uint32_t again = 32; ///< it gave way to the others
 inline constexpr uint32_t first_own_signal = 64;
 } // namespace signal
 
-/// Worker threads around one epoll, in which all sockets wait (edge-triggered, registered once), a queue of strands to be
-/// run, and one timer.
+/// Worker threads around one epoll, in which all sockets wait (edge-triggered, registered once), a
+/// queue of strands to be run, and one timer.
 ///
-/// As many workers as there are cores poll; more would only wake each other (measured: 16 on two cores cost 2.2 times the
-/// time of two for each request). The others are spare: a watcher lets one of them poll whenever all that do have been
-/// busy with one piece of work for some milliseconds, so that long requests delay short ones no longer than that.
+/// As many workers as there are cores poll; more would only wake each other (measured: 16 on two
+/// cores cost 2.2 times the time of two for each request). The others are spare: a watcher lets one
+/// of them poll whenever all that do have been busy with one piece of work for some milliseconds,
+/// so that long requests delay short ones no longer than that.
 ///
 /// **Thread**: start, stop and the destructor from one thread, all else from any.
 /// **Errors**: start answers io_error (no descriptors or threads left).
@@ -61,11 +63,13 @@ public:
 
   /// Makes `task` known to the timer. Call it once for each strand.
   void add(strand& task);
-  /// Lets the socket signal `task` from now on, until it is closed. False: the kernel has no room for it.
+  /// Lets the socket signal `task` from now on, until it is closed. False: the kernel has no room
+  /// for it.
   bool watch(int socket, strand& task);
   /// Has `task` run by a worker soon, with `signals` added.
   void signal(strand& task, uint32_t signals);
-  /// When `task` is to be run with signal::timer; replaces what was set before. For the strand itself.
+  /// When `task` is to be run with signal::timer; replaces what was set before. For the strand
+  /// itself.
   void set_due(strand& task, clock::time_point when);
 
 private:
@@ -97,9 +101,9 @@ private:
   std::condition_variable spare_needed_, watcher_needed_;
   size_t promotions_ = 0; ///< spares that may poll and have not begun
   bool quitting_ = false;
-  std::atomic<size_t> polling_ = 0;   ///< workers that are not spare
-  std::atomic<size_t> idle_ = 0;      ///< those of them that wait for something to do
-  std::atomic<uint64_t> turns_ = 0;   ///< pieces of work that were finished
+  std::atomic<size_t> polling_ = 0; ///< workers that are not spare
+  std::atomic<size_t> idle_ = 0;    ///< those of them that wait for something to do
+  std::atomic<uint64_t> turns_ = 0; ///< pieces of work that were finished
   std::atomic<bool> watcher_sleeps_ = false;
 
   std::mutex queue_mutex_;

@@ -15,8 +15,9 @@ result<std::string> percent_decode(std::string_view text, bool plus_is_space);
 /// Percent-encodes everything but unreserved characters, for Location.
 std::string percent_encode(std::string_view text);
 
-/// Splits a raw path at its slashes, and only then decodes each piece: `/b/a%2Fb` is `b`, `a/b`. One trailing slash after the
-/// first piece is ignored. `/` has no pieces. Errors: bad_request (bad percent, an empty piece, no leading slash).
+/// Splits a raw path at its slashes, and only then decodes each piece: `/b/a%2Fb` is `b`, `a/b`.
+/// One trailing slash after the first piece is ignored. `/` has no pieces. Errors: bad_request (bad
+/// percent, an empty piece, no leading slash).
 result<std::vector<std::string>> split_path(std::string_view raw_path);
 
 /// The parameters of a query, decoded. Errors: bad_request (bad percent; a name given twice).

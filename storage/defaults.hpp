@@ -13,7 +13,8 @@ inline constexpr size_t mebibyte = 1024 * kibibyte;
 inline constexpr size_t document_bytes = 8 * mebibyte;
 /// How deep arrays and objects may nest; also bounds every recursion over JSON.
 inline constexpr size_t json_depth = 100;
-/// Documents of one bulk request, and ids of one bulk read: bounds the memory that a small text can ask for.
+/// Documents of one bulk request, and ids of one bulk read: bounds the memory that a small text can
+/// ask for.
 inline constexpr size_t list_items = 100'000;
 /// Bytes of a document id (UTF-8).
 inline constexpr size_t id_bytes = 512;

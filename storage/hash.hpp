@@ -10,14 +10,16 @@ namespace treadmill {
 /// 128 bits: a truncated SHA-256, or a sum of such.
 using hash128 = std::array<uint8_t, 16>;
 
-/// The first 128 bits of SHA-256 over the parts, each preceded by its length (64 bits, little-endian), so that
-/// no two lists of parts hash the same bytes. **Thread**: any (one context a thread).
+/// The first 128 bits of SHA-256 over the parts, each preceded by its length (64 bits,
+/// little-endian), so that no two lists of parts hash the same bytes. **Thread**: any (one context
+/// a thread).
 hash128 hash_parts(std::initializer_list<std::string_view> parts);
 
 /// Lower-case hex, 32 digits.
 std::string to_hex(const hash128& hash);
 
-/// Sum and difference modulo 2^128 (big-endian). The digest of a bucket is such a sum (DESIGN: Activity).
+/// Sum and difference modulo 2^128 (big-endian). The digest of a bucket is such a sum (DESIGN:
+/// Activity).
 hash128 add(const hash128& a, const hash128& b);
 hash128 subtract(const hash128& a, const hash128& b);
 

@@ -7,7 +7,8 @@
 
 namespace treadmill {
 
-/// True where `text` is well-formed UTF-8: no overlong forms, no surrogates, nothing above U+10FFFF.
+/// True where `text` is well-formed UTF-8: no overlong forms, no surrogates, nothing above
+/// U+10FFFF.
 bool is_utf8(std::string_view text);
 
 /// A document id: 1 to 512 bytes of valid UTF-8, not beginning with `_`, without control characters
@@ -17,8 +18,8 @@ result<void> check_id(std::string_view id);
 /// A bucket name: `[a-z0-9][a-z0-9_.-]{0,127}`. Errors: bad_bucket.
 result<void> check_bucket_name(std::string_view name);
 
-/// A UUID of version 7 (RFC 9562) in its usual text: ordered by `unix_ms` (milliseconds, 48 bits are used),
-/// then by `random`. The caller brings time and randomness.
+/// A UUID of version 7 (RFC 9562) in its usual text: ordered by `unix_ms` (milliseconds, 48 bits
+/// are used), then by `random`. The caller brings time and randomness.
 std::string make_uuid7(uint64_t unix_ms, const std::array<uint8_t, 10>& random);
 
 /// A fresh id from the system's clock and randomness; later calls of one process give larger ids.

@@ -8,9 +8,10 @@
 
 namespace treadmill {
 
-/// One revision of a document: `rev<N>-<hash>`. N counts the edits of its branch from 1; the hash is 32 lower-case
-/// hex digits where Treadmill made it, else 1 to 64 of `[0-9A-Za-z_.-]`. A plain value without heap memory.
-/// Ordered by N, then by the hash as a string: the order in which winners are chosen among equals.
+/// One revision of a document: `rev<N>-<hash>`. N counts the edits of its branch from 1; the hash
+/// is 32 lower-case hex digits where Treadmill made it, else 1 to 64 of `[0-9A-Za-z_.-]`. A plain
+/// value without heap memory. Ordered by N, then by the hash as a string: the order in which
+/// winners are chosen among equals.
 class revision {
 public:
   static constexpr size_t hash_bytes = 64;
@@ -36,11 +37,13 @@ private:
   std::array<char, hash_bytes> hash_{};
 };
 
-/// The text of a revision. Errors: bad_rev (not `rev<N>-<hash>`, N of 0, with leading zeros or above 2^31-1).
+/// The text of a revision. Errors: bad_rev (not `rev<N>-<hash>`, N of 0, with leading zeros or
+/// above 2^31-1).
 result<revision> parse_revision(std::string_view text);
 
-/// The revision that an edit makes: number is the parent's plus one, hash the first 128 bits of SHA-256 over
-/// (parent's text or "", deleted, body exactly as stored). The same edit on two nodes is the same revision.
+/// The revision that an edit makes: number is the parent's plus one, hash the first 128 bits of
+/// SHA-256 over (parent's text or "", deleted, body exactly as stored). The same edit on two nodes
+/// is the same revision.
 revision make_revision(const revision& parent, bool deleted, std::string_view body);
 
 /// True for 32 lower-case hex digits: what Treadmill itself makes, so that a receiver can check it.

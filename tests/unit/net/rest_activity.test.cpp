@@ -153,7 +153,8 @@ TEST_CASE("documents of an activity come a slice at a time, also where many wait
   rest_node node;
   std::string docs;
   const std::string text(2000, 'x');
-  for (int i = 0; i < 700; ++i) docs += (i == 0 ? "" : ",") + (R"({"text":")" + text + "\"}");
+  for (int i = 0; i < 700; ++i)
+    docs.append(i == 0 ? "" : ",").append(R"({"text":")").append(text).append("\"}");
   REQUIRE(node.send("POST", "/b/_bulk", R"({"docs":[)" + docs + "]}").status == 200);
   for (const std::string query : {"", "&limit=650", "&feed=longpoll"}) {
     auto driver = follow(node, "/b/_activity?include_docs=true" + query);
