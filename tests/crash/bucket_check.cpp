@@ -1,5 +1,6 @@
+#include "tests/crash/bucket_check.hpp"
 #include "storage/keys.hpp"
-#include "tests/crash/workload.hpp"
+#include <map>
 #include <set>
 
 namespace treadmill::test {
@@ -108,26 +109,11 @@ found_rows read_rows(const read_view& view, uint32_t bucket) {
   return rows;
 }
 
-void check_revisions(const read_view& view, uint32_t bucket,
-                     const std::map<std::string, std::set<revision>>& logged) {
-  for (const auto& [id, revisions] : logged) {
-    const revision_tree tree = value_of(view.full_tree(bucket, id), id + "'s tree");
-    for (const revision& rev : revisions) {
-      require(tree.find(rev) != nullptr, id + " has lost " + rev.text());
-    }
-    require(tree.nodes().size() == revisions.size(), id + " has a revision that was never logged");
-  }
-}
-
 std::vector<activity_entry> check_all(const read_view& view, uint32_t bucket) {
   const bucket_state state = value_of(view.state(bucket), "the state");
   const std::vector<activity_entry> activity = read_activity(view, bucket, state);
-  std::map<std::string, std::set<revision>> logged;
   std::map<std::string, uint64_t> last;
-  for (const activity_entry& entry : activity) {
-    logged[entry.id].insert(entry.changes.begin(), entry.changes.end());
-    last[entry.id] = entry.sequence;
-  }
+  for (const activity_entry& entry : activity) last[entry.id] = entry.sequence;
   found_rows rows = read_rows(view, bucket);
   bucket_state sum;
   sum.sequence = state.sequence;
@@ -151,11 +137,10 @@ std::vector<activity_entry> check_all(const read_view& view, uint32_t bucket) {
       });
   require(problem.empty(), problem);
   require(scanned.has_value(), "the documents cannot be read");
-  require(documents == logged.size(), "a logged document is not there");
+  require(documents == last.size(), "a logged document is not there");
   require(rows.losing_bodies.empty() && rows.older.empty() && rows.conflicts.empty(),
           "a row belongs to no document");
   require(sum == state, "the digest or the counts are wrong");
-  check_revisions(view, bucket, logged);
   return activity;
 }
 
@@ -169,6 +154,25 @@ bucket_check check_bucket(const read_view& view, uint32_t bucket) {
     check.problem = "bucket " + std::to_string(bucket) + ": " + found.what;
   }
   return check;
+}
+
+std::string check_revisions(const read_view& view, uint32_t bucket,
+                            const std::vector<activity_entry>& activity) {
+  std::map<std::string, std::set<revision>> logged;
+  for (const activity_entry& entry : activity) {
+    logged[entry.id].insert(entry.changes.begin(), entry.changes.end());
+  }
+  for (const auto& [id, revisions] : logged) {
+    const auto tree = view.full_tree(bucket, id);
+    if (!tree) return id + " cannot be read: " + tree.error().reason;
+    for (const revision& rev : revisions) {
+      if (tree->find(rev) == nullptr) return id + " has lost " + rev.text();
+    }
+    if (tree->nodes().size() != revisions.size()) {
+      return id + " has a revision that was never logged";
+    }
+  }
+  return {};
 }
 
 } // namespace treadmill::test

@@ -200,6 +200,9 @@ std::string workload::verify_buckets(const store& rows) {
 
 std::string workload::verify_bucket(const store& rows, bucket& kept) {
   bucket_check check = check_bucket(rows.latest(), kept.info.number);
+  if (check.problem.empty()) {
+    check.problem = check_revisions(rows.latest(), kept.info.number, check.activity);
+  }
   if (!check.problem.empty()) return check.problem;
   checked_ += check.activity.size();
   if (!kept.known.empty() && kept.known.rbegin()->first > check.activity.size()) {

@@ -1,6 +1,7 @@
 #pragma once
 #include "storage/bucket_core.hpp"
 #include "storage/store.hpp"
+#include "tests/crash/bucket_check.hpp"
 #include <map>
 #include <random>
 #include <string>
@@ -80,14 +81,5 @@ private:
   std::string text_{};
   std::string problem_{}; ///< seen on the way; told by `verify`
 };
-
-/// Holds a bucket's rows against each other: the activity is gapless with the right chain; every
-/// document has its revisions, bodies and marks, and no more; counts and digest are those of a
-/// recomputation. Gives the entries. Empty `problem`: all is right.
-struct bucket_check {
-  std::string problem{};
-  std::vector<activity_entry> activity{};
-};
-bucket_check check_bucket(const read_view& view, uint32_t bucket);
 
 } // namespace treadmill::test

@@ -1,0 +1,150 @@
+#include "storage/sticky_env.hpp"
+#include "tests/crash/faulty_env.hpp"
+#include <doctest/doctest.h>
+#include <memory>
+
+namespace treadmill {
+namespace {
+
+using test::faulty_env;
+
+/// A sticky environment over one that fails on demand.
+struct fixture {
+  faulty_env disk{};
+  int failures = 0;
+  sticky_env env;
+
+  fixture()
+      : env(&disk, {[this] {
+                      return disk.sync_directory() ? leveldb::Status::OK()
+                                                   : leveldb::Status::IOError("directory");
+                    },
+                    [this](const leveldb::Status&) { ++failures; }}) {}
+
+  std::unique_ptr<leveldb::WritableFile> make(const std::string& name) {
+    leveldb::WritableFile* file = nullptr;
+    CHECK(env.NewWritableFile(name, &file).ok());
+    return std::unique_ptr<leveldb::WritableFile>(file);
+  }
+  std::string durable(const std::string& name) {
+    disk.crash_and_drop();
+    const std::string* bytes = disk.bytes_of(name);
+    return bytes == nullptr ? "(no such file)" : *bytes;
+  }
+};
+
+} // namespace
+
+TEST_CASE("after a failed append nothing is written to that file or any other") {
+  fixture f;
+  const auto log = f.make("/d/000001.log");
+  const auto table = f.make("/d/000002.ldb");
+  REQUIRE(log->Append("one").ok());
+  REQUIRE(log->Sync().ok());
+  f.disk.arm(1, faulty_env::fault::short_write);
+  CHECK(!log->Append("two").ok());
+  CHECK(f.env.failed());
+  const uint64_t counted = f.disk.counted();
+  CHECK(!log->Append("three").ok());
+  CHECK(!log->Sync().ok());
+  CHECK(!table->Append("four").ok());
+  leveldb::WritableFile* file = nullptr;
+  CHECK(!f.env.NewWritableFile("/d/000003.log", &file).ok());
+  CHECK(file == nullptr);
+  CHECK(!f.env.NewAppendableFile("/d/000003.log", &file).ok());
+  CHECK(file == nullptr);
+  CHECK(!f.env.RenameFile("/d/000002.ldb", "/d/000004.ldb").ok());
+  CHECK(!f.env.RemoveFile("/d/000002.ldb").ok());
+  CHECK(f.disk.counted() == counted); // none of it reached the disk
+  CHECK(!log->Close().ok());
+  CHECK(f.failures == 1);
+  CHECK(f.durable("/d/000001.log") == "one");
+}
+
+TEST_CASE("every kind of failed write stops the environment") {
+  using call = faulty_env::call;
+  for (const auto fault : {faulty_env::fault::io_error, faulty_env::fault::disk_full,
+                           faulty_env::fault::done_anyway}) {
+    for (const call kind : {call::create, call::append, call::sync, call::close, call::rename,
+                            call::sync_directory}) {
+      fixture f;
+      f.disk.arm_at(kind, 1, fault);
+      leveldb::WritableFile* made = nullptr;
+      f.env.NewWritableFile("/d/a.log", &made);
+      const std::unique_ptr<leveldb::WritableFile> file(made);
+      if (file != nullptr) {
+        file->Append("x");
+        file->Sync();
+        file->Close();
+        f.env.RenameFile("/d/a.log", "/d/b.log");
+      }
+      CHECK(f.env.failed());
+      CHECK(f.failures == 1);
+    }
+  }
+}
+
+TEST_CASE("a failed removal is no fault") {
+  fixture f;
+  CHECK(!f.env.RemoveFile("/d/none").ok());
+  CHECK(!f.env.failed());
+}
+
+TEST_CASE("a log is durable when it is closed, also without a sync, and so is its name") {
+  fixture f;
+  {
+    const auto log = f.make("/d/000001.log");
+    REQUIRE(log->Append("one").ok());
+  } // LevelDB drops a log's file without closing it
+  CHECK(f.durable("/d/000001.log") == "one");
+}
+
+TEST_CASE("a log whose last sync fails at its close stops the environment") {
+  fixture f;
+  auto log = f.make("/d/000001.log");
+  REQUIRE(log->Append("one").ok());
+  f.disk.arm(1, faulty_env::fault::io_error);
+  log.reset();
+  CHECK(f.env.failed());
+}
+
+TEST_CASE("a log's name is durable once it is made, another file's once that is synced") {
+  fixture f;
+  const auto log = f.make("/d/000001.log");
+  const auto table = f.make("/d/000002.ldb");
+  CHECK(f.durable("/d/000001.log").empty());
+  fixture g;
+  const auto other = g.make("/d/000002.ldb");
+  REQUIRE(other->Append("one").ok());
+  REQUIRE(other->Sync().ok());
+  CHECK(g.durable("/d/000002.ldb") == "one");
+}
+
+TEST_CASE("a renamed file has its name for good, or the environment stops") {
+  fixture f;
+  {
+    const auto file = f.make("/d/000001.dbtmp");
+    REQUIRE(file->Append("one").ok());
+    REQUIRE(file->Sync().ok());
+  }
+  REQUIRE(f.env.RenameFile("/d/000001.dbtmp", "/d/CURRENT").ok());
+  CHECK(f.durable("/d/CURRENT") == "one");
+  // Where the directory cannot be synced the rename is done all the same: told otherwise, LevelDB
+  // would remove what the new name needs.
+  fixture g;
+  {
+    const auto file = g.make("/d/000001.dbtmp");
+    REQUIRE(file->Sync().ok());
+  }
+  g.disk.arm(2, faulty_env::fault::io_error);
+  CHECK(g.env.RenameFile("/d/000001.dbtmp", "/d/CURRENT").ok());
+  CHECK(g.env.failed());
+  CHECK(g.env.FileExists("/d/CURRENT"));
+}
+
+TEST_CASE("a directory that is not there cannot be synced") {
+  CHECK(sync_directory("/").ok());
+  CHECK(!sync_directory("/there/is/no/such/directory").ok());
+}
+
+} // namespace treadmill
