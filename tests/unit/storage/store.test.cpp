@@ -1,0 +1,509 @@
+#include "storage/store.hpp"
+#include "storage/keys.hpp"
+#include "tests/cluster/temporary_folder.hpp"
+#include "tests/crash/faulty_env.hpp"
+#include <chrono>
+#include <doctest/doctest.h>
+#include <leveldb/db.h>
+#include <map>
+#include <thread>
+
+using namespace std::chrono_literals;
+
+namespace treadmill {
+namespace {
+
+using test::faulty_env;
+using rows_map = std::map<std::string, std::string>;
+
+/// A disk in memory with one store on it.
+struct fixture {
+  faulty_env disk{};
+  store_options options{};
+  std::unique_ptr<store> rows{};
+
+  fixture() {
+    options.directory = "/store";
+    options.env = &disk;
+    options.write_buffer_bytes = 64 * defaults::kibibyte;
+    options.free_floor_bytes = 0;
+    options.sync_directory = [this] { return disk.sync_directory(); };
+  }
+
+  error open_error() {
+    rows.reset();
+    auto opened = store::open(options);
+    if (!opened) return opened.error();
+    rows = std::move(*opened);
+    return {ec::none, {}};
+  }
+  store& start() {
+    const error problem = open_error();
+    REQUIRE_MESSAGE(problem.code == ec::none, problem.reason);
+    return *rows;
+  }
+
+  std::string* only_file(std::string_view part) {
+    std::string* found = nullptr;
+    for (const std::string& name : disk.names()) {
+      if (name.find(part) != std::string::npos) found = disk.bytes_of(name);
+    }
+    REQUIRE(found != nullptr);
+    return found;
+  }
+};
+
+result<void> write(store& rows, const std::string& key, const std::string& value,
+                   bool sync = true) {
+  row_batch batch;
+  batch.put(key, value);
+  const row_batch* only = &batch;
+  return rows.commit({&only, 1}, sync);
+}
+
+std::string read(const read_view& view, const std::string& key) {
+  const auto found = view.read(key);
+  if (!found) return "error: " + found.error().reason;
+  return *found ? **found : "(none)";
+}
+
+rows_map scan(const read_view& view, const std::string& from, const std::string& to) {
+  rows_map found;
+  std::string before;
+  const auto done = view.scan(from, to, [&](std::string_view key, std::string_view value) {
+    CHECK(key > before);
+    before = key;
+    found.emplace(key, value);
+    return true;
+  });
+  CHECK(done.has_value());
+  return found;
+}
+
+void clean_up(store& rows) {
+  for (int slices = 0; slices < 1000; ++slices) {
+    const auto more = rows.clean_up();
+    REQUIRE_MESSAGE(more.has_value(), more.error().reason);
+    if (!*more) return;
+  }
+  FAIL("cleaning up has no end");
+}
+
+} // namespace
+
+// Opening
+// -------------------------------------------------------------------------------------------------
+
+TEST_CASE("a store has a node id from its first start on") {
+  fixture f;
+  const std::string id = f.start().node_id();
+  CHECK(id.size() == 36);
+  CHECK(*f.disk.bytes_of("/store/FORMAT") == "treadmill store, format 1, node " + id + "\n");
+  CHECK(f.start().node_id() == id);
+  fixture other;
+  CHECK(other.start().node_id() != id);
+}
+
+TEST_CASE("another format version is refused, and nothing is changed") {
+  fixture f;
+  f.start();
+  f.rows.reset();
+  std::string& line = *f.disk.bytes_of("/store/FORMAT");
+  const std::string before = line;
+  line.replace(line.find("format 1"), 8, "format 2");
+  const uint64_t counted = f.disk.counted();
+  const error problem = f.open_error();
+  CHECK(problem.code == ec::io_error);
+  CHECK(problem.reason == "the store has format 2, and this version reads format 1: use the "
+                          "version that wrote it");
+  CHECK(f.disk.counted() == counted);
+  line = before;
+  CHECK(f.open_error().code == ec::none);
+}
+
+TEST_CASE("the format version inside of the database is checked as well") {
+  fixture f;
+  REQUIRE(write(f.start(), keys::meta("format"), "7"));
+  const error problem = f.open_error();
+  CHECK(problem.code == ec::io_error);
+  CHECK(problem.reason.find("the store has format 7") == 0);
+}
+
+TEST_CASE("a file FORMAT that is damaged in any byte is refused; one that is missing is made") {
+  fixture f;
+  const std::string id = f.start().node_id();
+  f.rows.reset();
+  const std::string whole = *f.disk.bytes_of("/store/FORMAT");
+  for (size_t at = 0; at <= whole.size(); ++at) {
+    std::string& line = *f.disk.bytes_of("/store/FORMAT");
+    line = whole.substr(0, at);
+    if (at < whole.size()) CHECK(f.open_error().code == ec::corrupt);
+    if (at == whole.size()) break;
+    line = whole;
+    line[at] = static_cast<char>(line[at] ^ 1);
+    const error problem = f.open_error();
+    CHECK((problem.code == ec::corrupt || problem.reason.find("the store has format 0") == 0));
+  }
+  *f.disk.bytes_of("/store/FORMAT") = whole;
+  REQUIRE(f.disk.RemoveFile("/store/FORMAT").ok());
+  CHECK(f.start().node_id() == id);
+  CHECK(*f.disk.bytes_of("/store/FORMAT") == whole);
+}
+
+TEST_CASE("a LevelDB database of somebody else is refused and left as it was") {
+  fixture f;
+  leveldb::Options options;
+  options.create_if_missing = true;
+  options.env = &f.disk;
+  const auto open = [&] {
+    leveldb::DB* opened = nullptr;
+    REQUIRE(leveldb::DB::Open(options, "/store", &opened).ok());
+    return std::unique_ptr<leveldb::DB>(opened);
+  };
+  REQUIRE(open()->Put({}, "theirs", "value").ok());
+  const error problem = f.open_error();
+  CHECK(problem.code == ec::io_error);
+  CHECK(problem.reason == "this is a LevelDB database, but not one of Treadmill's");
+  const auto db = open();
+  const std::unique_ptr<leveldb::Iterator> rows(db->NewIterator({}));
+  rows->SeekToFirst();
+  REQUIRE(rows->Valid());
+  CHECK(rows->key().ToString() == "theirs");
+  rows->Next();
+  CHECK(!rows->Valid());
+  CHECK(f.disk.bytes_of("/store/FORMAT") == nullptr);
+}
+
+TEST_CASE("a directory has one owner, by whichever name, and is free after it") {
+  const cluster::temporary_folder folder;
+  store_options options;
+  options.directory = folder / "a/b";
+  auto first = store::open(options);
+  REQUIRE(first);
+  for (const std::string& name : {folder / "a/b", folder / "a/../a/b/", folder / "a//b"}) {
+    store_options again;
+    again.directory = name;
+    const auto second = store::open(again);
+    REQUIRE(!second);
+    CHECK(second.error().code == ec::io_error);
+    CHECK(second.error().reason.find("the data directory is in use by another node") == 0);
+    CHECK(second.error().reason.find("one node owns one data directory") != std::string::npos);
+  }
+  REQUIRE(write(**first, keys::meta("test"), "v"));
+  first->reset();
+  const auto third = store::open(options);
+  REQUIRE(third);
+  CHECK(read((*third)->latest(), keys::meta("test")) == "v");
+}
+
+TEST_CASE("a directory that cannot be made is an io_error") {
+  const cluster::temporary_folder folder;
+  REQUIRE(leveldb::WriteStringToFile(leveldb::Env::Default(), "x", folder / "file").ok());
+  store_options options;
+  options.directory = folder / "file/store";
+  const auto opened = store::open(options);
+  REQUIRE(!opened);
+  CHECK(opened.error().code == ec::io_error);
+  CHECK(opened.error().reason.find("the data directory cannot be made") == 0);
+}
+
+// Commits
+// -------------------------------------------------------------------------------------------------
+
+TEST_CASE("several batches are one write, the later ones win, and all is there after a restart") {
+  fixture f;
+  store& rows = f.start();
+  row_batch a;
+  a.put("\x10k1", "a");
+  a.put("\x10k2", "a");
+  row_batch b;
+  b.remove("\x10k1");
+  b.put("\x10k2", "b");
+  b.put("\x10k3", "b");
+  const row_batch* both[] = {&a, &b};
+  for (const bool sync : {true, false, false}) {
+    REQUIRE(rows.commit(both, sync));
+    CHECK(scan(rows.latest(), "\x10", "\x11") == rows_map{{"\x10k2", "b"}, {"\x10k3", "b"}});
+  }
+  REQUIRE(rows.sync());
+  f.rows.reset();
+  f.disk.crash_and_drop();
+  CHECK(scan(f.start().latest(), "\x10", "\x11") == rows_map{{"\x10k2", "b"}, {"\x10k3", "b"}});
+}
+
+TEST_CASE("a store that cannot be opened again answers `overloaded` until it can") {
+  fixture f;
+  store& rows = f.start();
+  REQUIRE(write(rows, keys::meta("test"), "v"));
+  const read_view pinned = rows.snapshot();
+  const std::string whole = *f.only_file(".log");
+  std::string& log = *f.only_file(".log");
+  log[10] = static_cast<char>(log[10] ^ 1);
+  const auto failed = rows.try_reopen();
+  REQUIRE(!failed);
+  CHECK(failed.error().code == ec::corrupt);
+  CHECK(!rows.writable());
+  const auto ignore = [](std::string_view, std::string_view) { return true; };
+  for (const read_view& view : {rows.latest(), rows.snapshot()}) {
+    const auto row = view.read(keys::meta("test"));
+    REQUIRE(!row);
+    CHECK((row.error().code == ec::overloaded || row.error().code == ec::io_error));
+    CHECK(!view.scan("a", "b", ignore));
+    CHECK(!view.scan_back("a", "b", ignore));
+  }
+  CHECK(rows.latest().read("x").error().code == ec::overloaded);
+  CHECK(write(rows, "x", "y").error().code == ec::disk_full);
+  CHECK(rows.approximate_bytes(1) == 0);
+  CHECK(!rows.property("leveldb.stats"));
+  *f.only_file(".log") = whole;
+  REQUIRE(rows.try_reopen());
+  CHECK(rows.writable());
+  CHECK(read(rows.latest(), keys::meta("test")) == "v");
+  CHECK(pinned.read("x").error().code == ec::io_error);
+}
+
+// Buckets
+// -------------------------------------------------------------------------------------------------
+
+TEST_CASE("the catalogue knows the buckets by name, also after a restart") {
+  fixture f;
+  store& rows = f.start();
+  const bucket_info b = rows.create_bucket("b").value();
+  const bucket_info a = rows.create_bucket("a").value();
+  const bucket_info again = rows.create_bucket("b").value();
+  CHECK(again.number == b.number);
+  CHECK(again.log_id == b.log_id);
+  CHECK(a.number != b.number);
+  CHECK(a.log_id != b.log_id);
+  CHECK(rows.create_bucket("Not A Name").error().code == ec::bad_bucket);
+  CHECK(rows.drop_bucket("none").error().code == ec::not_found);
+  for (int start = 0; start < 2; ++start) {
+    store& opened = start == 0 ? rows : f.start();
+    const auto all = opened.buckets();
+    REQUIRE(all.size() == 2);
+    CHECK(all[0].name == "a");
+    CHECK(all[0].number == a.number);
+    CHECK(all[0].log_id == a.log_id);
+    CHECK(all[1].name == "b");
+    CHECK(opened.find_bucket("b")->log_id == b.log_id);
+    CHECK(!opened.find_bucket("c"));
+    CHECK(opened.alive(a.number));
+    CHECK(!opened.alive(a.number + b.number));
+  }
+}
+
+TEST_CASE("a node has so many buckets and no more") {
+  fixture f;
+  f.options.buckets = 2;
+  store& rows = f.start();
+  REQUIRE(rows.create_bucket("a"));
+  REQUIRE(rows.create_bucket("b"));
+  CHECK(rows.create_bucket("c").error().code == ec::too_large);
+  REQUIRE(rows.create_bucket("a"));
+  REQUIRE(rows.drop_bucket("a"));
+  CHECK(rows.create_bucket("c"));
+}
+
+TEST_CASE("a bucket's number and log id are never used again, also after drop and restart") {
+  fixture f;
+  f.start();
+  std::set<uint32_t> numbers;
+  std::set<hash128> ids;
+  for (int round = 0; round < 6; ++round) {
+    const bucket_info made = f.rows->create_bucket("b").value();
+    CHECK(numbers.insert(made.number).second);
+    CHECK(ids.insert(made.log_id).second);
+    REQUIRE(f.rows->drop_bucket("b"));
+    CHECK(!f.rows->find_bucket("b"));
+    CHECK(!f.rows->alive(made.number));
+    if (round % 2 == 0) clean_up(*f.rows);
+    if (round % 3 == 0) f.start();
+    CHECK(!f.rows->alive(made.number));
+    CHECK(!f.rows->find_bucket("b"));
+  }
+}
+
+TEST_CASE("the rows of a dropped bucket are removed in slices, also over restarts") {
+  fixture f;
+  f.start();
+  constexpr int count = 12'000;
+  static_assert(count > 2 * defaults::clean_up_rows);
+  const uint32_t kept = f.rows->create_bucket("kept").value().number;
+  const uint32_t gone = f.rows->create_bucket("gone").value().number;
+  const uint32_t above = f.rows->create_bucket("above").value().number;
+  row_batch batch;
+  for (int i = 0; i < count; ++i) batch.put(keys::document(gone, std::to_string(i)), "value");
+  for (const uint32_t bucket : {kept, above}) batch.put(keys::document(bucket, "x"), "value");
+  const row_batch* only = &batch;
+  REQUIRE(f.rows->commit({&only, 1}, true));
+  REQUIRE(f.rows->drop_bucket("gone"));
+  REQUIRE(f.rows->clean_up().value());
+  const auto left = [&] {
+    return scan(f.rows->latest(), keys::bucket_begin(gone), keys::bucket_end(gone)).size();
+  };
+  CHECK(left() == count - defaults::clean_up_rows);
+  f.start();
+  REQUIRE(f.rows->clean_up().value());
+  REQUIRE(f.rows->try_reopen());
+  clean_up(*f.rows);
+  CHECK(left() == 0);
+  CHECK(f.rows->approximate_bytes(gone) == 0);
+  CHECK(read(f.rows->latest(), keys::dead_bucket(gone)) == "(none)");
+  for (const uint32_t bucket : {kept, above}) {
+    CHECK(read(f.rows->latest(), keys::document(bucket, "x")) == "value");
+  }
+  CHECK(!f.rows->clean_up().value());
+}
+
+// Free space
+// -------------------------------------------------------------------------------------------------
+
+TEST_CASE("below the floor of free space only what makes room is written") {
+  fixture f;
+  disk_space space{1000, 100'000};
+  f.options.free_floor_bytes = 500;
+  f.options.space = [&] { return space; };
+  store& rows = f.start();
+  const bucket_info made = rows.create_bucket("b").value();
+  REQUIRE(write(rows, keys::document(made.number, "x"), "v"));
+  CHECK(rows.writable());
+  const auto wait_for = [&](bool writable) {
+    const auto end = std::chrono::steady_clock::now() + 10s;
+    while (rows.check_space() != writable) {
+      REQUIRE(std::chrono::steady_clock::now() < end);
+      std::this_thread::sleep_for(10ms);
+    }
+    CHECK(rows.writable() == writable);
+  };
+  space.free_bytes = 499;
+  CHECK(rows.space().free_bytes == 499);
+  wait_for(false);
+  CHECK(write(rows, "x", "y").error().code == ec::disk_full);
+  CHECK(rows.create_bucket("c").error().code == ec::disk_full);
+  CHECK(!rows.find_bucket("c"));
+  CHECK(read(rows.latest(), "x") == "(none)");
+  CHECK(read(rows.latest(), keys::document(made.number, "x")) == "v");
+  REQUIRE(rows.drop_bucket("b"));
+  clean_up(rows);
+  CHECK(read(rows.latest(), keys::document(made.number, "x")) == "(none)");
+  CHECK(!rows.writable());
+  space.free_bytes = 500;
+  wait_for(true);
+  CHECK(write(rows, "x", "y"));
+  CHECK(rows.create_bucket("c"));
+}
+
+TEST_CASE("on a small file system the floor is 5 % of it, and 0 is no floor") {
+  fixture f;
+  f.options.free_floor_bytes = 500;
+  f.options.space = [] { return disk_space{10, 200}; };
+  CHECK(write(f.start(), "x", "y"));
+  f.options.space = [] { return disk_space{9, 200}; };
+  CHECK(write(f.start(), "x", "y").error().code == ec::disk_full);
+  f.options.free_floor_bytes = 0;
+  CHECK(write(f.start(), "x", "y"));
+}
+
+// Reading
+// -------------------------------------------------------------------------------------------------
+
+TEST_CASE("a snapshot stays the same under writes, and dies in a reopen") {
+  fixture f;
+  store& rows = f.start();
+  for (int i = 100; i < 300; ++i) {
+    REQUIRE(write(rows, "k" + std::to_string(i), std::string(1000, 'a'), false));
+  }
+  const read_view view = rows.snapshot();
+  const read_view copy = view; // NOLINT(performance-unnecessary-copy-initialization): both live
+  const rows_map before = scan(view, "k", "l");
+  CHECK(before.size() == 200);
+  for (int i = 0; i < 200; ++i) { // over what is there, and between it; tables are compacted
+    REQUIRE(write(rows, "k" + std::to_string(200 + i), std::string(1000, 'b'), false));
+  }
+  row_batch removal;
+  for (int i = 100; i < 200; ++i) removal.remove("k" + std::to_string(i));
+  const row_batch* only = &removal;
+  REQUIRE(rows.commit({&only, 1}, true));
+  CHECK(scan(view, "k", "l") == before);
+  CHECK(scan(rows.latest(), "k", "l").size() == 200);
+  CHECK(read(view, "k100") == std::string(1000, 'a'));
+  CHECK(read(copy, "k250") == std::string(1000, 'a'));
+  CHECK(read(view, "k350") == "(none)");
+
+  REQUIRE(rows.try_reopen());
+  const auto ignore = [](std::string_view, std::string_view) { return true; };
+  for (const read_view& dead : {view, copy}) {
+    const auto row = dead.read("k100");
+    REQUIRE(!row);
+    CHECK(row.error().code == ec::io_error);
+    CHECK(row.error().reason == "the store was reopened during this read: ask again");
+    CHECK(dead.scan("k", "l", ignore).error().code == ec::io_error);
+    CHECK(dead.scan_back("k", "l", ignore).error().code == ec::io_error);
+    CHECK(dead.state(1).error().code == ec::io_error);
+    CHECK(dead.full_tree(1, "x").error().code == ec::io_error);
+    CHECK(dead.leaf_body(1, "x", {}).error().code == ec::io_error);
+  }
+  CHECK(scan(rows.snapshot(), "k", "l").size() == 200);
+}
+
+TEST_CASE("scans give what lies between their ends, upwards or downwards") {
+  fixture f;
+  store& rows = f.start();
+  row_batch batch;
+  for (const char* key : {"a", "b", "b\xff", "c", "d"}) batch.put(key, std::string("v") + key);
+  const row_batch* only = &batch;
+  REQUIRE(rows.commit({&only, 1}, true));
+  struct range {
+    std::string from{};
+    std::string to{};
+    std::vector<std::string> keys{};
+  };
+  for (const range& wanted : {range{"a", "e", {"a", "b", "b\xff", "c", "d"}},
+                              {"b", "c", {"b", "b\xff"}},
+                              {"b", "d", {"b", "b\xff", "c"}},
+                              {"ab", "bb", {"b"}},
+                              {"d", "z", {"d"}},
+                              {"e", "z", {}},
+                              {"c", "c", {}},
+                              {"d", "a", {}},
+                              {"a", "a\x01", {"a"}}}) {
+    for (const read_view& view : {rows.latest(), rows.snapshot()}) {
+      std::vector<std::string> up;
+      REQUIRE(view.scan(wanted.from, wanted.to, [&](std::string_view key, std::string_view value) {
+        CHECK(value == "v" + std::string(key));
+        up.emplace_back(key);
+        return true;
+      }));
+      CHECK(up == wanted.keys);
+      std::vector<std::string> down;
+      REQUIRE(
+          view.scan_back(wanted.from, wanted.to, [&](std::string_view key, std::string_view value) {
+            CHECK(value == "v" + std::string(key));
+            down.emplace(down.begin(), key);
+            return true;
+          }));
+      CHECK(down == wanted.keys);
+    }
+  }
+}
+
+TEST_CASE("a scan ends where its callback says so, and the callback may read") {
+  fixture f;
+  store& rows = f.start();
+  for (const char* key : {"a", "b", "c"}) REQUIRE(write(rows, key, key));
+  const read_view view = rows.latest();
+  std::string up;
+  REQUIRE(view.scan("a", "d", [&](std::string_view key, std::string_view) {
+    up += read(view, std::string(key));
+    return up.size() < 2;
+  }));
+  CHECK(up == "ab");
+  std::string down;
+  REQUIRE(view.scan_back("a", "d", [&](std::string_view key, std::string_view) {
+    down += read(view, std::string(key));
+    return down.size() < 2;
+  }));
+  CHECK(down == "cb");
+}
+
+} // namespace treadmill
