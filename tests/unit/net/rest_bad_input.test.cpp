@@ -1,7 +1,6 @@
 #include "tests/unit/net/rest_client.hpp"
 #include <doctest/doctest.h>
 
-using treadmill::tests::answer;
 using treadmill::tests::rest_node;
 
 namespace {
