@@ -2,6 +2,7 @@
 #include "storage/store.hpp"
 #include "tests/cluster/temporary_folder.hpp"
 #include "tests/property/seed.hpp"
+#include <algorithm>
 #include <array>
 #include <cstdlib>
 #include <doctest/doctest.h>
