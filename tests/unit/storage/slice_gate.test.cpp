@@ -84,6 +84,7 @@ TEST_CASE("nobody is inside while the gate is closed, however many come and go")
   std::atomic<uint64_t> wrong{0};
   std::atomic<uint64_t> slices{0};
   std::vector<std::thread> readers;
+  readers.reserve(4);
   for (int i = 0; i < 4; ++i) {
     readers.emplace_back([&] {
       while (!stop) {
