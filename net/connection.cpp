@@ -262,7 +262,8 @@ result<void> connection::begin_body(size_t head_size) {
     return read;
   phase_ = phase::body;
   since_ = now_;
-  body_size_ = window_bytes_ = 0;
+  body_size_ = 0;
+  window_bytes_ = end_ - begin_ - head_size;
   chunks_ = chunk_reader(core_.limits.request_bytes);
   const bool has_body = head_.chunked || head_.content_length > 0;
   if (head_.expects_continue && has_body && end_ == begin_ + head_size_) {

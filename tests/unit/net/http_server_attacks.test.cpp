@@ -332,7 +332,7 @@ TEST_CASE("attack: a body that comes too slowly is 408, one that keeps its rate 
   steady.send(head);
   for (int i = 0; i < 30; ++i) {
     REQUIRE(steady.send(std::string(100, 'x')));
-    CHECK_FALSE(steady.receive(i < 29 ? 20ms : 0ms));
+    if (i < 29) CHECK_FALSE(steady.receive(20ms));
   }
   CHECK(std::chrono::steady_clock::now() - begun > 400ms);
   CHECK(steady.read().status == 200);

@@ -7,6 +7,7 @@
 #include <ctime>
 #include <deque>
 #include <doctest/doctest.h>
+#include <fcntl.h>
 #include <fstream>
 #include <future>
 #include <mutex>
@@ -436,4 +437,29 @@ TEST_CASE("load: without file descriptors left the server waits quietly, then se
   CHECK(before.get("/small").status == 200);
   ::setrlimit(RLIMIT_NOFILE, &limit);
   for (auto& client : late) CHECK(client.read().status == 200);
+}
+
+TEST_CASE("load: an error of accept() does not end the accepting") {
+  busy_server one(with_threads(2));
+  // The descriptor that accept() is called with becomes one of no socket.
+  int listening = -1;
+  for (int fd = 3; fd < 1024 && listening < 0; ++fd) {
+    int accepts = 0;
+    socklen_t size = sizeof accepts;
+    sockaddr_in bound{};
+    socklen_t bound_size = sizeof bound;
+    if (::getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &accepts, &size) == 0 && accepts != 0 &&
+        ::getsockname(fd, reinterpret_cast<sockaddr*>(&bound), &bound_size) == 0 &&
+        ntohs(bound.sin_port) == one.server.port())
+      listening = fd;
+  }
+  REQUIRE(listening >= 0);
+  const int none = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
+  REQUIRE(::dup3(none, listening, O_CLOEXEC) == listening);
+  ::close(none);
+  // The accept() that waits already still takes one; the next call fails.
+  for (int i = 0; i < 4; ++i) {
+    auto client = one.client();
+    CHECK(client.get("/small").status == 200);
+  }
 }
