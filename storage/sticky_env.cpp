@@ -51,7 +51,7 @@ private:
   }
 
   leveldb::Status sync() {
-    const leveldb::Status status = step([&] { return file_->Sync(); });
+    leveldb::Status status = step([&] { return file_->Sync(); });
     if (!status.ok()) return status;
     unsynced_ = false;
     // A manifest that names a new table may reach the disk before it is synced itself.
