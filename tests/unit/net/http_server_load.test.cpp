@@ -463,3 +463,27 @@ TEST_CASE("load: an error of accept() does not end the accepting") {
     CHECK(client.get("/small").status == 200);
   }
 }
+
+TEST_CASE("load: a stream that works and works gives way to others, even with one thread") {
+  class tireless final : public http::body_stream {
+  public:
+    explicit tireless(std::atomic<bool>& enough) : enough_(enough) {}
+    state next(std::string&) override { return enough_ ? state::done : state::more; }
+
+  private:
+    std::atomic<bool>& enough_;
+  };
+  std::atomic<bool> enough = false;
+  http::server one(with_threads(1), [&](const http::request& request, http::responder answer) {
+    if (request.path == "/small") return answer(text("small"));
+    http::response made;
+    made.stream = std::make_unique<tireless>(enough);
+    answer(std::move(made));
+  });
+  REQUIRE(one.start());
+  raw_client busy(one.port()), other(one.port());
+  send_get(busy, "/tireless");
+  for (int i = 0; i < 20; ++i) CHECK(other.get("/small").status == 200);
+  enough = true;
+  CHECK(busy.read().complete);
+}
