@@ -21,7 +21,7 @@ bucket_started start_bucket(node_pointer self, const bucket_facts& facts) {
                                state.options.limits};
   const bucket_actor actor = self->spawn<caf::monitored>(bucket, options);
   state.buckets[facts.number] = {facts, actor};
-  const bucket_started started{facts, actor};
+  bucket_started started{facts, actor};
   self->send(state.options.gateway, started);
   return started;
 }

@@ -564,8 +564,8 @@ bool connection::finish_step() {
 }
 
 bool connection::linger_step() {
-  std::array<char, 16 * 1024>
-      thrown_away; // NOLINT(cppcoreguidelines-pro-type-member-init): written before it is read
+  // NOLINTNEXTLINE(cppcoreguidelines-pro-type-member-init): written before it is read
+  std::array<char, 16 * 1024> thrown_away;
   for (size_t i = 0; readable_; ++i) {
     if (i == reads_a_slice) return give_way();
     const ssize_t size = ::recv(socket_, thrown_away.data(), thrown_away.size(), 0);
