@@ -3,7 +3,6 @@
 #include "actors/bucket_actor.hpp"
 #include "actors/defaults.hpp"
 #include "actors/logging.hpp"
-#include <exception>
 #include <utility>
 
 namespace treadmill {
@@ -62,15 +61,19 @@ void apply(bucket_pointer self, const write_documents& asked) {
   hand_over_soon(self);
 }
 
+void refuse_postponed(bucket_actor_state& state, ec code, const std::string& reason) {
+  for (const write_documents& write : std::exchange(state.postponed, {})) {
+    answer_problem(write.answer, code, reason);
+  }
+}
+
 void start_core(bucket_pointer self, uint64_t generation) {
   bucket_actor_state& state = self->state;
   const auto stored = state.options.rows->latest().state(state.options.number);
   if (!stored) {
     log::error("a bucket cannot read its state",
                {{"bucket", state.options.number}, {"reason", stored.error().reason}});
-    for (const write_documents& write : std::exchange(state.postponed, {})) {
-      answer_problem(write.answer, stored.error().code, stored.error().reason);
-    }
+    refuse_postponed(state, stored.error().code, stored.error().reason);
     return;
   }
   state.generation = generation;
@@ -84,14 +87,11 @@ void start_core(bucket_pointer self, uint64_t generation) {
 }
 
 void begun(bucket_pointer self, const generation_begun& answer) {
-  bucket_actor_state& state = self->state;
-  state.beginning = false;
+  self->state.beginning = false;
   if (answer.code == 0) {
     start_core(self, answer.generation);
-    return;
-  }
-  for (const write_documents& write : std::exchange(state.postponed, {})) {
-    answer_problem(write.answer, static_cast<ec>(answer.code), answer.reason);
+  } else {
+    refuse_postponed(self->state, static_cast<ec>(answer.code), answer.reason);
   }
 }
 

@@ -155,12 +155,17 @@ result<bucket_core::document> bucket_core::load(std::string_view id) const {
   return doc;
 }
 
-result<revision_tree> bucket_core::full_tree(const document& doc) const {
-  if (!doc.row.older) return doc.recent;
+/// Precondition: the document's row says that there is one.
+result<revision_tree> bucket_core::older_tree(const document& doc) const {
   auto bytes = read(keys::older_ancestry(bucket_, doc.id));
   if (!bytes) return tl::unexpected(bytes.error());
   if (!*bytes) return fail(ec::corrupt, "a document has lost its older ancestry");
-  auto older = revision_tree::decode(**bytes);
+  return revision_tree::decode(**bytes);
+}
+
+result<revision_tree> bucket_core::full_tree(const document& doc) const {
+  if (!doc.row.older) return doc.recent;
+  auto older = older_tree(doc);
   if (!older) return older;
   revision_tree tree = doc.recent;
   tree.merge(*older);
@@ -190,10 +195,7 @@ result<bool> bucket_core::store_tree(document& doc) {
     (keep ? recent : old).add(node.rev, node.parent, node.deleted, node.foreign);
   }
   if (doc.row.older) {
-    auto bytes = read(keys::older_ancestry(bucket_, doc.id));
-    if (!bytes) return tl::unexpected(bytes.error());
-    if (!*bytes) return fail(ec::corrupt, "a document has lost its older ancestry");
-    auto older = revision_tree::decode(**bytes);
+    auto older = older_tree(doc);
     if (!older) return tl::unexpected(older.error());
     old.merge(*older); // forgets what is too old even here
   }

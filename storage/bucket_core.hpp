@@ -124,6 +124,7 @@ private:
 
   document absent(std::string_view id) const;
   result<document> load(std::string_view id) const;
+  result<revision_tree> older_tree(const document& doc) const;
   result<revision_tree> full_tree(const document& doc) const;
   result<std::string> body_of(const document& doc, const revision& rev) const;
   result<bool> store_tree(document& doc);

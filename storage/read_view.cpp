@@ -83,18 +83,25 @@ result<std::optional<std::string>> read_view::read(std::string_view key) const {
   return in.read(key, pinned_ != nullptr ? pinned_->snapshot : nullptr);
 }
 
+/// Precondition: the caller has passed the gate.
+result<std::unique_ptr<leveldb::Iterator>> read_view::open_rows() const {
+  const store::impl& in = *store_->impl_;
+  if (in.db == nullptr) return closed();
+  if (pinned_ != nullptr && pinned_->snapshot == nullptr) return dead_snapshot();
+  return std::unique_ptr<leveldb::Iterator>(
+      in.db->NewIterator(checked_scan(pinned_ != nullptr ? pinned_->snapshot : nullptr)));
+}
+
 // LevelDB's iterators step over what they cannot read and only remember it in their status, so that
 // is looked at before each row is given.
 
 result<void>
 read_view::scan(std::string_view from, std::string_view to,
                 const std::function<bool(std::string_view, std::string_view)>& row) const {
-  const store::impl& in = *store_->impl_;
-  const slice_gate::pass pass(in.gate);
-  if (in.db == nullptr) return closed();
-  if (pinned_ != nullptr && pinned_->snapshot == nullptr) return dead_snapshot();
-  const std::unique_ptr<leveldb::Iterator> rows(
-      in.db->NewIterator(checked_scan(pinned_ != nullptr ? pinned_->snapshot : nullptr)));
+  const slice_gate::pass pass(store_->impl_->gate);
+  auto opened = open_rows();
+  if (!opened) return tl::unexpected(opened.error());
+  const auto& rows = *opened;
   for (rows->Seek(slice(from)); rows->Valid(); rows->Next()) {
     if (!rows->status().ok()) break;
     if (view(rows->key()) >= to) break;
@@ -107,12 +114,10 @@ read_view::scan(std::string_view from, std::string_view to,
 result<void>
 read_view::scan_back(std::string_view from, std::string_view to,
                      const std::function<bool(std::string_view, std::string_view)>& row) const {
-  const store::impl& in = *store_->impl_;
-  const slice_gate::pass pass(in.gate);
-  if (in.db == nullptr) return closed();
-  if (pinned_ != nullptr && pinned_->snapshot == nullptr) return dead_snapshot();
-  const std::unique_ptr<leveldb::Iterator> rows(
-      in.db->NewIterator(checked_scan(pinned_ != nullptr ? pinned_->snapshot : nullptr)));
+  const slice_gate::pass pass(store_->impl_->gate);
+  auto opened = open_rows();
+  if (!opened) return tl::unexpected(opened.error());
+  const auto& rows = *opened;
   rows->Seek(slice(to));
   if (rows->Valid()) {
     rows->Prev();

@@ -14,7 +14,8 @@
 
 namespace leveldb {
 class Env;
-}
+class Iterator;
+} // namespace leveldb
 
 namespace treadmill {
 
@@ -167,6 +168,7 @@ public:
 private:
   friend class store;
   struct pinned;
+  result<std::unique_ptr<leveldb::Iterator>> open_rows() const;
   const store* store_ = nullptr;
   std::shared_ptr<pinned> pinned_{}; ///< nullptr: latest
 };
