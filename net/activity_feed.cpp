@@ -39,23 +39,21 @@ result<bool> activity_reader::scan(const read_view& view, uint64_t end, std::str
   slice_bounds bounds{out.size()};
   bool more = false;
   result<void> failed;
+  activity_entry entry;
   const auto row = [&](std::string_view key, std::string_view value) {
     if (bounds.reached(out.size(), value.size()) || pending_.size() >= pending_entries) {
       more = true;
       return false;
     }
-    auto entry = activity_entry::decode(keys::sequence_of(key), value);
-    if (!entry) {
-      failed = tl::unexpected(std::move(entry.error()));
-      return false;
-    }
-    position_ = entry->sequence;
-    if (!asked_for(entry->id)) return true;
+    failed = entry.assign(keys::sequence_of(key), value);
+    if (!failed) return false;
+    position_ = entry.sequence;
+    if (!asked_for(entry.id)) return true;
     if (needs_document()) {
-      pending_.push_back(std::move(*entry));
+      pending_.push_back(entry);
       return true;
     }
-    show(*entry, {}, out);
+    show(entry, {}, out);
     return !at_limit();
   };
   const auto read = view.scan(keys::activity(bucket_.number, position_ + 1),

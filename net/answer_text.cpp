@@ -12,10 +12,8 @@ void append_number(std::string& out, uint64_t number) {
 }
 
 void append_revision(std::string& out, const revision& rev) {
-  out += "rev";
-  append_number(out, rev.number());
-  out += '-';
-  out += rev.hash();
+  std::array<char, revision::text_bytes> buffer; // NOLINT: filled before it is read
+  out += rev.text(buffer);
 }
 
 void append_revisions(std::string& out, std::span<const revision> revisions) {

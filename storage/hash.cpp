@@ -65,13 +65,17 @@ hash128 hash_parts(std::initializer_list<std::string_view> parts) {
   return hash;
 }
 
-std::string to_hex(const hash128& hash) {
+void write_hex(const hash128& hash, char* out) {
   static constexpr char digits[] = "0123456789abcdef";
-  std::string text(2 * hash.size(), '0');
-  for (size_t i = 0; i < hash.size(); ++i) {
-    text[2 * i] = digits[hash[i] >> 4];
-    text[2 * i + 1] = digits[hash[i] & 0x0f];
+  for (const uint8_t byte : hash) {
+    *out++ = digits[byte >> 4];
+    *out++ = digits[byte & 0x0f];
   }
+}
+
+std::string to_hex(const hash128& hash) {
+  std::string text(2 * hash.size(), '0');
+  write_hex(hash, text.data());
   return text;
 }
 

@@ -17,6 +17,8 @@ hash128 hash_parts(std::initializer_list<std::string_view> parts);
 
 /// Lower-case hex, 32 digits.
 std::string to_hex(const hash128& hash);
+/// The same, written to `out`.
+void write_hex(const hash128& hash, char* out);
 
 /// Sum and difference modulo 2^128 (big-endian). The digest of a bucket is such a sum (DESIGN:
 /// Activity).

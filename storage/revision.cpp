@@ -20,20 +20,35 @@ bool is_hash_character(char c) {
 } // namespace
 
 revision::revision(uint32_t number, std::string_view hash)
-    : number_(number), size_(static_cast<uint8_t>(std::min(hash.size(), hash_bytes))) {
+    : number_(number), size_(static_cast<uint8_t>(std::min(hash.size(), hash_bytes))),
+      native_(is_native_hash(hash)) {
   std::copy_n(hash.begin(), size_, hash_.begin());
 }
 
+revision::revision(uint32_t number, const hash128& hash)
+    : number_(number), size_(static_cast<uint8_t>(2 * hash.size())), native_(true) {
+  write_hex(hash, hash_.data());
+}
+
+hash128 revision::native_hash() const {
+  const auto nibble = [](char digit) { return digit <= '9' ? digit - '0' : digit - 'a' + 10; };
+  hash128 hash{};
+  for (size_t i = 0; i < hash.size(); ++i)
+    hash[i] = static_cast<uint8_t>(nibble(hash_[2 * i]) << 4 | nibble(hash_[2 * i + 1]));
+  return hash;
+}
+
+std::string_view revision::text(std::span<char> buffer) const {
+  char* end = std::copy(prefix.begin(), prefix.end(), buffer.data());
+  end = std::to_chars(end, buffer.data() + buffer.size(), number_).ptr;
+  *end++ = '-';
+  end = std::copy_n(hash_.data(), size_, end);
+  return {buffer.data(), static_cast<size_t>(end - buffer.data())};
+}
+
 std::string revision::text() const {
-  std::array<char, 16> digits{};
-  const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), number_).ptr;
-  std::string text;
-  text.reserve(prefix.size() + digits.size() + size_);
-  text += prefix;
-  text.append(digits.data(), end);
-  text += '-';
-  text += hash();
-  return text;
+  std::array<char, text_bytes> buffer; // NOLINT: filled before it is read
+  return std::string(text(buffer));
 }
 
 result<revision> parse_revision(std::string_view text) {
@@ -58,9 +73,9 @@ result<revision> parse_revision(std::string_view text) {
 }
 
 revision make_revision(const revision& parent, bool deleted, std::string_view body) {
-  const std::string parent_text = parent.empty() ? std::string() : parent.text();
-  const auto hash = hash_parts({parent_text, deleted ? "1" : "0", body});
-  return {parent.number() + 1, to_hex(hash)};
+  std::array<char, revision::text_bytes> buffer; // NOLINT: filled before it is read
+  const std::string_view parent_text = parent.empty() ? std::string_view() : parent.text(buffer);
+  return {parent.number() + 1, hash_parts({parent_text, deleted ? "1" : "0", body})};
 }
 
 bool is_native_hash(std::string_view hash) {

@@ -1,8 +1,10 @@
 #pragma once
+#include "storage/hash.hpp"
 #include "storage/result.hpp"
 #include <array>
 #include <compare>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -15,15 +17,25 @@ namespace treadmill {
 class revision {
 public:
   static constexpr size_t hash_bytes = 64;
+  static constexpr size_t text_bytes = 3 + 10 + 1 + hash_bytes; ///< the longest text
 
   revision() = default;
   /// Precondition: `hash` has at most 64 bytes.
   revision(uint32_t number, std::string_view hash);
+  /// One whose hash is native: its 32 hex digits are made from `hash`.
+  revision(uint32_t number, const hash128& hash);
 
   uint32_t number() const { return number_; } ///< 0 only for "no revision".
   std::string_view hash() const { return {hash_.data(), size_}; }
   bool empty() const { return number_ == 0; }
-  std::string text() const; ///< "rev3-0123…"
+  /// True for 32 lower-case hex digits: what Treadmill itself makes, so that a receiver can check
+  /// it.
+  bool is_native() const { return native_; }
+  hash128 native_hash() const; ///< Precondition: is_native().
+  std::string text() const;    ///< "rev3-0123…"
+  /// The same without a string: written to the front of `buffer`, which has at least `text_bytes`,
+  /// and which the answer views.
+  std::string_view text(std::span<char> buffer) const;
 
   friend std::strong_ordering operator<=>(const revision& a, const revision& b) {
     if (auto order = a.number_ <=> b.number_; order != 0) return order;
@@ -34,6 +46,7 @@ public:
 private:
   uint32_t number_ = 0;
   uint8_t size_ = 0;
+  bool native_ = false;
   std::array<char, hash_bytes> hash_{};
 };
 

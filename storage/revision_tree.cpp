@@ -55,23 +55,10 @@ node combined(const node& a, const node& b) {
   return both;
 }
 
-int hex_value(char c) { return c <= '9' ? c - '0' : c - 'a' + 10; }
-
-void put_packed(std::string& out, std::string_view hex) {
-  for (size_t i = 0; i < 2 * packed_bytes; i += 2)
-    out += static_cast<char>(hex_value(hex[i]) << 4 | hex_value(hex[i + 1]));
-}
-
 bool take_packed(std::string_view& in, uint64_t number, revision& rev) {
   hash128 hash{};
   if (!take_hash(in, hash)) return false;
-  static constexpr char digits[] = "0123456789abcdef";
-  std::array<char, 2 * packed_bytes> hex{};
-  for (size_t i = 0; i < packed_bytes; ++i) {
-    hex[2 * i] = digits[hash[i] >> 4];
-    hex[2 * i + 1] = digits[hash[i] & 0x0f];
-  }
-  rev = revision(static_cast<uint32_t>(number), {hex.data(), hex.size()});
+  rev = revision(static_cast<uint32_t>(number), hash);
   return true;
 }
 
@@ -229,7 +216,7 @@ std::string revision_tree::encode() const {
   for (size_t i = 0; i < nodes_.size(); ++i) {
     const node& n = nodes_[i];
     const size_t parent = parent_index(nodes_, i);
-    const bool packed = is_native_hash(n.rev.hash());
+    const bool packed = n.rev.is_native();
     const bool step = i > 0 && nodes_[i - 1].rev.number() == n.rev.number() + 1;
     const uint8_t parent_kind = n.parent.empty()          ? no_parent
                                 : parent == nodes_.size() ? parent_is_named
@@ -240,13 +227,13 @@ std::string revision_tree::encode() const {
                           (packed ? 0 : text_hash_flag) | (step ? 0 : number_flag) | parent_kind);
     if (!step)
       put_varint(out, i == 0 ? n.rev.number() : nodes_[i - 1].rev.number() - n.rev.number());
-    packed ? put_packed(out, n.rev.hash()) : put_text(out, n.rev.hash());
+    packed ? put_hash(out, n.rev.native_hash()) : put_text(out, n.rev.hash());
     if (parent_kind == parent_is_later) put_varint(out, parent - i);
     if (parent_kind == parent_is_named) {
       put_varint(out, n.rev.number() - n.parent.number());
-      if (is_native_hash(n.parent.hash())) {
+      if (n.parent.is_native()) {
         out += '\0'; // no text is empty
-        put_packed(out, n.parent.hash());
+        put_hash(out, n.parent.native_hash());
       } else {
         put_text(out, n.parent.hash());
       }

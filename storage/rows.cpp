@@ -2,6 +2,7 @@
 #include "storage/coding.hpp"
 #include <algorithm>
 #include <array>
+#include <span>
 
 namespace treadmill {
 namespace {
@@ -14,22 +15,8 @@ constexpr uint64_t foreign_flag = 16;
 constexpr uint64_t text_hash_flag = 32; ///< the hash is text with its length, not 16 raw bytes
 constexpr uint64_t document_flags = 63;
 
-constexpr size_t raw_hash_bytes = 16;
-
 tl::unexpected<error> damaged(const char* what) {
   return fail(ec::corrupt, std::string("a stored ") + what + " cannot be read");
-}
-
-uint8_t nibble(char digit) {
-  return static_cast<uint8_t>(digit <= '9' ? digit - '0' : digit - 'a' + 10);
-}
-
-void put_raw_hash(std::string& out, std::string_view hex) {
-  std::array<char, raw_hash_bytes> raw{};
-  for (size_t i = 0; i < raw.size(); ++i) {
-    raw[i] = static_cast<char>(nibble(hex[2 * i]) << 4 | nibble(hex[2 * i + 1]));
-  }
-  out.append(raw.data(), raw.size());
 }
 
 /// Reads a hash in either spelling into a revision.
@@ -41,24 +28,17 @@ bool take_revision(std::string_view& in, uint64_t number, bool text, revision& r
     rev = revision(static_cast<uint32_t>(number), hash);
     return true;
   }
-  if (in.size() < raw_hash_bytes) return false;
-  constexpr char digits[] = "0123456789abcdef";
-  std::array<char, 2 * raw_hash_bytes> hex{};
-  for (size_t i = 0; i < raw_hash_bytes; ++i) {
-    const auto byte = static_cast<uint8_t>(in[i]);
-    hex[2 * i] = digits[byte >> 4];
-    hex[2 * i + 1] = digits[byte & 15];
-  }
-  in.remove_prefix(raw_hash_bytes);
-  rev = revision(static_cast<uint32_t>(number), {hex.data(), hex.size()});
+  hash128 hash{};
+  if (!take_hash(in, hash)) return false;
+  rev = revision(static_cast<uint32_t>(number), hash);
   return true;
 }
 
-void put_hash_text(std::string& out, const revision& rev, bool text) {
-  if (text) {
-    put_bytes(out, rev.hash());
+void put_revision_hash(std::string& out, const revision& rev) {
+  if (rev.is_native()) {
+    put_hash(out, rev.native_hash());
   } else {
-    put_raw_hash(out, rev.hash());
+    put_bytes(out, rev.hash());
   }
 }
 
@@ -92,20 +72,19 @@ result<bucket_state> bucket_state::decode(std::string_view bytes) {
 }
 
 std::string document_row::encode() const {
-  const bool text = !is_native_hash(winner.hash());
   uint64_t flags = 0;
   if (deleted) flags |= deleted_flag;
   if (conflicts) flags |= conflicts_flag;
   if (older) flags |= older_flag;
   if (!tree_bytes.empty()) flags |= tree_flag;
   if (foreign) flags |= foreign_flag;
-  if (text) flags |= text_hash_flag;
+  if (!winner.is_native()) flags |= text_hash_flag;
   std::string out;
   out.reserve(64 + tree_bytes.size() + body.size());
   put_varint(out, flags);
   put_varint(out, sequence);
   put_varint(out, winner.number());
-  put_hash_text(out, winner, text);
+  put_revision_hash(out, winner);
   if (!tree_bytes.empty()) put_bytes(out, tree_bytes);
   out.append(body);
   return out;
@@ -145,32 +124,36 @@ std::string activity_entry::encode() const {
   put_hash(out, chain);
   put_bytes(out, id);
   for (const revision& rev : changes) {
-    const bool text = !is_native_hash(rev.hash());
-    put_varint(out, uint64_t{rev.number()} << 1 | (text ? 1U : 0U));
-    put_hash_text(out, rev, text);
+    put_varint(out, uint64_t{rev.number()} << 1 | (rev.is_native() ? 0U : 1U));
+    put_revision_hash(out, rev);
   }
   return out;
 }
 
-result<activity_entry> activity_entry::decode(uint64_t sequence, std::string_view bytes) {
-  activity_entry entry;
-  entry.sequence = sequence;
+result<void> activity_entry::assign(uint64_t sequence_of_key, std::string_view bytes) {
+  sequence = sequence_of_key;
   uint64_t flags = 0;
-  std::string_view id;
-  if (!take_flags(bytes, deleted_flag, flags) || !take_hash(bytes, entry.chain) ||
-      !take_bytes(bytes, id)) {
+  std::string_view text;
+  if (!take_flags(bytes, deleted_flag, flags) || !take_hash(bytes, chain) ||
+      !take_bytes(bytes, text)) {
     return damaged("activity entry");
   }
-  entry.id = id;
-  entry.deleted = flags != 0;
+  id = text;
+  deleted = flags != 0;
+  changes.clear();
   while (!bytes.empty()) {
     uint64_t number = 0;
-    revision rev;
-    if (!take_varint(bytes, number) || !take_revision(bytes, number >> 1, (number & 1) != 0, rev)) {
+    if (!take_varint(bytes, number) ||
+        !take_revision(bytes, number >> 1, (number & 1) != 0, changes.emplace_back())) {
       return damaged("activity entry");
     }
-    entry.changes.push_back(rev);
   }
+  return {};
+}
+
+result<activity_entry> activity_entry::decode(uint64_t sequence, std::string_view bytes) {
+  activity_entry entry;
+  if (auto read = entry.assign(sequence, bytes); !read) return tl::unexpected(read.error());
   return entry;
 }
 
@@ -192,29 +175,53 @@ result<catalogue_row> catalogue_row::decode(std::string_view bytes) {
   return row;
 }
 
+namespace {
+
+/// Revisions as text, a line each (a line feed is in no revision). One alone, as nearly all are,
+/// takes no heap memory.
+class revision_lines {
+public:
+  explicit revision_lines(std::span<const revision> revisions) {
+    if (revisions.size() == 1) {
+      const size_t size = revisions.front().text(buffer_).size();
+      buffer_[size] = '\n';
+      text_ = {buffer_.data(), size + 1};
+      return;
+    }
+    for (const revision& rev : revisions) {
+      many_ += rev.text(buffer_);
+      many_ += '\n';
+    }
+    text_ = many_;
+  }
+  revision_lines(const revision_lines&) = delete;
+  revision_lines& operator=(const revision_lines&) = delete;
+
+  std::string_view text() const { return text_; }
+
+private:
+  std::array<char, revision::text_bytes + 1> buffer_; // NOLINT: filled before it is read
+  std::string many_{};
+  std::string_view text_{};
+};
+
+} // namespace
+
 hash128 next_chain(const hash128& previous, std::string_view id,
                    const std::vector<revision>& changes) {
-  std::string revisions;
-  for (const revision& rev : changes) {
-    revisions += rev.text();
-    revisions.push_back('\n'); // in no revision
-  }
-  return hash_parts({as_bytes(previous), id, revisions});
+  return hash_parts({as_bytes(previous), id, revision_lines(changes).text()});
 }
 
 hash128 document_digest(std::string_view id, const revision_tree& tree) {
-  if (tree.nodes().size() == 1) return hash_parts({id, tree.nodes().front().rev.text() + '\n'});
+  if (tree.nodes().size() == 1) {
+    return hash_parts({id, revision_lines({&tree.nodes().front().rev, 1}).text()});
+  }
   std::vector<revision> leaves;
   for (const revision_tree::node& node : tree.nodes()) {
     if (node.leaf) leaves.push_back(node.rev);
   }
   std::sort(leaves.begin(), leaves.end());
-  std::string text;
-  for (const revision& rev : leaves) {
-    text += rev.text();
-    text.push_back('\n');
-  }
-  return hash_parts({id, text});
+  return hash_parts({id, revision_lines(leaves).text()});
 }
 
 } // namespace treadmill

@@ -51,6 +51,9 @@ struct activity_entry {
   hash128 chain{};
 
   std::string encode() const;
+  /// Becomes the entry of that row; keeps its memory, so that many can be read without taking more.
+  /// After an error it is no entry at all.
+  result<void> assign(uint64_t sequence_of_key, std::string_view bytes);
   static result<activity_entry> decode(uint64_t sequence, std::string_view bytes);
 };
 

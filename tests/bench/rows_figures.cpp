@@ -3,6 +3,8 @@
 #include "tests/bench/raw_store.hpp"
 #include "tests/cluster/temporary_folder.hpp"
 #include <filesystem>
+#include <functional>
+#include <future>
 #include <stdexcept>
 
 namespace treadmill::bench {
@@ -75,9 +77,19 @@ figures measure_reading(const bench_options& options, const std::string& folder,
   return made;
 }
 
-} // namespace
+/// Calls `work(i)` for each i below `count`, as so many threads that take turns; an error of one is
+/// thrown here.
+void in_threads(size_t threads, size_t count, const std::function<void(size_t)>& work) {
+  std::vector<std::future<void>> running;
+  for (size_t first = 0; first < threads; ++first)
+    running.push_back(std::async(std::launch::async, [=, &work] {
+      for (size_t i = first; i < count; i += threads) work(i);
+    }));
+  for (auto& one : running) one.get();
+}
 
-figures measure_bulk(const bench_options& options, const places& documents) {
+/// Bulks that so many clients send at once, beside as many threads that write the same batches.
+figure measure_bulk_by(size_t clients, const bench_options& options, const places& documents) {
   const size_t count = options.scaled(100'000);
   const auto bodies = documents.bulks(count, in_one_bulk);
   const cluster::temporary_folder folder;
@@ -87,23 +99,38 @@ figures measure_bulk(const bench_options& options, const places& documents) {
     const std::string data = folder / ("node" + std::to_string(++round));
     cluster::node_process process(node_on(options, data));
     await_ready(process);
-    auto client = process.client(std::chrono::seconds(60));
-    send_ok(client, "PUT", "/places");
-    const double seconds = seconds_of([&] { send_bulks(client, "places", bodies); });
+    std::vector<cluster::http_client> senders;
+    for (size_t i = 0; i < clients; ++i)
+      senders.push_back(process.client(std::chrono::seconds(60)));
+    send_ok(senders.front(), "PUT", "/places");
+    const double seconds = seconds_of([&] {
+      in_threads(clients, bodies.size(),
+                 [&](size_t i) { send_bulks(senders[i % clients], "places", {bodies[i]}); });
+    });
     end_node(process);
     if (batches.empty()) batches = written_rows(raw_store(data), "places", count, in_one_bulk);
     return static_cast<double>(count) / seconds;
   };
   const auto floor = [&] {
     raw_store store(folder / ("floor" + std::to_string(round)));
-    const double seconds = seconds_of([&] {
-      for (const auto& rows : batches) store.write(rows);
-    });
+    const double seconds = seconds_of(
+        [&] { in_threads(clients, batches.size(), [&](size_t i) { store.write(batches[i]); }); });
     return static_cast<double>(count) / seconds;
   };
   const auto [value, beside] = in_turn(options.rounds(), node, floor);
-  return {{"_bulk of 1,000, " + with_commas(count) + " " + documents.kind(), value, "1/s", beside,
-           true, 0.5}};
+  const std::string by = clients == 1 ? "one client" : std::to_string(clients) + " clients";
+  return {"_bulk of 1,000, " + by + ", " + with_commas(count) + " " + documents.kind(),
+          value,
+          "1/s",
+          beside,
+          true,
+          0.5};
+}
+
+} // namespace
+
+figures measure_bulk(const bench_options& options, const places& documents) {
+  return {measure_bulk_by(1, options, documents), measure_bulk_by(4, options, documents)};
 }
 
 figures measure_loaded(const bench_options& options, const places& documents) {

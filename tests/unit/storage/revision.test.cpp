@@ -86,4 +86,23 @@ TEST_CASE("hashes that are made here are told from others by their form") {
   CHECK_FALSE(treadmill::is_native_hash("0123456789abcdef0123456789abcde"));
   CHECK_FALSE(treadmill::is_native_hash("0123456789abcdef0123456789abcdef0"));
   CHECK_FALSE(treadmill::is_native_hash(""));
+  CHECK(revision(1, "0123456789abcdef0123456789abcdef").is_native());
+  CHECK_FALSE(revision(1, "0123456789abcdef0123456789abcdeF").is_native());
+  CHECK_FALSE(revision().is_native());
+}
+
+TEST_CASE("a native hash is the same revision in bytes and in hex") {
+  treadmill::hash128 hash{};
+  for (size_t i = 0; i < hash.size(); ++i) hash[i] = static_cast<uint8_t>(i * 17);
+  const revision made(7, hash);
+  CHECK(made == revision(7, "00112233445566778899aabbccddeeff"));
+  CHECK(made.is_native());
+  CHECK(made.native_hash() == hash);
+}
+
+TEST_CASE("the longest revision fits into a buffer of text_bytes") {
+  const revision longest(2147483647, std::string(revision::hash_bytes, 'z'));
+  std::array<char, revision::text_bytes> buffer{};
+  CHECK(longest.text(buffer) == longest.text());
+  CHECK(longest.text(buffer).size() == buffer.size());
 }

@@ -135,6 +135,17 @@ TEST_CASE("an activity entry is read back") {
   CHECK(!activity_entry::decode(1, "\x02"s + bytes.substr(1)));
   CHECK(!activity_entry::decode(1, bytes.substr(0, bytes.size() - 1)));
   CHECK(!activity_entry::decode(1, ""));
+
+  activity_entry used = entry; // what an entry was before is not seen in what it becomes
+  activity_entry plain;
+  plain.id = "b";
+  plain.changes = {native};
+  REQUIRE(used.assign(3, plain.encode()));
+  CHECK(used.sequence == 3);
+  CHECK(used.id == "b");
+  CHECK(used.changes == plain.changes);
+  CHECK(!used.deleted);
+  CHECK(used.chain == plain.chain);
 }
 
 TEST_CASE("a catalogue entry is read back") {
