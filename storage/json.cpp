@@ -25,24 +25,23 @@ result<std::vector<std::string>> parse_string_list(std::string_view text, std::s
   const auto bad = [](const char* reason) { return fail(ec::bad_request, reason); };
   const auto stored = stored_form(text, limits);
   if (!stored) return tl::unexpected(stored.error());
-  if (stored->front() != '{') return fail(ec::not_object, "The text must be a JSON object.");
+  if (stored->front() != '{') return fail(ec::not_object, "the text must be a JSON object");
   json_cursor in(*stored);
   std::string expected;
   append_json_string(expected, member);
   std::string_view name;
   if (!in.take('{') || !in.take_string(name) || name != expected || !in.take(':') || !in.take('['))
-    return bad(
-        "The object must have one member, a list of strings, of the name that is asked for.");
+    return bad("the object must have one member, a list of strings, of the name that is asked for");
   std::vector<std::string> strings;
   while (!in.take(']')) {
     std::string_view element;
     if (!strings.empty()) in.take(',');
-    if (!in.take_string(element)) return bad("The list must hold nothing but strings.");
+    if (!in.take_string(element)) return bad("the list must hold nothing but strings");
     if (strings.size() == limits.items)
-      return fail(ec::too_large, "The list is longer than the limit.");
+      return fail(ec::too_large, "the list is longer than the limit");
     append_unescaped(strings.emplace_back(), element);
   }
-  if (!in.take('}')) return bad("The object must have one member only.");
+  if (!in.take('}')) return bad("the object must have one member only");
   return strings;
 }
 

@@ -21,8 +21,11 @@ struct json_limits {
 /// \n \f \r or \u00xx in lower case); integers of the int64/uint64 range digit for digit; any other
 /// number as the shortest text of the same double (std::to_chars). Idempotent: the stored form of a
 /// stored form is itself (fuzzed). Errors: bad_json (with the byte offset; also an empty text,
-/// trailing text, a raw NUL, a byte order mark, a number that no double can hold), duplicate_key,
-/// too_deep, bad_encoding.
+/// trailing text, a raw NUL, a byte order mark, a number that no double can hold), duplicate_key
+/// (where nothing before the end of that object is at fault otherwise), too_deep, bad_encoding.
+/// Two kinds of numbers are refused though a double holds them, as RapidJSON takes them for too
+/// big: a zero with an exponent above 308, and digits that only a negative exponent brings into a
+/// double's range.
 result<std::string> stored_form(std::string_view text, const json_limits& limits = {});
 
 /// A document as a client sends it, taken apart.

@@ -37,11 +37,11 @@ public:
   }
 
   result<documents> finish(std::string_view text) {
-    if (text.front() != '{') return fail(ec::not_object, "The text must be a JSON object.");
-    if (has_others_) return fail(ec::bad_request, "Beside docs there must be no other member.");
+    if (text.front() != '{') return fail(ec::not_object, "the text must be a JSON object");
+    if (has_others_) return fail(ec::bad_request, "beside docs there must be no other member");
     if (list_at_ == 0 || text[list_at_] != '[')
-      return fail(ec::bad_request, "The member docs must be a list of documents.");
-    if (too_many_) return fail(ec::too_large, "There are more documents than the limit.");
+      return fail(ec::bad_request, "the member docs must be a list of documents");
+    if (too_many_) return fail(ec::too_large, "there are more documents than the limit");
     return std::move(all_);
   }
 
@@ -61,7 +61,7 @@ bool is_blank(std::string_view line) {
 }
 
 error in_line(size_t number, const error& fault) {
-  return {fault.code, "Line " + std::to_string(number) + ": " + fault.reason};
+  return {fault.code, "line " + std::to_string(number) + ": " + fault.reason};
 }
 
 } // namespace
@@ -84,7 +84,7 @@ result<documents> parse_bulk_lines(std::string_view text, const json_limits& lim
     if (const auto read = reader.read(line); !read)
       return tl::unexpected(in_line(number, read.error()));
     if (all.size() == limits.items)
-      return fail(ec::too_large, "There are more documents than the limit.");
+      return fail(ec::too_large, "there are more documents than the limit");
     auto taken = document.finish(reader.written(), limits.document_bytes);
     if (!taken) taken = tl::unexpected(in_line(number, taken.error()));
     all.push_back(std::move(taken));

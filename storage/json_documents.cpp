@@ -32,21 +32,21 @@ void document_taker::take(std::string_view value, bool take_deleted) {
   const bool is_string = value.front() == '"';
   switch (std::exchange(kind_, kind::of_user)) {
   case kind::id:
-    if (!is_string) return refuse(ec::bad_id, "The member id must be a string.");
+    if (!is_string) return refuse(ec::bad_id, "the member id must be a string");
     append_unescaped(document_.id.emplace(), value);
     break;
   case kind::rev:
-    if (!is_string) return refuse(ec::bad_rev, "The member rev must be a string.");
+    if (!is_string) return refuse(ec::bad_rev, "the member rev must be a string");
     append_unescaped(document_.rev.emplace(), value);
     break;
   case kind::deleted:
-    if (!take_deleted) return refuse(ec::bad_request, "The member _deleted is not taken here.");
+    if (!take_deleted) return refuse(ec::bad_request, "the member _deleted is not taken here");
     if (value != "true" && value != "false")
-      return refuse(ec::bad_request, "The member _deleted must be true or false.");
+      return refuse(ec::bad_request, "the member _deleted must be true or false");
     document_.deleted = value == "true";
     break;
   case kind::unknown:
-    return refuse(ec::bad_request, "Top-level members that begin with an underscore are reserved.");
+    return refuse(ec::bad_request, "top-level members that begin with an underscore are reserved");
   case kind::ignored:
   case kind::of_user: break;
   }
@@ -57,13 +57,13 @@ void document_taker::refuse(ec code, const char* reason) {
 }
 
 result<client_document> document_taker::finish(std::string_view text, size_t at, size_t limit) {
-  if (text[at] != '{') refused_ = error{ec::not_object, "A document must be a JSON object."};
+  if (text[at] != '{') refused_ = error{ec::not_object, "a document must be a JSON object"};
   if (!refused_) {
     document_.body = cuts_.empty() ? std::string(text.substr(at)) : cut_body(text, at);
     if (document_.body.size() > limit)
       refuse(
           ec::too_large,
-          "The document is larger than the limit."); // that of its stored form, without id and rev
+          "the document is larger than the limit"); // that of its stored form, without id and rev
   }
   cuts_.clear();
   auto document = std::exchange(document_, {});

@@ -74,9 +74,13 @@ size_t number_length(std::string_view text, bool& whole) {
   return at;
 }
 
+bool is_whole(std::string_view text) {
+  return std::none_of(text.begin(), text.end(),
+                      [](char c) { return c == '.' || c == 'e' || c == 'E'; });
+}
+
 std::optional<json_number> parse_number(std::string_view text) {
-  const bool is_whole = text.find_first_of(".eE") == std::string_view::npos;
-  if (is_whole)
+  if (is_whole(text))
     if (const auto number = parse_integer(text)) return number;
   json_number number;
   const auto read = std::from_chars(text.data(), text.data() + text.size(), number.value);

@@ -18,6 +18,9 @@ struct json_number {
 /// `whole`: it has neither fraction nor exponent.
 size_t number_length(std::string_view text, bool& whole);
 
+/// Whether `text`, a number in JSON's syntax, has neither fraction nor exponent.
+bool is_whole(std::string_view text);
+
 /// The value of `text`, which must be a number in JSON's syntax as a whole. Nothing where no double
 /// can hold it. What is too small for a double is a zero.
 std::optional<json_number> parse_number(std::string_view text);

@@ -152,9 +152,9 @@ result<std::string> merge_patch(std::string_view target, std::string_view patch,
   std::string merged;
   merged.reserve(target.size() + patch.size());
   if (!patcher(merged, target, patch).apply(target, patch, limits.depth))
-    return fail(ec::internal, "A document or its patch is not in its stored form.");
+    return fail(ec::internal, "a document or its patch is not in its stored form");
   if (merged.size() > limits.document_bytes)
-    return fail(ec::too_large, "The patched document is larger than the limit.");
+    return fail(ec::too_large, "the patched document is larger than the limit");
   return merged;
 }
 

@@ -108,11 +108,11 @@ TEST_CASE("a reason names the line of NDJSON") {
   REQUIRE(all);
   REQUIRE(all->size() == 3);
   CHECK(code_of((*all)[1]) == ec::bad_id);
-  CHECK((*all)[1].error().reason.rfind("Line 3: ", 0) == 0);
+  CHECK((*all)[1].error().reason.rfind("line 3: ", 0) == 0);
   CHECK((*all)[2]->id == "x");
   const auto bad = parse_bulk_lines("{}\n{\"a\":1\n}");
   CHECK(code_of(bad) == ec::bad_json);
-  CHECK(bad.error().reason.rfind("Line 2: ", 0) == 0);
+  CHECK(bad.error().reason.rfind("line 2: ", 0) == 0);
   CHECK(code_of(parse_bulk_lines("{}{}\n")) == ec::bad_json);
   CHECK(code_of(parse_bulk_lines("{\"a\":1,\"a\":2}\n")) == ec::duplicate_key);
 }
