@@ -6,7 +6,7 @@ namespace treadmill::http {
 
 /// The one place that turns an error into HTTP. Total over `ec` (tested).
 int status_of(ec code);
-/// `{"status":"error","error":"<code word>","reason":"<sentence>"<extra>}`; extra is empty or
+/// `{"status":"error","error":"<code word>","reason":"<phrase>"<extra>}`; extra is empty or
 /// `,"rev":"…"`.
 std::string error_body(const error& problem, std::string_view extra = {});
 /// The whole answer, with Retry-After where the status asks for it (429, 503).

@@ -102,13 +102,13 @@ bool is_utf8(std::string_view text) {
 }
 
 result<void> check_id(std::string_view id) {
-  if (id.empty()) return fail(ec::bad_id, "An id must not be empty.");
+  if (id.empty()) return fail(ec::bad_id, "an id must not be empty");
   if (id.size() > defaults::id_bytes)
-    return fail(ec::bad_id, "An id has at most " + std::to_string(defaults::id_bytes) + " bytes.");
-  if (!is_utf8(id)) return fail(ec::bad_id, "An id must be valid UTF-8.");
-  if (id.front() == '_') return fail(ec::bad_id, "An id must not begin with an underscore.");
+    return fail(ec::bad_id, "an id has at most " + std::to_string(defaults::id_bytes) + " bytes");
+  if (!is_utf8(id)) return fail(ec::bad_id, "an id must be valid UTF-8");
+  if (id.front() == '_') return fail(ec::bad_id, "an id must not begin with an underscore");
   if (has_control_character(id))
-    return fail(ec::bad_id, "An id must not contain control characters.");
+    return fail(ec::bad_id, "an id must not contain control characters");
   return {};
 }
 
@@ -119,9 +119,9 @@ result<void> check_bucket_name(std::string_view name) {
   if (!name.empty() && name.size() <= defaults::name_bytes && is_lower_or_digit(name.front()) &&
       std::all_of(name.begin(), name.end(), allowed))
     return {};
-  return fail(ec::bad_bucket, "A bucket name is 1 to " + std::to_string(defaults::name_bytes) +
+  return fail(ec::bad_bucket, "a bucket name is 1 to " + std::to_string(defaults::name_bytes) +
                                   " of a-z, 0-9, '_', '.' and '-', and begins with a letter or a "
-                                  "digit.");
+                                  "digit");
 }
 
 std::string make_uuid7(uint64_t unix_ms, const std::array<uint8_t, 10>& random) {

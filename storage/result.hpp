@@ -47,7 +47,8 @@ inline constexpr ec last_ec = ec::not_applied;
 /// The code word that an answer carries, for example "bad_json".
 std::string_view to_string(ec code);
 
-/// A code and one sentence without paths, input or exception text, fit to be shown to a client.
+/// A code, and a phrase without paths, input or exception text, fit to be shown to a client: lower
+/// case, no full stop at its end.
 struct error {
   ec code = ec::internal;
   std::string reason;

@@ -54,8 +54,8 @@ std::string revision::text() const {
 result<revision> parse_revision(std::string_view text) {
   const auto bad = [] {
     return fail(ec::bad_rev,
-                "A revision is written rev<N>-<hash>: N from 1 to 2147483647, then 1 to "
-                "64 of 0-9, A-Z, a-z, '_', '.' and '-'.");
+                "a revision is written rev<N>-<hash>: N from 1 to 2147483647, then 1 to "
+                "64 of 0-9, A-Z, a-z, '_', '.' and '-'");
   };
   if (text.substr(0, prefix.size()) != prefix) return bad();
   text.remove_prefix(prefix.size());

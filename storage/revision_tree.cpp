@@ -243,7 +243,7 @@ std::string revision_tree::encode() const {
 }
 
 result<revision_tree> revision_tree::decode(std::string_view bytes, uint32_t depth) {
-  const auto corrupt = [] { return fail(ec::corrupt, "A stored revision tree is damaged."); };
+  const auto corrupt = [] { return fail(ec::corrupt, "a stored revision tree is damaged"); };
   revision_tree tree(depth);
   std::vector<uint64_t> distances;
   tree.nodes_.reserve(bytes.size() / (packed_bytes + 1) + 1);

@@ -195,7 +195,7 @@ bool put_front(std::string& out, json_cursor& in, std::string& buffer) {
 } // namespace
 
 result<void> append_term(std::string& out, std::string_view stored) {
-  const auto bad = [] { return fail(ec::bad_json, "The text is not the stored form of a value."); };
+  const auto bad = [] { return fail(ec::bad_json, "the text is not the stored form of a value"); };
   json_cursor in(stored);
   std::string buffer;
   std::string open; // the brackets that are open
@@ -208,7 +208,7 @@ result<void> append_term(std::string& out, std::string_view stored) {
     if (!put_front(out, in, buffer)) return bad();
     if (first == '[' || first == '{') {
       if (open.size() == defaults::json_depth)
-        return fail(ec::too_deep, "Arrays and objects nest too deep.");
+        return fail(ec::too_deep, "arrays and objects nest too deep");
       open += static_cast<char>(first == '[' ? ']' : '}');
       if (in.peek() != open.back()) {
         if (first == '{' && !put_name()) return bad();
@@ -227,7 +227,7 @@ result<void> append_term(std::string& out, std::string_view stored) {
 }
 
 result<void> take_term(std::string& out, std::string_view& bytes) {
-  const auto corrupt = [] { return fail(ec::corrupt, "A stored term is damaged."); };
+  const auto corrupt = [] { return fail(ec::corrupt, "a stored term is damaged"); };
   struct level {
     bool is_array = false;
     bool is_empty = true;

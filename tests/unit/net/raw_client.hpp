@@ -1,4 +1,5 @@
 #pragma once
+#include "tests/unit/net/reason_form.hpp"
 #include <arpa/inet.h>
 #include <cerrno>
 #include <chrono>
@@ -157,6 +158,7 @@ public:
       got.complete = wait_for_end(within) && !was_reset_;
       got.body = std::exchange(buffer_, {});
     }
+    tests::check_reasons(got.body);
     return got;
   }
 

@@ -24,6 +24,21 @@ void refuses(const std::string& body, const std::string& code) {
 
 } // namespace
 
+TEST_CASE("a reason is a phrase: a small letter or a code word first, no full stop last") {
+  using treadmill::tests::check_reasons;
+  using treadmill::tests::is_phrase;
+  for (const char* reason : {"missing", "an id must not be empty", "If-Match takes one revision",
+                             "POST creates: a revision is for PUT", "_system is reserved",
+                             "too late; nothing was applied", "only HTTP/1.1 is spoken here"})
+    CHECK(is_phrase(reason));
+  for (const char* reason : {"", "An id must not be empty", "too late.", "Missing", "too. late"})
+    CHECK_FALSE(is_phrase(reason));
+  CHECK_NOTHROW(check_reasons(R"({"status":"error","error":"bad_id","reason":"no id"})"));
+  CHECK_THROWS(check_reasons(R"({"status":"error","error":"bad_id","reason":"No id"})"));
+  CHECK_THROWS(check_reasons(R"({"results":[{"status":"error","error":"bad_id","reason":"no id"},)"
+                             R"({"status":"error","error":"bad_id","reason":"an \"id\"."}]})"));
+}
+
 TEST_CASE("what is not JSON is bad_json, with the place") {
   using namespace std::string_literals;
   for (const std::string& body :

@@ -1,6 +1,7 @@
 #pragma once
 #include "net/rest_api.hpp"
 #include "tests/unit/net/local_backend.hpp"
+#include "tests/unit/net/reason_form.hpp"
 #include <algorithm>
 #include <chrono>
 #include <memory>
@@ -73,7 +74,7 @@ private:
   std::unique_ptr<http::body_stream> stream_;
 };
 
-/// A node and its REST interface in one object.
+/// A node and its REST interface in one object. The reason of every refusal is held to its form.
 class rest_node {
 public:
   explicit rest_node(rest::api_options options = {})
@@ -98,6 +99,7 @@ public:
                  ++calls;
                }));
     if (calls != 1) throw std::runtime_error("a request was not answered exactly once");
+    check_reasons(got->body);
     return {got->status,          std::move(got->headers), std::move(got->content_type),
             std::move(got->body), std::move(got->route),   std::move(got->stream)};
   }
