@@ -1,5 +1,6 @@
 #include "net/connection.hpp"
 #include "net/error_body.hpp"
+#include "net/http_date.hpp"
 #include <algorithm>
 #include <array>
 #include <cerrno>
@@ -399,6 +400,7 @@ void connection::begin_answer(response&& answer) {
                  (answer.stream && answer_1_0_ && !head_request_);
   answer_head head;
   head.status = answer.status;
+  head.date = http_date(core_.options.wall_clock());
   head.headers = &answer.headers;
   head.close = close_after_;
   head.http_1_0 = answer_1_0_;

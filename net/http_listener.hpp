@@ -13,6 +13,7 @@ namespace treadmill::http {
 /// What stands in front of an answer's body.
 struct answer_head {
   int status = 200;
+  std::string_view date;         ///< as http_date.hpp writes it
   std::string_view content_type; ///< "": none
   const std::vector<std::pair<std::string, std::string>>* headers = nullptr;
   std::optional<size_t> content_length; ///< absent: none is sent

@@ -2,7 +2,9 @@
 #include "net/defaults.hpp"
 #include "net/http.hpp"
 #include "storage/result.hpp"
+#include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -27,6 +29,9 @@ struct server_options {
   std::chrono::milliseconds idle_timeout = defaults::idle_timeout;
   std::chrono::milliseconds send_timeout = defaults::send_timeout;
   std::chrono::milliseconds request_deadline = defaults::request_deadline;
+  /// What the Date of answers is taken from. Any thread calls it.
+  std::function<std::chrono::system_clock::time_point()> wall_clock =
+      std::chrono::system_clock::now;
 };
 
 /// What the server counts about itself; for the metrics.

@@ -1,5 +1,6 @@
 #include "net/http_server.hpp"
 #include "net/error_body.hpp"
+#include "net/http_date.hpp"
 #include "tests/unit/net/raw_client.hpp"
 #include <atomic>
 #include <condition_variable>
@@ -197,6 +198,47 @@ TEST_CASE("every answer says its length and type and forbids sniffing") {
   CHECK(got.header("accept-ranges").empty());
   CHECK(got.headers.count("content-length") == 1);
   CHECK(client.get("/").status == 201); // on the same connection
+}
+
+TEST_CASE("every answer has a Date, that of the second in which it is made") {
+  std::atomic<int64_t> seconds = 784'111'777;
+  http::server_options options;
+  options.wall_clock = [&] {
+    return std::chrono::system_clock::time_point(std::chrono::seconds(seconds.load()));
+  };
+  auto source = std::make_shared<tap>();
+  running one(
+      [&](const http::request& request, http::responder answer) {
+        if (request.path == "/throws") throw std::runtime_error("a fault");
+        if (request.path == "/stream") return streaming(source, true)(request, std::move(answer));
+        http::response made;
+        made.status = request.path == "/unchanged" ? 304 : 200;
+        answer(std::move(made));
+      },
+      std::move(options));
+  auto client = one.client();
+  for (const std::string path : {"/", "/unchanged"}) {
+    const auto got = client.get(path);
+    CHECK(got.headers.count("date") == 1);
+    CHECK(got.header("date") == "Sun, 06 Nov 1994 08:49:37 GMT");
+  }
+  ++seconds;
+  CHECK(client.get("/").header("date") == "Sun, 06 Nov 1994 08:49:38 GMT");
+  CHECK(client.get("/throws").header("date") == "Sun, 06 Nov 1994 08:49:38 GMT");
+  CHECK(one.client().request("nonsense\r\n\r\n").header("date") == "Sun, 06 Nov 1994 08:49:38 GMT");
+  source->end();
+  const auto streamed = one.client().get("/stream");
+  CHECK(streamed.complete);
+  CHECK(streamed.header("date") == "Sun, 06 Nov 1994 08:49:38 GMT");
+}
+
+TEST_CASE("without another clock the Date is that of the machine") {
+  running one(echo);
+  auto second = std::chrono::system_clock::now();
+  const std::string date = one.client().get("/").header("date");
+  const auto after = std::chrono::system_clock::now();
+  while (date != http::http_date(second) && second < after) second += 1s;
+  CHECK(date == http::http_date(second));
 }
 
 TEST_CASE("HEAD has the head of GET and no body") {
