@@ -1,5 +1,9 @@
 #include "actors/command_line.hpp"
 #include "actors/setting_forms.hpp"
+#include "net/parameters.hpp"
+#include "net/rest_api.hpp"
+#include "storage/defaults.hpp"
+#include "storage/revision.hpp"
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
@@ -302,4 +306,27 @@ TEST_CASE("the README's table of settings is the one of the command line") {
     if (readme.find(row) == std::string::npos) table += row;
   }
   CHECK_MESSAGE(table.empty(), "rows that the README lacks:\n" << table);
+}
+
+TEST_CASE("the README's table of fixed limits is what the code has") {
+  namespace defaults = treadmill::defaults;
+  const auto grouped = [](uint64_t number) { // 1,000
+    std::string text = std::to_string(number);
+    for (size_t at = text.size(); at > 3; at -= 3) text.insert(at - 3, ",");
+    return text;
+  };
+  const std::string readme = text_of(TREADMILL_SOURCE "/README.md");
+  const auto has = [&](const std::string& row) { return readme.find(row) != std::string::npos; };
+  const auto day = treadmill::rest::api_options().feed_timeout_most.count();
+  CHECK(has("| a document's id | " + grouped(defaults::id_bytes) + " bytes |"));
+  CHECK(has("| a bucket's name | " + grouped(defaults::name_bytes) + " bytes |"));
+  CHECK(has("{0," + grouped(defaults::name_bytes - 1) + "}` |"));
+  CHECK(has("| the hash of a revision | " + grouped(treadmill::revision::hash_bytes) + " bytes |"));
+  CHECK(has("| edits of a branch | " + grouped(defaults::revision_number) + " |"));
+  CHECK(
+      has("| edits of a branch that are remembered | " + grouped(defaults::revision_depth) + " |"));
+  CHECK(has("| documents of a `_bulk`, ids of a `_get` | " + grouped(defaults::list_items) + " |"));
+  CHECK(has("| `limit` | " + grouped(treadmill::rest::limit_most) + " |"));
+  CHECK(has("| `heartbeat` and `timeout` of a feed | " + grouped(static_cast<uint64_t>(day)) +
+            " ms |"));
 }
