@@ -86,7 +86,9 @@ result<client_document> read_body(exchange& x, write_op& op) {
 }
 
 /// PUT and PATCH: the id is the URL's.
-void write_named(exchange& x, write_op op, write_call call) {
+void write_named(exchange& x, write_op::kind what, write_call call) {
+  write_op op;
+  op.what = what;
   if (auto checked = check_id(x.id); !checked) return x.answer.refuse(checked.error());
   const auto document = read_body(x, op);
   if (!document) return x.answer.refuse(document.error());
@@ -127,16 +129,12 @@ void post_document(exchange& x) {
 
 void put_document(exchange& x) {
   if (auto checked = check_bucket_name(x.bucket); !checked) return x.answer.refuse(checked.error());
-  write_op op;
-  op.what = write_op::kind::put;
-  write_named(x, std::move(op), write_call::put);
+  write_named(x, write_op::kind::put, write_call::put);
 }
 
 void patch_document(exchange& x) {
   if (!x.existing_bucket()) return;
-  write_op op;
-  op.what = write_op::kind::patch;
-  write_named(x, std::move(op), write_call::update);
+  write_named(x, write_op::kind::patch, write_call::update);
 }
 
 void delete_document(exchange& x) {

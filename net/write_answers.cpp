@@ -36,7 +36,7 @@ std::string current_revision(const write_outcome& outcome) {
   return extra;
 }
 
-void write_document(exchange& x, write_op op, write_call call) {
+void write_document(exchange& x, write_op&& op, write_call call) {
   auto group = std::make_shared<write_group>();
   group->ops.push_back(std::move(op));
   auto to = std::make_shared<reply>(std::move(x.answer));

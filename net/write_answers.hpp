@@ -12,7 +12,7 @@ enum class write_call : uint8_t {
 };
 
 /// Hands one write to the node; the answer is given when it comes back.
-void write_document(exchange& x, write_op op, write_call call);
+void write_document(exchange& x, write_op&& op, write_call call);
 
 /// `,"rev":"…"` where the outcome carries one: the current revision beside an error.
 std::string current_revision(const write_outcome& outcome);
