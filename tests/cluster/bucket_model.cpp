@@ -12,6 +12,7 @@ namespace {
 
 constexpr size_t uuid_length = 36;
 constexpr size_t most_remembered = 1000; // edits of a branch
+constexpr size_t read_in_one = 10'000;
 
 seen_entry entry_of(const rapidjson::Value& from) {
   seen_entry entry;
@@ -256,7 +257,10 @@ void bucket_model::check_history(http_client& node, const std::string& id) {
 void bucket_model::check_changed(http_client& node, std::mt19937_64& random) {
   std::sort(changed_.begin(), changed_.end());
   changed_.erase(std::unique(changed_.begin(), changed_.end()), changed_.end());
-  if (!changed_.empty()) check_documents(node, changed_);
+  for (size_t done = 0; done < changed_.size(); done += read_in_one)
+    check_documents(node, {changed_.begin() + static_cast<ptrdiff_t>(done),
+                           changed_.begin() + static_cast<ptrdiff_t>(
+                                                  std::min(changed_.size(), done + read_in_one))});
   for (int i = 0; i < 5 && !changed_.empty(); ++i) {
     const std::string& id = changed_[random() % changed_.size()];
     check_text(node, id);

@@ -33,6 +33,7 @@ public:
 
   const std::string& name() const { return name_; }
   uint64_t sequence() const { return entries_.size(); }
+  uint64_t live() const { return live_; } ///< documents that are not deleted
   const std::vector<seen_entry>& entries() const { return entries_; }
   const std::string& digest() const { return digest_; } ///< as the node showed it last
 

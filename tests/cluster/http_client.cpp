@@ -26,8 +26,9 @@ bool same_name(std::string_view a, std::string_view b) {
 /// Waits until the socket is ready; false when the time is over.
 bool wait_for(int socket, short events, steady_clock::time_point end) {
   while (true) {
+    // Not before `end`: what is over then is told from a connection that broke.
     const auto left =
-        std::chrono::duration_cast<std::chrono::milliseconds>(end - steady_clock::now()).count();
+        std::chrono::ceil<std::chrono::milliseconds>(end - steady_clock::now()).count();
     pollfd one{socket, events, 0};
     const int ready = ::poll(&one, 1, static_cast<int>(std::clamp<int64_t>(left, 0, 600'000)));
     if (ready > 0) return true;
