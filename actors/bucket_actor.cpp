@@ -61,6 +61,22 @@ void apply(bucket_pointer self, const write_documents& asked) {
   hand_over_soon(self);
 }
 
+void tell_followers(bucket_pointer self, uint64_t sequence) {
+  bucket_actor_state& state = self->state;
+  if (sequence <= state.told) return;
+  state.told = sequence;
+  for (const follower_actor& follower : state.options.followers) {
+    self->send(follower, activity_advanced{state.options.number, sequence});
+  }
+}
+
+void tell_what_is_synced(bucket_pointer self) {
+  const bucket_options& options = self->state.options;
+  // A store that closed again meanwhile tells so when it is open.
+  const auto stored = options.rows->synced().state(options.number);
+  if (stored) tell_followers(self, stored->sequence);
+}
+
 void refuse_postponed(bucket_actor_state& state, ec code, const std::string& reason) {
   for (const write_documents& write : std::exchange(state.postponed, {})) {
     answer_problem(write.answer, code, reason);
@@ -83,6 +99,7 @@ void start_core(bucket_pointer self, uint64_t generation) {
       state.options.number, *stored,
       [rows = state.options.rows](std::string_view key) { return rows->latest().read(key); },
       state.options.limits);
+  tell_what_is_synced(self); // of a predecessor that did not come to it
   for (const write_documents& write : std::exchange(state.postponed, {})) apply(self, write);
 }
 
@@ -132,9 +149,7 @@ void finish(bucket_pointer self, const batch_done& done) {
     sequence = item.second;
     return true;
   });
-  for (const follower_actor& follower : state.options.followers) {
-    self->send(follower, activity_advanced{state.options.number, sequence});
-  }
+  if (done.synced) tell_followers(self, sequence);
   hand_over_soon(self);
 }
 
@@ -154,6 +169,7 @@ bucket_actor::behavior_type bucket(bucket_pointer self, bucket_options options) 
       },
       [self](const generation_begun& answer) { begun(self, answer); },
       [self](const batch_done& done) { finish(self, done); },
+      [self](batches_synced) { tell_what_is_synced(self); },
       [self](flush_batch) {
         self->state.flush_sent = false;
         if (self->state.finished == self->state.handed_over) hand_over(self);

@@ -36,14 +36,15 @@ struct bucket_actor_state {
   uint64_t finished = 0;    ///< number of the last batch that storage answered
   std::vector<std::pair<uint64_t, uint64_t>>
       sequences{};                         ///< (batch, its last sequence) on their way
+  uint64_t told = 0;                       ///< what followers were told last
   std::deque<waiting_answer> answers{};    ///< in batch order
   std::deque<write_documents> postponed{}; ///< until the generation has begun
   static inline constexpr const char* name = "bucket";
 };
 
 /// Orders the writes of one bucket: applies them to the bucket core at once, hands batches to
-/// storage, answers after the commit, and tells its followers how far the bucket is. Never waits
-/// for the disk.
+/// storage, answers after the commit, and tells its followers how far the bucket is on disk. Never
+/// waits for the disk.
 ///
 /// Lifetime: from the first use of the bucket until it is dropped or the node ends; restarted by
 /// the node when it dies. **Thread**: scheduled.

@@ -9,7 +9,7 @@ namespace treadmill {
 
 /// Whoever wants to know how far a bucket is.
 using follower_actor = caf::typed_actor<
-    // The bucket's activity is committed up to a sequence: read it at your own pace.
+    // The bucket's activity is fsynced up to a sequence: read it at your own pace.
     caf::reacts_to<activity_advanced>>;
 
 /// Owns LevelDB's writing side.
@@ -35,6 +35,8 @@ using bucket_actor = caf::typed_actor<
     caf::reacts_to<generation_begun>,
     // Storage's answer to commit_batch.
     caf::reacts_to<batch_done>,
+    // From storage, after an interval's sync or a reopen: followers may have news.
+    caf::reacts_to<batches_synced>,
     // INTERNAL: hand over what has gathered.
     caf::reacts_to<flush_batch>>;
 

@@ -50,14 +50,19 @@ struct commit_batch {
   std::shared_ptr<const row_batch> rows{};
 };
 
-/// Answers commit_batch. Code none: the batch is on disk (or in LevelDB, as the durability setting
-/// says). ambiguous: its write failed. Any other: it was not attempted.
+/// Answers commit_batch. Code none: the batch is on disk, or, where it is not `synced`, in LevelDB,
+/// and batches_synced follows. ambiguous: its write failed. Any other: it was not attempted.
 struct batch_done {
   uint64_t generation = 0;
   uint64_t number = 0;
   uint8_t code = 0;
   std::string reason{};
+  bool synced = false;
 };
+
+/// What was committed of this bucket without a sync is on disk now, or the store was reopened after
+/// a failure: `store::synced` shows how far it is.
+struct batches_synced {};
 
 // Node -> storage
 // ---------------------------------------------------------------------------------------------------------------
@@ -79,7 +84,7 @@ struct bucket_facts {
 // Bucket -> followers
 // -------------------------------------------------------------------------------------------------------------
 
-/// The bucket's activity is committed up to `sequence`.
+/// The bucket's activity is fsynced up to `sequence`: to be read through `store::synced`.
 struct activity_advanced {
   uint32_t bucket = 0;
   uint64_t sequence = 0;
@@ -101,7 +106,11 @@ typename Inspector::result_type inspect(Inspector& f, generation_begun& x) {
 }
 template<class Inspector>
 typename Inspector::result_type inspect(Inspector& f, batch_done& x) {
-  return f(caf::meta::type_name("batch_done"), x.generation, x.number, x.code, x.reason);
+  return f(caf::meta::type_name("batch_done"), x.generation, x.number, x.code, x.reason, x.synced);
+}
+template<class Inspector>
+typename Inspector::result_type inspect(Inspector& f, batches_synced&) {
+  return f(caf::meta::type_name("batches_synced"));
 }
 template<class Inspector>
 typename Inspector::result_type inspect(Inspector& f, make_bucket& x) {

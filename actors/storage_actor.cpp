@@ -12,8 +12,12 @@ namespace {
 using storage_pointer = storage_actor::stateful_pointer<storage_state>;
 using clock = std::chrono::steady_clock;
 
-batch_done outcome(const commit_batch& batch, ec code, std::string reason) {
-  return {batch.generation, batch.number, static_cast<uint8_t>(code), std::move(reason)};
+batch_done refusal(const commit_batch& batch, ec code, std::string reason) {
+  return {batch.generation, batch.number, static_cast<uint8_t>(code), std::move(reason), false};
+}
+
+batch_done success(const commit_batch& batch, bool synced) {
+  return {batch.generation, batch.number, 0, {}, synced};
 }
 
 void count_commit(node_counters& counters, size_t batches, clock::duration took) {
@@ -32,10 +36,10 @@ std::vector<storage_state::waiting_batch> take_writable(storage_state& state) {
   for (storage_state::waiting_batch& item : std::exchange(state.waiting, {})) {
     const auto generation = state.generations.find(item.batch.bucket);
     if (!state.options.rows->alive(item.batch.bucket)) {
-      item.answer.deliver(outcome(item.batch, ec::not_found, "the bucket was dropped"));
+      item.answer.deliver(refusal(item.batch, ec::not_found, "the bucket was dropped"));
     } else if (generation == state.generations.end() ||
                generation->second != item.batch.generation) {
-      item.answer.deliver(outcome(item.batch, ec::overloaded, "the bucket starts over: try again"));
+      item.answer.deliver(refusal(item.batch, ec::overloaded, "the bucket starts over: try again"));
     } else {
       good.push_back(std::move(item));
     }
@@ -63,26 +67,40 @@ void flush(storage_state& state) {
   if (done) {
     count_commit(*state.options.counters, good.size(), clock::now() - begin);
     state.unsynced = state.unsynced || !sync;
-    for (auto& item : good) item.answer.deliver(outcome(item.batch, ec::none, {}));
+    for (auto& item : good) {
+      if (!sync) state.to_tell[item.batch.bucket] = std::move(item.from);
+      item.answer.deliver(success(item.batch, sync));
+    }
     return;
   }
   note_failure(state, done.error());
   for (auto& item : good) {
     state.generations.erase(item.batch.bucket);
-    item.answer.deliver(outcome(item.batch, done.error().code, done.error().reason));
+    // It may be there after the reopen.
+    if (done.error().code == ec::ambiguous) state.to_tell[item.batch.bucket] = std::move(item.from);
+    item.answer.deliver(refusal(item.batch, done.error().code, done.error().reason));
+  }
+}
+
+void tell_buckets(storage_pointer self) {
+  for (const auto& [number, bucket] : std::exchange(self->state.to_tell, {})) {
+    if (bucket != nullptr) self->send(caf::actor_cast<bucket_actor>(bucket), batches_synced{});
   }
 }
 
 /// An interval's sync. When it fails, nothing is known of what was committed since the last one:
 /// every bucket starts over.
-void sync_if_due(storage_state& state, clock::time_point now) {
+void sync_if_due(storage_pointer self, clock::time_point now) {
+  storage_state& state = self->state;
   if (!state.unsynced || now - state.synced_at < state.options.sync_interval) return;
   state.synced_at = now;
   state.unsynced = false;
   if (const auto done = state.options.rows->sync(); !done) {
     note_failure(state, done.error());
     state.generations.clear();
+    return;
   }
+  tell_buckets(self);
 }
 
 void clean_up(storage_state& state) {
@@ -91,18 +109,27 @@ void clean_up(storage_state& state) {
   if (more) state.cleaning = *more;
 }
 
-void look_after(storage_state& state) {
+void look_after(storage_pointer self) {
+  storage_state& state = self->state;
   store& rows = *state.options.rows;
   if (!rows.writable() && rows.check_space() && !rows.writable()) {
-    if (rows.try_reopen()) log::info("the store was reopened and takes writes again");
+    if (rows.try_reopen()) {
+      log::info("the store was reopened and takes writes again");
+      tell_buckets(self);
+    }
   }
-  sync_if_due(state, clock::now());
+  sync_if_due(self, clock::now());
   clean_up(state);
 }
 
-caf::result<generation_begun> begin(storage_state& state, const begin_generation& asked) {
+caf::result<generation_begun> begin(storage_pointer self, const begin_generation& asked) {
+  storage_state& state = self->state;
   flush(state);
   store& rows = *state.options.rows;
+  // A bucket that was started again is told in place of its predecessor.
+  if (const auto told = state.to_tell.find(asked.bucket); told != state.to_tell.end()) {
+    told->second = self->current_sender();
+  }
   if (!rows.alive(asked.bucket)) {
     return generation_begun{0, static_cast<uint8_t>(ec::not_found), "the bucket was dropped"};
   }
@@ -128,6 +155,7 @@ caf::result<bucket_facts> drop(storage_state& state, const std::string& name) {
   auto info = state.options.rows->drop_bucket(name);
   if (!info) return to_caf(info.error());
   state.generations.erase(info->number);
+  state.to_tell.erase(info->number);
   state.cleaning = true;
   return bucket_facts{info->name, info->number, info->log_id, false};
 }
@@ -143,10 +171,11 @@ storage_actor::behavior_type storage(storage_pointer self, storage_options optio
   self->state.synced_at = clock::now();
   self->delayed_send(self, defaults::tick_interval, tick{});
   return {
-      [self](const begin_generation& asked) { return begin(self->state, asked); },
+      [self](const begin_generation& asked) { return begin(self, asked); },
       [self](const commit_batch& batch) -> caf::result<batch_done> {
+        caf::strong_actor_ptr from = self->current_sender(); // which the promise takes
         auto answer = self->make_response_promise<batch_done>();
-        self->state.waiting.push_back({batch, answer});
+        self->state.waiting.push_back({batch, answer, std::move(from)});
         // Behind everything that is in the mailbox already, so that all of it shares one fsync.
         if (!std::exchange(self->state.flush_sent, true)) self->send(self, flush_batch{});
         return answer;
@@ -155,7 +184,7 @@ storage_actor::behavior_type storage(storage_pointer self, storage_options optio
       [self](const drop_bucket& asked) { return drop(self->state, asked.name); },
       [self](flush_batch) { flush(self->state); },
       [self](tick) {
-        look_after(self->state);
+        look_after(self);
         self->delayed_send(self, defaults::tick_interval, tick{});
       },
   };

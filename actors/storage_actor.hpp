@@ -28,6 +28,7 @@ struct storage_state {
   struct waiting_batch {
     commit_batch batch{};
     caf::typed_response_promise<batch_done> answer{};
+    caf::strong_actor_ptr from{};
   };
   storage_options options{};
   std::vector<waiting_batch> waiting{};
@@ -36,6 +37,9 @@ struct storage_state {
   /// Generations in force. A bucket that is not in it (any more) has to begin one.
   std::unordered_map<uint32_t, uint64_t> generations{};
   bool unsynced = false; ///< committed without a sync since the last one
+  /// Buckets, by number, that have committed without a sync, or may have: they are told when it is
+  /// on disk.
+  std::unordered_map<uint32_t, caf::strong_actor_ptr> to_tell{};
   std::chrono::steady_clock::time_point synced_at{};
   bool cleaning = true; ///< rows of dropped buckets may be there
   static inline constexpr const char* name = "storage";
@@ -47,9 +51,10 @@ struct storage_state {
 /// plain. **Blocks?** Yes, for fsync: hence detached.
 /// **Mailbox bound**: by the gateway (queued writes and bytes). **Errors**: a batch is committed,
 /// `ambiguous` (its write failed), or refused with the store's problem; after the last two its
-/// bucket's generation is over, and what follows of it is refused. **On exit**: what was waiting is
-/// committed first, since stop messages queue behind it; then an interval's unsynced rest is
-/// synced.
+/// bucket's generation is over, and what follows of it is refused. A sync tells the buckets that
+/// wait for it; where every commit is synced, no message is sent for it. **On exit**: what was
+/// waiting is committed first, since stop messages queue behind it; then an interval's unsynced
+/// rest is synced.
 storage_actor::behavior_type storage(storage_actor::stateful_pointer<storage_state> self,
                                      storage_options options);
 

@@ -134,14 +134,16 @@ http::clock::time_point feed_silence::due() const {
 namespace {
 
 /// One JSON answer: `{"log":…,"activity":[…],"count":n,"last_seq":s}`. The normal one is read from
-/// one snapshot; a longpoll looks at what is committed now, and waits where that gives it nothing
-/// to show.
+/// one snapshot of all that is committed; a longpoll looks at what is durable now, and waits where
+/// that gives it nothing to show.
 class activity_answer : public row_stream {
 public:
   activity_answer(context& node, bucket_info bucket, activity_options options, read_view view,
                   uint64_t end)
-      : node_(node), reader_(std::move(bucket), std::move(options)), view_(std::move(view)),
-        end_(end), silence_(reader_.options(), node.now()) {}
+      : node_(node), reader_(std::move(bucket), std::move(options)), end_(end),
+        silence_(reader_.options(), node.now()) {
+    if (!is_feed()) snapshot_ = std::move(view);
+  }
 
   void start(const http::waker& wake) override {
     if (is_feed()) following_ = node_.backend.follow(reader_.bucket().number, wake);
@@ -152,24 +154,23 @@ public:
 protected:
   state slice(std::string& out) override {
     open(out);
-    if (is_feed())
-      if (auto seen = look_again(); !seen) return give_up(std::move(seen.error()));
-    const auto more = reader_.read(view_, end_, out);
+    if (snapshot_) return read_on(*snapshot_, out);
+    const read_view view = node_.backend.rows().synced();
+    const auto stored = view.state(reader_.bucket().number);
+    if (!stored) return give_up(stored.error());
+    end_ = std::max(end_, stored->sequence); // the rows of a dropped bucket go away below its feeds
+    return read_on(view, out);
+  }
+
+private:
+  state read_on(const read_view& view, std::string& out) {
+    const auto more = reader_.read(view, end_, out);
     if (!more) return give_up(more.error());
     if (reader_.at_limit()) return close(out, std::min(reader_.last_shown(), end_));
     if (*more) return state::more;
     if (!is_feed() || reader_.shown() > 0 || has_to_end()) return close(out, end_);
     if (silence_.beats(node_.now())) out += '\n'; // white space between two tokens of the JSON
     return state::wait;
-  }
-
-private:
-  result<void> look_again() {
-    view_ = node_.backend.rows().latest();
-    const auto stored = view_.state(reader_.bucket().number);
-    if (!stored) return tl::unexpected(stored.error());
-    end_ = std::max(end_, stored->sequence); // the rows of a dropped bucket go away below its feeds
-    return {};
   }
 
   bool has_to_end() const {
@@ -195,14 +196,14 @@ private:
 
   context& node_;
   activity_reader reader_;
-  read_view view_;
+  std::optional<read_view> snapshot_{}; ///< of a normal answer
   uint64_t end_ = 0;
   feed_silence silence_;
   std::shared_ptr<void> following_{};
   bool opened_ = false;
 };
 
-/// The endless feeds: lines, or events.
+/// The endless feeds of what is durable: lines, or events.
 class activity_lines : public http::body_stream {
 public:
   activity_lines(context& node, bucket_info bucket, activity_options options)
@@ -218,7 +219,7 @@ public:
   state next(std::string& out) override {
     if (node_.backend.stopping() || !node_.backend.rows().alive(reader_.bucket().number))
       return state::done;
-    const read_view view = node_.backend.rows().latest();
+    const read_view view = node_.backend.rows().synced();
     const auto bucket = view.state(reader_.bucket().number);
     if (!bucket) return state::cut;
     const uint64_t shown = reader_.shown();
@@ -274,9 +275,9 @@ result<uint64_t> since_of(const exchange& x, feed_mode mode, uint64_t last) {
   return *since == "now" ? last : read_number(*since).value_or(0);
 }
 
-result<activity_options> options_of(const exchange& x, uint64_t last) {
+result<activity_options> options_of(const exchange& x, feed_mode mode, uint64_t last) {
   activity_options options;
-  options.mode = mode_of(x.text("feed").value_or("normal"));
+  options.mode = mode;
   const auto since = since_of(x, options.mode, last);
   if (!since) return tl::unexpected(since.error());
   options.since = *since;
@@ -307,10 +308,14 @@ void answer_lines(exchange& x, bucket_info bucket, activity_options options) {
 void read_activity(exchange& x) {
   auto bucket = x.existing_bucket();
   if (!bucket) return;
-  const auto view = x.node.backend.rows().snapshot();
+  // The normal answer is a read like others: of all that was acknowledged. A feed is not: who
+  // follows must never be ahead of what a crash leaves.
+  const feed_mode mode = mode_of(x.text("feed").value_or("normal"));
+  const store& rows = x.node.backend.rows();
+  const read_view view = mode == feed_mode::normal ? rows.snapshot() : rows.synced();
   const auto state = view.state(bucket->number);
   if (!state) return x.answer.refuse(state.error());
-  auto options = options_of(x, state->sequence);
+  auto options = options_of(x, mode, state->sequence);
   if (!options) return x.answer.refuse(options.error());
   if (options->mode == feed_mode::continuous || options->mode == feed_mode::eventsource)
     return answer_lines(x, std::move(*bucket), std::move(*options));

@@ -52,8 +52,8 @@ public:
                              std::function<void(result<bool> created)> answer) = 0;
   virtual void drop_bucket(std::string name, http::clock::time_point deadline,
                            std::function<void(result<void>)> answer) = 0;
-  /// Calls `wake` whenever the bucket (by number) has new activity or was dropped, until the
-  /// returned handle is destroyed.
+  /// Calls `wake` whenever the bucket (by number) has new activity that is durable
+  /// (`rows().synced()`) or was dropped, until the returned handle is destroyed.
   virtual std::shared_ptr<void> follow(uint32_t bucket, http::waker wake) = 0;
 
   virtual node_facts facts() const = 0;

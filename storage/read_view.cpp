@@ -9,7 +9,7 @@ tl::unexpected<error> closed() {
 }
 
 tl::unexpected<error> dead_snapshot() {
-  return fail(ec::io_error, "the store was reopened during this read: ask again");
+  return fail(ec::overloaded, "the store was reopened during this read: ask again");
 }
 
 /// LevelDB says that a key is not there and that a file is not there with the same code; only the
@@ -49,17 +49,32 @@ read_view store::latest() const {
   return view;
 }
 
+/// Precondition: the caller has passed the gate, or is the writer, and holds pinned_mutex.
+std::shared_ptr<read_view::pinned> store::impl::pin() {
+  auto made = std::make_shared<read_view::pinned>();
+  made->owner = this;
+  if (db != nullptr) {
+    made->snapshot = db->GetSnapshot();
+    pinned_views.insert(made.get());
+  }
+  return made;
+}
+
 read_view store::snapshot() const {
   read_view view = latest();
   const slice_gate::pass pass(impl_->gate);
-  auto pinned = std::make_shared<read_view::pinned>();
-  pinned->owner = impl_.get();
-  if (impl_->db != nullptr) {
-    const std::lock_guard lock(impl_->pinned_mutex);
-    pinned->snapshot = impl_->db->GetSnapshot();
-    impl_->pinned_views.insert(pinned.get());
-  }
-  view.pinned_ = std::move(pinned);
+  const std::lock_guard lock(impl_->pinned_mutex);
+  view.pinned_ = impl_->pin();
+  return view;
+}
+
+/// The writer sets `synced` before it writes what is not synced, under the same lock: a snapshot
+/// that is taken where nothing is held cannot have such rows.
+read_view store::synced() const {
+  read_view view = latest();
+  const slice_gate::pass pass(impl_->gate);
+  const std::lock_guard lock(impl_->pinned_mutex);
+  view.pinned_ = impl_->synced != nullptr ? impl_->synced : impl_->pin();
   return view;
 }
 
@@ -79,6 +94,7 @@ result<std::optional<std::string>> store::impl::read(std::string_view key,
 result<std::optional<std::string>> read_view::read(std::string_view key) const {
   const store::impl& in = *store_->impl_;
   const slice_gate::pass pass(in.gate);
+  if (in.db == nullptr) return closed();
   if (pinned_ != nullptr && pinned_->snapshot == nullptr) return dead_snapshot();
   return in.read(key, pinned_ != nullptr ? pinned_->snapshot : nullptr);
 }

@@ -101,7 +101,20 @@ result<void> store::impl::write(std::span<const row_batch* const> batches, bool 
                 "the write failed on its way to the disk: it may or may not be there");
   }
   unsynced = !sync;
+  if (sync) release_synced();
   return {};
+}
+
+/// Before something is committed without a sync: whoever follows goes on seeing what is there now.
+void store::impl::hold_synced() {
+  const std::lock_guard guard(pinned_mutex);
+  if (synced == nullptr) synced = pin();
+}
+
+void store::impl::release_synced() {
+  std::shared_ptr<read_view::pinned> held;
+  const std::lock_guard guard(pinned_mutex);
+  held.swap(synced);
 }
 
 result<void> store::impl::write(const row_batch& batch, bool sync) {
@@ -111,6 +124,7 @@ result<void> store::impl::write(const row_batch& batch, bool sync) {
 
 result<void> store::commit(std::span<const row_batch* const> batches, bool sync) {
   if (impl_->failed || !impl_->above_floor()) return store_is_read_only();
+  if (!sync) impl_->hold_synced();
   return impl_->write(batches, sync);
 }
 
@@ -260,6 +274,8 @@ result<bool> store::clean_up() {
     state.compact_from = keys::bucket_begin(bucket);
   }
   if (state.compact_from < keys::bucket_end(bucket)) {
+    // What is held for followers keeps the removed rows, too.
+    if (auto done = sync(); !done) return tl::unexpected(done.error());
     in.compact_some(bucket);
     return true;
   }

@@ -128,6 +128,12 @@ public:
   read_view latest() const;
   /// A view that stays as it is until it is destroyed or the store reopens.
   read_view snapshot() const;
+  /// A snapshot of what is durable: for whoever follows a bucket and tells others what it saw
+  /// (feeds, views, peers). What it shows survives a crash, so that no sequence of it is ever used
+  /// again for something else; `state(bucket)` of it has the sequence up to which a follower may
+  /// go. Commits without a sync show in it once they were synced (or the store was reopened). To be
+  /// taken anew for each slice of work: one that is kept keeps superseded rows on disk.
+  read_view synced() const;
 
   uint64_t approximate_bytes(uint32_t bucket) const;
   std::optional<std::string>
@@ -142,15 +148,18 @@ private:
 };
 
 /// Reads rows. Cheap to copy. Each call is one slice: it holds the database only while it runs,
-/// checks the checksums of what it reads, and answers `io_error` where a snapshot died in a reopen,
-/// `overloaded` where the store is closed because a reopen failed. A reopen waits for it, so a scan
-/// is to be bounded by its callback, which may itself read. **Lifetime**: not beyond its store's.
+/// checks the checksums of what it reads, and answers `overloaded` where asking again, with a new
+/// view, is what helps: a snapshot died in a reopen, or the store is closed because a reopen
+/// failed. A reopen waits for it, so a scan is to be bounded by its callback, which may itself
+/// read.
+/// **Lifetime**: not beyond its store's.
 class read_view {
 public:
-  /// The row of a key. Errors: io_error, corrupt.
+  /// The row of a key. Errors: overloaded, io_error, corrupt.
   result<std::optional<std::string>> read(std::string_view key) const;
   /// Calls `row(key, value)` from `from` (inclusive) to `to` (exclusive) until it returns false.
-  /// Errors: io_error, corrupt (all rows before the damage were given, and none after it).
+  /// Errors: overloaded, io_error, corrupt (all rows before the damage were given, and none after
+  /// it).
   result<void>
   scan(std::string_view from, std::string_view to,
        const std::function<bool(std::string_view key, std::string_view value)>& row) const;

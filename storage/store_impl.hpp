@@ -44,7 +44,7 @@ struct store::impl {
   result<void> read_first_facts();
   result<void> read_catalogue();
   result<void> make_sure_of_space();
-  void close_database();
+  std::shared_ptr<read_view::pinned> close_database();
   void note_failure(const leveldb::Status& status);
   void warn(const std::string& text) const {
     if (options.warn) options.warn(text);
@@ -55,6 +55,8 @@ struct store::impl {
   bool above_floor();
   result<void> write(std::span<const row_batch* const> batches, bool sync);
   result<void> write(const row_batch& batch, bool sync);
+  void hold_synced();
+  void release_synced();
   result<uint32_t> take_bucket_number(row_batch& rows) const;
 
   // Dropped buckets
@@ -63,6 +65,8 @@ struct store::impl {
   result<void> forget_bucket(uint32_t bucket);
   void compact_some(uint32_t bucket);
 
+  // Reading (read_view.cpp)
+  std::shared_ptr<read_view::pinned> pin();
   result<std::optional<std::string>> read(std::string_view key,
                                           const leveldb::Snapshot* snapshot) const;
 
@@ -91,6 +95,9 @@ struct store::impl {
   std::unique_ptr<leveldb::DB> db{}; ///< changed by the writer alone, with the gate closed
   mutable std::mutex pinned_mutex{};
   std::set<read_view::pinned*> pinned_views{};
+  /// What was there before the first commit that is not synced; nullptr: all is synced. Guarded by
+  /// pinned_mutex, and let go of without it.
+  std::shared_ptr<read_view::pinned> synced{};
 
   std::atomic<bool> failed{false}; ///< a write failed: read-only until the reopen
   std::atomic<bool> low_space{false};

@@ -74,7 +74,8 @@ store::impl::impl(store_options chosen)
       filter(leveldb::NewBloomFilterPolicy(bloom_bits)) {}
 
 store::impl::~impl() {
-  close_database(); // first: until then nobody else may have the directory
+  release_synced();
+  close_database(); // before the rest: until then nobody else may have the directory
   if (lock != nullptr) base->UnlockFile(lock);
 }
 
@@ -277,10 +278,14 @@ result<void> store::impl::make_sure_of_space() {
   return {};
 }
 
-void store::impl::close_database() {
+/// Leaves the gate closed. What it gives back may only be let go of when the gate is open: that is
+/// a slice of work.
+std::shared_ptr<read_view::pinned> store::impl::close_database() {
   gate.close();
+  std::shared_ptr<read_view::pinned> held;
   {
     const std::lock_guard guard(pinned_mutex);
+    held = std::move(synced);
     for (read_view::pinned* view : pinned_views) {
       db->ReleaseSnapshot(std::exchange(view->snapshot, nullptr));
     }
@@ -288,6 +293,7 @@ void store::impl::close_database() {
   }
   db.reset();
   cleaned.clear();
+  return held;
 }
 
 result<void> store::impl::reopen() {
@@ -295,7 +301,7 @@ result<void> store::impl::reopen() {
     if (auto room = make_sure_of_space(); !room) return room;
   }
   failed.store(true);
-  close_database();
+  const auto held = close_database();
   auto done = open_database(false);
   if (done) done = read_facts();
   if (done) done = read_catalogue();

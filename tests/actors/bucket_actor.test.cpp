@@ -17,17 +17,17 @@ struct scripted_storage {
   void begin(uint64_t generation) { give(generation_begun{generation, 0, {}}); }
   void refuse_begin(ec code) { give(generation_begun{0, static_cast<uint8_t>(code), "no"}); }
   /// Writes the batch to the store, as the real one does, and says so.
-  void commit(store& rows) {
+  void commit(store& rows, bool sync = true) {
     REQUIRE(!commits.empty());
     const row_batch* batch = commits.front().rows.get();
-    REQUIRE(rows.commit({&batch, 1}, true));
-    answer(ec::none);
+    REQUIRE(rows.commit({&batch, 1}, sync));
+    answer(ec::none, sync);
   }
-  void answer(ec code) {
+  void answer(ec code, bool synced = false) {
     REQUIRE(!commits.empty());
     const commit_batch& front = commits.front();
     caf::anon_send(bucket, batch_done{front.generation, front.number, static_cast<uint8_t>(code),
-                                      "said the test"});
+                                      "said the test", synced});
     commits.pop_front();
   }
 
@@ -114,6 +114,44 @@ TEST_CASE("a write is answered after its commit, and followers are told then") {
   CHECK(box.ok());
   CHECK(box.given == 1);
   CHECK(world.sequences == std::vector<uint64_t>{1});
+}
+
+TEST_CASE("followers are told of a write after its sync, and of what they missed at a start") {
+  bucket_world world;
+  world.script.begin(1);
+  world.run();
+  answer_box first, second, third;
+  world.write(first, {put("a", "{}")});
+  world.run();
+  world.script.commit(*world.rows, false);
+  world.run();
+  world.write(second, {put("b", "{}")});
+  world.run();
+  world.script.commit(*world.rows, false);
+  world.run();
+  CHECK(first.ok());
+  CHECK(second.ok());
+  CHECK(world.sequences.empty());
+  REQUIRE(world.rows->sync());
+  world.write(third, {put("c", "{}")});
+  world.run();
+  world.script.commit(*world.rows, false);
+  caf::anon_send(world.subject, batches_synced{});
+  world.run();
+  CHECK(third.ok());
+  CHECK(world.sequences == std::vector<uint64_t>{2}); // the third is not synced
+  caf::anon_send(world.subject, batches_synced{});
+  world.run();
+  CHECK(world.sequences == std::vector<uint64_t>{2}); // nothing new
+  REQUIRE(world.rows->sync());
+  answer_box fourth;
+  world.write(fourth, {put("d", "{}")});
+  world.run();
+  world.script.answer(ec::ambiguous);
+  world.run();
+  world.script.begin(2);
+  world.run();
+  CHECK(world.sequences == std::vector<uint64_t>{2, 3});
 }
 
 TEST_CASE("writes that wait are handed over together, and see each other before their commit") {

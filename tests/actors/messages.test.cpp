@@ -30,11 +30,12 @@ TEST_CASE("every message that could travel comes back as it was, member by membe
   CHECK(begun.code == 24);
   CHECK(begun.reason == "full");
 
-  const auto done = round_trip(world, batch_done{1, 2, 3, "why"});
+  const auto done = round_trip(world, batch_done{1, 2, 3, "why", true});
   CHECK(done.generation == 1);
   CHECK(done.number == 2);
   CHECK(done.code == 3);
   CHECK(done.reason == "why");
+  CHECK(done.synced);
 
   CHECK(round_trip(world, make_bucket{"places"}).name == "places");
   CHECK(round_trip(world, drop_bucket{"places"}).name == "places");
@@ -55,6 +56,7 @@ TEST_CASE("every message that could travel comes back as it was, member by membe
   CHECK(stopped.name == "b");
   CHECK(stopped.number == 5);
 
+  round_trip(world, batches_synced{});
   round_trip(world, flush_batch{});
   round_trip(world, tick{});
 }

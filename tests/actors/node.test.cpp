@@ -262,6 +262,48 @@ TEST_CASE("with an interval, a write is answered before its sync, which follows 
   CHECK(world.counters->failed_commits.load() == 0);
 }
 
+TEST_CASE("with an interval, feeds are woken by the sync, and no sooner") {
+  node_world world(std::chrono::milliseconds(1));
+  answer_box made, box;
+  world.write(made, "b", {put("a", "{}")});
+  world.run();
+  REQUIRE(made.ok());
+  const uint32_t number = world.rows->find_bucket("b")->number;
+  const auto wait_for_sync = [&](uint64_t sequence) {
+    const auto end = soon();
+    while (world.rows->synced().state(number)->sequence < sequence) {
+      REQUIRE(std::chrono::steady_clock::now() < end);
+      world.advance(std::chrono::milliseconds(100));
+    }
+  };
+  wait_for_sync(1);
+  int woken = 0;
+  const auto handle = world.gateway->follow(number, http::waker([&] { ++woken; }));
+  world.write(box, "b", {put("b", "{}")});
+  world.run();
+  CHECK(box.ok());
+  CHECK(world.sequence("b") == 2);
+  CHECK(world.rows->synced().state(number)->sequence == 1);
+  CHECK(woken == 0);
+  SUBCASE("by the sync of an interval") {
+    wait_for_sync(2);
+    CHECK(woken == 1);
+  }
+  SUBCASE("also where the bucket's actor died meanwhile") {
+    caf::anon_send_exit(world.find_bucket("b"), caf::exit_reason::kill);
+    world.run();
+    woken = 0;
+    wait_for_sync(2);
+    CHECK(woken == 1);
+  }
+  SUBCASE("also where storage died, which syncs") {
+    caf::anon_send_exit(world.storage_now, caf::exit_reason::kill);
+    world.run();
+    CHECK(world.rows->synced().state(number)->sequence == 2);
+    CHECK(woken > 0);
+  }
+}
+
 TEST_CASE("feeds are woken by commits of their bucket, by its drop and by the end of the node") {
   node_world world;
   answer_box box;

@@ -161,7 +161,26 @@ workload::outcome workload::drop(store& rows) {
   return settle(tl::unexpected(done.error()));
 }
 
+/// Whoever follows may tell others what it is shown, so that it has to be there ever after.
+void workload::follow(const store& rows) {
+  const read_view view = rows.synced();
+  for (bucket& target : buckets_) {
+    if (target.state != life::there) continue;
+    const auto shown = view.state(target.info.number);
+    if (!shown) continue;
+    const auto end = target.maybe.upper_bound(shown->sequence);
+    target.known.insert(target.maybe.begin(), end);
+    target.maybe.erase(target.maybe.begin(), end);
+  }
+}
+
 workload::outcome workload::step(store& rows) {
+  const outcome out = some_step(rows);
+  follow(rows);
+  return out;
+}
+
+workload::outcome workload::some_step(store& rows) {
   const size_t kind = below(40);
   if (buckets_.size() < options_.buckets && (buckets_.empty() || kind < 4)) return create(rows);
   if (options_.drops && kind == 4) return drop(rows);

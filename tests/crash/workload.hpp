@@ -29,7 +29,8 @@ public:
     refused,  ///< disk_full: nothing was attempted
     ambiguous ///< a commit, or a bucket's creation or drop, failed
   };
-  /// One commit, creation, drop or slice of cleaning.
+  /// One commit, creation, drop or slice of cleaning. What a follower is then shown counts as
+  /// acknowledged.
   outcome step(store& rows);
 
   /// To be called when the store was opened again, by `try_reopen` or anew: holds all that is
@@ -64,6 +65,8 @@ private:
   outcome drop(store& rows);
   outcome sync(store& rows);
   outcome settle(const result<void>& done);
+  outcome some_step(store& rows);
+  void follow(const store& rows);
   bucket_core* core_of(const store& rows, bucket& wanted);
   void note(bucket& written, const std::vector<write_outcome>& outcomes, uint64_t first_sequence,
             const std::vector<write_op>& ops);

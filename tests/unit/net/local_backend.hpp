@@ -34,12 +34,18 @@ public:
   // What a test may set.
   std::optional<error> refuse_writes; ///< the answer to every write and bucket call
   bool lose_writes = false;           ///< callbacks are dropped without a call
+  bool sync_writes = true;            ///< false: they are answered before a sync, see `sync`
   bool is_ready = true;
   bool is_stopping = false;
   std::shared_ptr<const write_group> last_group; ///< what the last write asked for
   int writes = 0;
 
   store& writer() { return *store_; }
+  /// Makes durable what is not, and wakes all feeds.
+  void sync() {
+    if (auto done = store_->sync(); !done) throw std::runtime_error(done.error().reason);
+    for (const bucket_info& bucket : store_->buckets()) wake(bucket.number);
+  }
   size_t followers() const {
     size_t count = 0;
     for (const auto& [bucket, wake] : followers_) count += wake.expired() ? 0 : 1;
@@ -152,8 +158,8 @@ private:
     if (!core.dirty()) return answer;
     const auto batch = core.take_batch();
     const row_batch* const batches[] = {&batch.rows};
-    if (auto done = store_->commit(batches, true); !done) return {done.error(), {}};
-    wake(bucket.number);
+    if (auto done = store_->commit(batches, sync_writes); !done) return {done.error(), {}};
+    if (sync_writes) wake(bucket.number);
     return answer;
   }
 

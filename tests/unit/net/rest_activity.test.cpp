@@ -255,6 +255,41 @@ TEST_CASE("a heartbeat keeps a longpoll alive and leaves its answer JSON") {
   CHECK(sequences(driver.text) == "6/6");
 }
 
+TEST_CASE("a feed shows nothing before its sync; the normal answer has all that was acknowledged") {
+  rest_node node;
+  five_entries(node);
+  node.backend.sync_writes = false;
+  const auto acknowledged = node.send("PUT", "/b/c", R"({"n":2})");
+  REQUIRE(acknowledged.status == 200);
+  CHECK(sequences(node.text("/b/_activity?since=4")) == "5,6/6");
+  CHECK(node.get("/b/c").says("\"n\":2"));
+
+  CHECK(sequences(node.get("/b/_activity?feed=longpoll&since=now&timeout=0").body) == "/5");
+  auto poll = follow(node, "/b/_activity?feed=longpoll&since=now");
+  auto lines = follow(node, "/b/_activity?feed=continuous&since=3&include_docs=true");
+  auto events = follow(node, "/b/_activity?feed=eventsource&since=5");
+  for (int look = 0; look < 2; ++look) {
+    CHECK(poll.run() == state::wait);
+    CHECK(lines.run() == state::wait);
+    CHECK(events.run() == state::wait);
+    node.send("PUT", "/b/d", R"({"n":)" + std::to_string(look) + "}");
+  }
+  const std::string shown = lines.take();
+  CHECK(shown.starts_with("{\"seq\":4,\"id\":\"c\""));
+  CHECK(shown.find("\"n\":1}") != std::string::npos); // not the document of tomorrow either
+  CHECK(shown.find("\"seq\":6") == std::string::npos);
+  CHECK(events.text.empty());
+
+  node.backend.sync();
+  CHECK(poll.wakes == 1);
+  CHECK(poll.run() == state::done);
+  CHECK(sequences(poll.text) == "6,7,8/8");
+  CHECK(lines.run() == state::wait);
+  CHECK(lines.take().starts_with("{\"seq\":6,"));
+  CHECK(events.run() == state::wait);
+  CHECK(events.take().starts_with("id: 6\n"));
+}
+
 TEST_CASE("a continuous feed sends a line an entry, and goes on") {
   rest_node node;
   five_entries(node);
