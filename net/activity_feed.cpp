@@ -13,6 +13,12 @@ namespace {
 constexpr size_t pending_entries = 256;
 /// A feed's shortest heartbeat, whatever is asked for.
 constexpr std::chrono::milliseconds shortest_heartbeat{100};
+/// How long a feed waits before it looks again whether a closed store is open.
+constexpr std::chrono::milliseconds closed_pause{250};
+
+/// Asking again, with a new view, is what helps: the store is closed until it can be reopened, or
+/// was reopened just now. Anything else (damage, above all) ends a feed.
+bool passes(const error& problem) { return problem.code == ec::overloaded; }
 
 } // namespace
 
@@ -68,8 +74,9 @@ result<bool> activity_reader::show_pending(const read_view& view, std::string& o
   const size_t begin = out.size();
   while (next_pending_ < pending_.size() && !at_limit()) {
     if (out.size() - begin >= slice_bytes) return true;
-    if (auto shown = show_with_document(view, pending_[next_pending_++], out); !shown)
+    if (auto shown = show_with_document(view, pending_[next_pending_], out); !shown)
       return tl::unexpected(std::move(shown.error()));
+    ++next_pending_; // only now: what could not be read is read again
   }
   pending_.clear();
   next_pending_ = 0;
@@ -124,8 +131,10 @@ bool feed_silence::beats(http::clock::time_point now) {
   return true;
 }
 
+void feed_silence::pause(http::clock::time_point now) { again_ = now + closed_pause; }
+
 http::clock::time_point feed_silence::due() const {
-  auto due = http::clock::time_point::max();
+  auto due = again_.value_or(http::clock::time_point::max());
   if (heartbeat_) due = std::min(due, sent_ + *heartbeat_);
   if (timeout_) due = std::min(due, spoke_ + *timeout_);
   return due;
@@ -155,9 +164,10 @@ protected:
   state slice(std::string& out) override {
     open(out);
     if (snapshot_) return read_on(*snapshot_, out);
+    silence_.go_on();
     const read_view view = node_.backend.rows().synced();
     const auto stored = view.state(reader_.bucket().number);
-    if (!stored) return give_up(stored.error());
+    if (!stored) return stop_at(stored.error(), out);
     end_ = std::max(end_, stored->sequence); // the rows of a dropped bucket go away below its feeds
     return read_on(view, out);
   }
@@ -165,12 +175,23 @@ protected:
 private:
   state read_on(const read_view& view, std::string& out) {
     const auto more = reader_.read(view, end_, out);
-    if (!more) return give_up(more.error());
+    if (!more) return stop_at(more.error(), out);
     if (reader_.at_limit()) return close(out, std::min(reader_.last_shown(), end_));
     if (*more) return state::more;
     if (!is_feed() || reader_.shown() > 0 || has_to_end()) return close(out, end_);
+    return rest(out);
+  }
+
+  state rest(std::string& out) {
     if (silence_.beats(node_.now())) out += '\n'; // white space between two tokens of the JSON
     return state::wait;
+  }
+
+  state stop_at(const error& problem, std::string& out) {
+    if (!is_feed() || !passes(problem)) return give_up(problem);
+    if (has_to_end()) return close(out, std::min(reader_.last_shown(), end_));
+    silence_.pause(node_.now());
+    return rest(out);
   }
 
   bool has_to_end() const {
@@ -221,20 +242,26 @@ public:
       return state::done;
     const read_view view = node_.backend.rows().synced();
     const auto bucket = view.state(reader_.bucket().number);
-    if (!bucket) return state::cut;
     const uint64_t shown = reader_.shown();
-    const auto more = reader_.read(view, bucket->sequence, out);
-    if (!more) return state::cut;
+    const result<bool> more = bucket ? reader_.read(view, bucket->sequence, out)
+                                     : result<bool>(tl::unexpected(bucket.error()));
+    if (!more && !passes(more.error())) return state::cut;
     if (reader_.at_limit()) return state::done;
     const auto now = node_.now();
+    silence_.go_on();
+    if (!more) silence_.pause(now);
     if (reader_.shown() != shown) silence_.spoke(now);
-    if (silence_.beats(now))
-      out += reader_.options().mode == feed_mode::eventsource ? ":\n\n" : "\n";
-    if (*more) return state::more;
+    beat(now, out);
+    if (more.value_or(false)) return state::more;
     return silence_.is_over(now) ? state::done : state::wait;
   }
 
 private:
+  void beat(http::clock::time_point now, std::string& out) {
+    if (silence_.beats(now))
+      out += reader_.options().mode == feed_mode::eventsource ? ":\n\n" : "\n";
+  }
+
   context& node_;
   activity_reader reader_;
   feed_silence silence_;

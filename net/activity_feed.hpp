@@ -65,7 +65,8 @@ private:
   size_t next_pending_ = 0;
 };
 
-/// When a feed that has nothing to say gives a sign of life, and when it ends.
+/// When a feed that has nothing to say gives a sign of life, when it ends, and when one that the
+/// store could not answer looks again.
 class feed_silence {
 public:
   feed_silence(const activity_options& options, http::clock::time_point now)
@@ -74,9 +75,13 @@ public:
   bool is_over(http::clock::time_point now) const { return timeout_ && now >= spoke_ + *timeout_; }
   /// True when a heartbeat is to be sent now; it counts as sent.
   bool beats(http::clock::time_point now);
+  /// The store is closed for now: it is asked again a little later.
+  void pause(http::clock::time_point now);
+  void go_on() { again_.reset(); }
   http::clock::time_point due() const;
 
 private:
+  std::optional<http::clock::time_point> again_{}; ///< set during a pause
   std::optional<std::chrono::milliseconds> heartbeat_;
   std::optional<std::chrono::milliseconds> timeout_;
   http::clock::time_point sent_;

@@ -41,6 +41,24 @@ public:
   int writes = 0;
 
   store& writer() { return *store_; }
+  /// Damages the store's log and lets it reopen, which fails: it is closed until `open_store`.
+  void close_store() {
+    for (int commits = 0; commits < 2; ++commits) { // the last one alone would be cut off
+      row_batch rows;
+      rows.put(keys::meta("test"), "");
+      commit(rows);
+    }
+    log_ = log_name();
+    leveldb::ReadFileToString(env_.get(), log_, &whole_log_);
+    std::string damaged = whole_log_;
+    damaged.at(10) = static_cast<char>(damaged[10] ^ 1);
+    leveldb::WriteStringToFile(env_.get(), damaged, log_);
+    if (store_->try_reopen()) throw std::logic_error("a damaged log was taken");
+  }
+  void open_store() {
+    leveldb::WriteStringToFile(env_.get(), whole_log_, log_);
+    if (auto done = store_->try_reopen(); !done) throw std::runtime_error(done.error().reason);
+  }
   /// Makes durable what is not, and wakes all feeds.
   void sync() {
     if (auto done = store_->sync(); !done) throw std::runtime_error(done.error().reason);
@@ -141,11 +159,19 @@ public:
     return made;
   }
 
-private:
   void commit(const row_batch& rows) {
     const row_batch* const batches[] = {&rows};
     if (auto done = store_->commit(batches, true); !done)
       throw std::runtime_error(done.error().reason);
+  }
+
+private:
+  std::string log_name() const {
+    std::vector<std::string> names;
+    env_->GetChildren("/node", &names);
+    for (const std::string& name : names)
+      if (name.ends_with(".log")) return "/node/" + name;
+    throw std::logic_error("the store has no log");
   }
 
   rest::write_answer apply(const bucket_info& bucket, const write_group& group) {
@@ -169,6 +195,8 @@ private:
   }
 
   std::unique_ptr<leveldb::Env> env_;
+  std::string log_;
+  std::string whole_log_;
   std::unique_ptr<store> store_;
   std::vector<std::pair<uint32_t, std::weak_ptr<http::waker>>> followers_;
 };

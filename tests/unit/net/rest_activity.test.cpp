@@ -1,3 +1,4 @@
+#include "net/activity_feed.hpp"
 #include "tests/unit/net/rest_client.hpp"
 #include <doctest/doctest.h>
 #include <rapidjson/document.h>
@@ -288,6 +289,83 @@ TEST_CASE("a feed shows nothing before its sync; the normal answer has all that 
   CHECK(lines.take().starts_with("{\"seq\":6,"));
   CHECK(events.run() == state::wait);
   CHECK(events.take().starts_with("id: 6\n"));
+}
+
+TEST_CASE("while the store is closed feeds pause, with their heartbeats, and then go on") {
+  rest_node node;
+  five_entries(node);
+  auto poll = follow(node, "/b/_activity?feed=longpoll&since=now&heartbeat=1000");
+  auto brief = follow(node, "/b/_activity?feed=longpoll&since=now&timeout=5000");
+  auto lines = follow(node, "/b/_activity?feed=continuous&since=now&heartbeat=1000");
+  auto events = follow(node, "/b/_activity?feed=eventsource&since=now&timeout=5000");
+  for (stream_driver* feed : {&poll, &brief, &lines, &events}) CHECK(feed->run() == state::wait);
+  node.backend.close_store();
+  CHECK(node.get("/b/_activity").status == 503);
+  CHECK(node.get("/b/_activity?feed=continuous").status == 503);
+  for (int look = 0; look < 8; ++look) {
+    for (stream_driver* feed : {&poll, &brief, &lines, &events}) {
+      REQUIRE(feed->run() == state::wait);
+      CHECK(feed->stream().due() == node.now + 250ms); // nobody wakes it
+    }
+    node.now += 250ms;
+  }
+  CHECK(lines.take() == "\n");
+  node.backend.open_store();
+  node.send("PUT", "/b/d", "{}");
+  for (stream_driver* feed : {&lines, &events}) {
+    CHECK(feed->run() == state::wait);
+    CHECK(feed->stream().due() > node.now + 250ms);
+    CHECK(feed->take().find("{\"seq\":6,") != std::string::npos);
+  }
+  CHECK(poll.run() == state::done);
+  CHECK(sequences(poll.text) == "6/6");
+  node.backend.close_store();
+  node.now += 5s;
+  CHECK(brief.run() == state::done); // in time, and it names what it covers
+  CHECK(sequences(brief.text) == "/5");
+  CHECK(events.run() == state::done);
+}
+
+TEST_CASE("a feed that a reopen interrupts in a slice leaves nothing out") {
+  using namespace treadmill;
+  rest_node node;
+  const std::string text(2000, 'x');
+  std::string docs;
+  for (int i = 0; i < 200; ++i)
+    docs.append(i == 0 ? "" : ",").append(R"({"text":")").append(text).append("\"}");
+  REQUIRE(node.send("POST", "/b/_bulk", R"({"docs":[)" + docs + "]}").status == 200);
+  rest::activity_options options;
+  options.mode = rest::feed_mode::continuous;
+  options.include_docs = true;
+  rest::activity_reader reader(node.backend.rows().find_bucket("b").value(), options);
+  std::string out;
+  CHECK(reader.read(node.backend.rows().latest(), 200, out).value());
+  const read_view interrupted = node.backend.rows().snapshot();
+  REQUIRE(node.backend.writer().try_reopen());
+  for (int look = 0; look < 2; ++look)
+    CHECK(reader.read(interrupted, 200, out).error().code == ec::overloaded);
+  while (reader.read(node.backend.rows().latest(), 200, out).value()) {
+  }
+  CHECK(reader.shown() == 200);
+}
+
+TEST_CASE("damage cuts a feed") {
+  rest_node node;
+  five_entries(node);
+  auto poll = follow(node, "/b/_activity?feed=longpoll&since=now");
+  auto lines = follow(node, "/b/_activity?feed=continuous&since=now");
+  CHECK(poll.run() == state::wait);
+  CHECK(lines.run() == state::wait);
+  const uint32_t bucket = node.backend.rows().find_bucket("b")->number;
+  auto kept = node.backend.rows().latest().state(bucket).value();
+  ++kept.sequence;
+  treadmill::row_batch rows;
+  rows.put(treadmill::keys::activity(bucket, kept.sequence), "damaged");
+  rows.put(treadmill::keys::bucket_state(bucket), kept.encode());
+  node.backend.commit(rows);
+  CHECK(poll.run() == state::cut);
+  CHECK(lines.run() == state::cut);
+  CHECK(node.get("/b/_activity?feed=longpoll&since=5").status == 500);
 }
 
 TEST_CASE("a continuous feed sends a line an entry, and goes on") {
