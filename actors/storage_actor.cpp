@@ -103,21 +103,32 @@ void sync_if_due(storage_pointer self, clock::time_point now) {
   tell_buckets(self);
 }
 
+/// Below the floor of free space, too: it makes room. A store that failed refuses.
 void clean_up(storage_state& state) {
-  if (!state.cleaning || !state.options.rows->writable()) return;
+  if (!state.cleaning) return;
   const auto more = state.options.rows->clean_up();
   if (more) state.cleaning = *more;
+}
+
+/// Says what is in the way once, not at every try.
+void reopen(storage_pointer self) {
+  storage_state& state = self->state;
+  const auto done = state.options.rows->try_reopen();
+  if (done) {
+    log::info("the store was reopened and takes writes again");
+    state.reopen_problem.clear();
+    tell_buckets(self);
+  } else if (state.reopen_problem != done.error().reason) {
+    state.reopen_problem = done.error().reason;
+    log::error("the store cannot be reopened; it is tried again and again",
+               {{"reason", state.reopen_problem}});
+  }
 }
 
 void look_after(storage_pointer self) {
   storage_state& state = self->state;
   store& rows = *state.options.rows;
-  if (!rows.writable() && rows.check_space() && !rows.writable()) {
-    if (rows.try_reopen()) {
-      log::info("the store was reopened and takes writes again");
-      tell_buckets(self);
-    }
-  }
+  if (!rows.writable() && rows.check_space() && !rows.writable()) reopen(self);
   sync_if_due(self, clock::now());
   clean_up(state);
 }

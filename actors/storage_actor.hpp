@@ -41,7 +41,8 @@ struct storage_state {
   /// on disk.
   std::unordered_map<uint32_t, caf::strong_actor_ptr> to_tell{};
   std::chrono::steady_clock::time_point synced_at{};
-  bool cleaning = true; ///< rows of dropped buckets may be there
+  bool cleaning = true;         ///< rows of dropped buckets may be there
+  std::string reopen_problem{}; ///< why the last try to reopen failed; empty: none did
   static inline constexpr const char* name = "storage";
 };
 

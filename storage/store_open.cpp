@@ -310,7 +310,6 @@ result<void> store::impl::reopen() {
     failed.store(false);
     if (env->failed()) failed.store(true); // in the background, meanwhile
   } else {
-    warn("the store cannot be reopened: " + done.error().reason);
     db.reset();
   }
   gate.open();

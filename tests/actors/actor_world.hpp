@@ -51,6 +51,8 @@ public:
   config configuration{};
   caf::actor_system system{configuration};
   std::unique_ptr<leveldb::Env> env{leveldb::NewMemEnv(leveldb::Env::Default())};
+  disk_space space{uint64_t{1} << 40, uint64_t{1} << 40};
+  bool broken = false; ///< no file of the store can be made durable
   std::shared_ptr<store> rows{};
   std::shared_ptr<node_counters> counters = std::make_shared<node_counters>();
 
@@ -59,6 +61,9 @@ private:
     store_options options;
     options.directory = "/store";
     options.env = env.get();
+    options.write_buffer_bytes = 64 * defaults::kibibyte;
+    options.space = [this] { return space; };
+    options.sync_directory = [this] { return !broken; };
     auto opened = store::open(options);
     if (!opened) throw std::runtime_error(opened.error().reason);
     rows = std::move(*opened);

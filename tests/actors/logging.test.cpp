@@ -1,4 +1,5 @@
 #include "actors/logging.hpp"
+#include "tests/actors/log_file.hpp"
 #include <cmath>
 #include <doctest/doctest.h>
 #include <filesystem>
@@ -13,6 +14,8 @@
 namespace treadmill {
 namespace {
 
+using test::logging_to_file;
+
 constexpr int64_t noon = 1'777'627'800'123; // 2026-05-01T09:30:00.123Z
 
 rapidjson::Document read(const std::string& line) {
@@ -21,29 +24,6 @@ rapidjson::Document read(const std::string& line) {
   REQUIRE_MESSAGE(!out.HasParseError(), line);
   return out;
 }
-
-/// Logs into a file for one test.
-struct logging_to_file {
-  std::string path = (std::filesystem::temp_directory_path() / "treadmill-log-XXXXXX").string();
-
-  explicit logging_to_file(log::level from, log::format form) {
-    close(mkstemp(path.data()));
-    REQUIRE(log::start({from, form, path}).empty());
-  }
-  ~logging_to_file() {
-    log::stop();
-    std::filesystem::remove(path);
-  }
-  logging_to_file(const logging_to_file&) = delete;
-  logging_to_file& operator=(const logging_to_file&) = delete;
-
-  std::vector<std::string> lines() const {
-    std::ifstream in(path);
-    std::vector<std::string> out;
-    for (std::string line; std::getline(in, line);) out.push_back(line);
-    return out;
-  }
-};
 
 } // namespace
 

@@ -1,5 +1,8 @@
 #include "tests/actors/actor_world.hpp"
+#include "tests/actors/log_file.hpp"
+#include <algorithm>
 #include <doctest/doctest.h>
+#include <thread>
 
 namespace treadmill::test {
 namespace {
@@ -232,6 +235,74 @@ TEST_CASE("a write that is in flight when its bucket is dropped does not bring i
   const auto row = world.rows->latest().read(keys::document(number, "a"));
   REQUIRE(row);
   CHECK_FALSE(row->has_value());
+}
+
+TEST_CASE("below the floor of free space the rows of a dropped bucket go, which makes room") {
+  node_world world;
+  answer_box before;
+  world.write(before, "b", {put("a", "{}")});
+  world.run();
+  const auto tick = [&] {
+    for (int i = 0; i < 10; ++i) world.advance(std::chrono::milliseconds(100));
+  };
+  tick(); // nothing is left to clean up
+  const uint32_t number = world.rows->find_bucket("b")->number;
+  world.space.free_bytes = 1;
+  const auto end = soon();
+  while (world.rows->check_space() && std::chrono::steady_clock::now() < end) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  answer_box refused;
+  world.write(refused, "b", {put("a", "{}")});
+  world.run();
+  CHECK(refused.code() == ec::disk_full);
+  std::optional<result<void>> dropped;
+  world.gateway->drop_bucket("b", soon(), [&](result<void> done) { dropped = done; });
+  world.run();
+  REQUIRE(dropped.has_value());
+  CHECK(dropped->has_value());
+  tick();
+  CHECK_FALSE(world.rows->writable());
+  CHECK_FALSE(world.rows->latest().read(keys::document(number, "a"))->has_value());
+  CHECK_FALSE(world.rows->latest().read(keys::dead_bucket(number))->has_value());
+}
+
+TEST_CASE("what keeps a failed store from being reopened is logged once, and feeds hear of the "
+          "reopen") {
+  node_world world;
+  answer_box before, lost, after;
+  world.write(before, "b", {put("a", "{}")});
+  world.run();
+  const uint32_t number = world.rows->find_bucket("b")->number;
+  int woken = 0;
+  const auto handle = world.gateway->follow(number, http::waker([&] { ++woken; }));
+  const logging_to_file log(log::level::info, log::format::text);
+  const auto count = [&](std::string_view part) {
+    const auto lines = log.lines();
+    return std::count_if(lines.begin(), lines.end(), [&](const std::string& line) {
+      return line.find(part) != std::string::npos;
+    });
+  };
+  world.broken = true;
+  const std::string large = R"({"text":")" + std::string(70'000, 'x') + "\"}"; // for a new log
+  for (int i = 0; i < 10 && lost.code() == ec::none; ++i) {
+    world.write(lost, "b", {put("large", large)});
+    world.run();
+  }
+  CHECK(lost.code() == ec::ambiguous);
+  for (int tick = 0; tick < 5; ++tick) world.advance(std::chrono::milliseconds(100));
+  CHECK(world.rows->latest().read("x").error().code == ec::overloaded); // it is closed
+  CHECK(count("the store cannot be reopened") == 1);
+  CHECK(count("the directory of the store cannot be synced") >= 1);
+  woken = 0;
+  world.broken = false;
+  world.advance(std::chrono::milliseconds(100));
+  CHECK(count("the store was reopened") == 1);
+  CHECK(count("the store cannot be reopened") == 1);
+  world.write(after, "b", {put("a", "{}")});
+  world.run();
+  CHECK(after.ok());
+  CHECK(woken >= 1);
 }
 
 TEST_CASE("a refused generation: storage writes nothing of a bucket that did not begin anew") {
