@@ -234,7 +234,12 @@ private:
   void update_until(size_t acknowledged) {
     std::atomic<bool> stop = false;
     std::vector<std::thread> threads;
-    for (auto& one : updaters_) threads.emplace_back([&] { one->run(node_->where(), stop); });
+    std::atomic<size_t> running = updaters_.size();
+    for (auto& one : updaters_)
+      threads.emplace_back([&] {
+        one->run(node_->where(), stop);
+        --running;
+      });
     const auto done = [&] {
       size_t sum = 0;
       for (const auto& one : updaters_) sum += one->acknowledged();
@@ -242,7 +247,7 @@ private:
     };
     if (acknowledged != SIZE_MAX) {
       const auto deadline = clock::now() + 120s;
-      while (!done() && clock::now() < deadline) std::this_thread::sleep_for(1ms);
+      while (!done() && running > 0 && clock::now() < deadline) std::this_thread::sleep_for(1ms);
       const bool was_alive = !node_->wait(0ms);
       node_->kill();
       board_.set(std::nullopt);
