@@ -6,7 +6,10 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 deploy/install-deps.sh
-[[ -e build/release/build.ninja ]] || cmake --preset release >/dev/null
+[[ -e build/release/build.ninja ]] || {
+  echo "run: building, some minutes the first time"
+  cmake --preset release >/dev/null
+}
 cmake --build --preset release --target treadmill
 
 # What says where the node listens goes to `treadmill health` too.
@@ -27,9 +30,9 @@ hint() {
   done
   cat <<END
 Treadmill is ready. Try:
-  curl -X POST -d '{"id":"sam","name":"Sam"}' $base/people
-  curl $base/people/sam
-  curl '$base/people/_activity?since=0'
+  curl -X POST -d '{"id":"hello","text":"Hello"}' $base/notes
+  curl $base/notes/hello
+  curl '$base/notes/_activity?since=0'
 END
 }
 hint &
