@@ -21,11 +21,11 @@ for argument in "$@"; do
   previous=$argument
 done
 
-# Waits beside the node until it is ready, then says what to try.
+# Waits beside the node until it is ready, then says what to try. Not for ever: with port 0 nobody knows where to ask.
 hint() {
-  local base
+  local base tries=0
   until base=$(build/release/treadmill health --ready ${where[@]+"${where[@]}"} 2>/dev/null); do
-    kill -0 $$ 2>/dev/null || return 0
+    kill -0 $$ 2>/dev/null && ((++tries < 600)) || return 0
     sleep 0.1
   done
   cat <<END
