@@ -239,6 +239,23 @@ TEST_CASE("the beginning of a commit is given whole, or with 64 bytes at the lea
   CHECK(sizes[2] == 30 + 12 + 6); // header, a put of "key", the lengths
 }
 
+TEST_CASE("the rest of a commit without its beginning is no commit") {
+  const size_t overhead = write_log({30'000}).bytes.size() - 30'000;
+  const std::string whole_block = write_log({block - overhead}).bytes;
+  REQUIRE(whole_block.size() == block);
+  const written_log long_commit = write_log({3 * block, 50});
+  for (const size_t from : {block, 3 * block}) { // a middle record, the last one
+    const std::string_view rest = std::string_view(long_commit.bytes).substr(from);
+    const log_state damaged = check_log(whole_block + std::string(rest));
+    CHECK(damaged.what == kind::damaged); // a whole commit follows
+    CHECK(damaged.broken_at == block);
+    const size_t end = long_commit.begins[1] - from;
+    const log_state torn = check_log(whole_block + std::string(rest.substr(0, end)));
+    CHECK(torn.what == kind::torn);
+    CHECK(torn.intact_bytes == block);
+  }
+}
+
 TEST_CASE("a commit that contradicts those before it is damage") {
   const written_log log = write_log({50, 300, 20});
   int number = 0;

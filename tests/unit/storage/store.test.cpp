@@ -336,6 +336,29 @@ TEST_CASE("the catalogue knows the buckets by name, also after a restart") {
   }
 }
 
+TEST_CASE("a bucket that was made or dropped is so after a crash that loses what was not synced") {
+  fixture f;
+  const auto crash = [&] {
+    f.disk.arm(1, faulty_env::fault::power_off);
+    f.rows.reset();
+    f.disk.crash_and_drop();
+    f.start();
+  };
+  f.start();
+  const bucket_info made = f.rows->create_bucket("b").value();
+  crash();
+  REQUIRE(f.rows->find_bucket("b"));
+  CHECK(f.rows->find_bucket("b")->log_id == made.log_id);
+  REQUIRE(write(*f.rows, keys::document(made.number, "x"), "v"));
+  REQUIRE(f.rows->drop_bucket("b"));
+  crash();
+  CHECK(!f.rows->find_bucket("b"));
+  CHECK(!f.rows->alive(made.number));
+  CHECK(read(f.rows->latest(), keys::dead_bucket(made.number)).empty());
+  clean_up(*f.rows);
+  CHECK(read(f.rows->latest(), keys::document(made.number, "x")) == "(none)");
+}
+
 TEST_CASE("a node has so many buckets and no more") {
   fixture f;
   f.options.buckets = 2;
@@ -397,6 +420,30 @@ TEST_CASE("the rows of a dropped bucket are removed in slices, also over restart
     CHECK(read(f.rows->latest(), keys::document(bucket, "x")) == "value");
   }
   CHECK(!f.rows->clean_up().value());
+}
+
+TEST_CASE("a hole among commits that were never synced is cut off; one before a synced commit is "
+          "refused") {
+  for (const bool synced : {false, true}) {
+    CAPTURE(synced);
+    fixture f;
+    store& rows = f.start();
+    REQUIRE(write(rows, keys::meta("kept"), "v"));
+    const size_t end = f.only_file(".log")->size();
+    REQUIRE(write(rows, keys::meta("first"), "v", synced));
+    REQUIRE(write(rows, keys::meta("second"), "v", false));
+    REQUIRE(write(rows, keys::meta("third"), "v", synced));
+    REQUIRE(write(rows, keys::meta("fourth"), "v", synced));
+    f.rows.reset();
+    std::string& log = *f.only_file(".log");
+    log[end + 10] = static_cast<char>(log[end + 10] ^ 1);
+    const error problem = f.open_error();
+    CHECK(problem.code == (synced ? ec::corrupt : ec::none));
+    if (synced) continue;
+    CHECK(read(f.rows->latest(), keys::meta("kept")) == "v");
+    CHECK(read(f.rows->latest(), keys::meta("first")) == "(none)");
+    CHECK(read(f.rows->latest(), keys::meta("fourth")) == "(none)");
+  }
 }
 
 TEST_CASE("what is held for followers does not keep the rows of a dropped bucket") {
