@@ -1,6 +1,5 @@
 #pragma once
 #include <algorithm>
-#include <iterator>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -23,15 +22,6 @@ inline bool is_phrase(std::string_view reason) {
          is_code_word(reason.substr(0, reason.find_first_of(" :")));
 }
 
-// What the reading of JSON still says in sentences.
-inline bool is_of_json(std::string_view reason) {
-  constexpr std::string_view begins[] = {"Line ",     "The ",       "Beside docs", "There are more",
-                                         "Top-level", "Arrays and", "An object",   "A string",
-                                         "No double", "A document"};
-  return std::any_of(std::begin(begins), std::end(begins),
-                     [&](std::string_view begin) { return reason.starts_with(begin); });
-}
-
 /// Throws where a reason in the body of an answer, or of one of its results, is no phrase.
 inline void check_reasons(std::string_view body) {
   constexpr std::string_view before = R"({"status":"error","error":")";
@@ -43,7 +33,7 @@ inline void check_reasons(std::string_view body) {
     size_t end = at;
     while (end < body.size() && body[end] != '"') end += body[end] == '\\' ? 2 : 1;
     const std::string_view reason = body.substr(at, end - at);
-    if (!is_phrase(reason) && !is_of_json(reason))
+    if (!is_phrase(reason))
       throw std::runtime_error("a reason is no phrase: " + std::string(reason));
   }
 }
