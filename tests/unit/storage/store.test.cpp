@@ -6,6 +6,7 @@
 #include <doctest/doctest.h>
 #include <leveldb/db.h>
 #include <map>
+#include <random>
 #include <thread>
 
 using namespace std::chrono_literals;
@@ -444,6 +445,57 @@ TEST_CASE("a hole among commits that were never synced is cut off; one before a 
     CHECK(read(f.rows->latest(), keys::meta("first")) == "(none)");
     CHECK(read(f.rows->latest(), keys::meta("fourth")) == "(none)");
   }
+}
+
+TEST_CASE("a whole commit that is missing in a log is noticed") {
+  fixture f;
+  store& rows = f.start();
+  REQUIRE(write(rows, keys::meta("first"), "v"));
+  const size_t begin = f.only_file(".log")->size();
+  REQUIRE(write(rows, keys::meta("second"), "v"));
+  const size_t end = f.only_file(".log")->size();
+  REQUIRE(write(rows, keys::meta("third"), "v"));
+  f.rows.reset();
+  f.only_file(".log")->erase(begin, end - begin);
+  const error problem = f.open_error();
+  CHECK(problem.code == ec::corrupt);
+  CHECK(problem.reason.find("acknowledged writes are missing before byte") == 0);
+}
+
+TEST_CASE("a scan gives the rows before a damaged block, and none after it") {
+  fixture f;
+  f.start();
+  std::mt19937_64 random(1); // what compresses would lie in one block
+  for (int i = 100; i < 150; ++i) {
+    std::string value(1000, ' ');
+    for (char& byte : value) byte = static_cast<char>(random());
+    REQUIRE(write(*f.rows, "k" + std::to_string(i), value));
+  }
+  f.start(); // of the log a table is made
+  f.rows.reset();
+  std::string* table = nullptr;
+  for (const std::string& name : f.disk.names()) {
+    std::string* bytes = f.disk.bytes_of(name);
+    if (name.ends_with(".ldb") && bytes->size() > 40'000) table = bytes;
+  }
+  REQUIRE(table != nullptr);
+  (*table)[table->size() / 2] = static_cast<char>((*table)[table->size() / 2] ^ 1);
+  f.start();
+  std::vector<std::string> seen;
+  const auto note = [&](std::string_view key, std::string_view) {
+    seen.emplace_back(key);
+    return true;
+  };
+  const read_view view = f.rows->latest();
+  CHECK(view.scan("k", "l", note).error().code == ec::corrupt);
+  REQUIRE(!seen.empty());
+  REQUIRE(seen.size() < 50);
+  CHECK(seen.back() == "k" + std::to_string(99 + seen.size()));
+  seen.clear();
+  CHECK(view.scan_back("k", "l", note).error().code == ec::corrupt);
+  REQUIRE(!seen.empty());
+  REQUIRE(seen.size() < 50);
+  CHECK(seen.back() == "k" + std::to_string(150 - seen.size()));
 }
 
 TEST_CASE("what is held for followers does not keep the rows of a dropped bucket") {
