@@ -200,7 +200,7 @@ public:
   std::string_view text() const { return text_; }
 
 private:
-  std::array<char, revision::text_bytes + 1> buffer_; // NOLINT: filled before it is read
+  std::array<char, revision::text_bytes + 1> buffer_{};
   std::string many_{};
   std::string_view text_{};
 };
