@@ -1,0 +1,106 @@
+#pragma once
+#include "js/frame.hpp"
+#include "js/progress_page.hpp"
+#include "js/watchdog.hpp"
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <v8.h>
+
+namespace v8 {
+class Platform;
+}
+
+namespace treadmill::js {
+
+/// One V8 isolate, and in it a context for each function. V8 is started with it and never ended:
+/// one for each process, which leaves with _exit.
+///
+/// **Thread**: the main thread.
+/// **Errors**: no C++ exception passes through V8. A document's fault is in the answer. After
+/// out_of_memory the heap is not to be trusted: `spent()` says so, and the process should end.
+class engine {
+public:
+  engine(const worker_limits& limits, progress_page& page);
+  ~engine();
+  engine(const engine&) = delete;
+  engine& operator=(const engine&) = delete;
+
+  static std::string version();
+  /// Once, before anything else. Nothing, or why no context can be made.
+  [[nodiscard]] std::string warm_up();
+
+  void define(const define_request& what);
+  void forget(uint64_t function);
+  /// Appends the frame of the answer.
+  void map(const map_request& request, std::string& out);
+  void reduce(const reduce_request& request, std::string& out);
+  bool spent() const { return out_of_memory_; }
+
+private:
+  /// A function and its context; the context is made when it is first needed.
+  struct script {
+    kind what = kind::map;
+    std::string text{};
+    std::unique_ptr<v8::MicrotaskQueue> microtasks{}; ///< never run; must outlive the context
+    v8::Global<v8::Context> context{};
+    v8::Global<v8::Function> function{};
+    void leave();
+  };
+  /// What the function that runs has emitted.
+  struct emission {
+    bool open = false;
+    uint32_t count = 0;
+    fault problem = fault::none;
+    std::string rows{};
+  };
+  struct running; // an item in work
+
+  static void emit(const v8::FunctionCallbackInfo<v8::Value>& info);
+  static size_t near_heap_limit(void* self, size_t current, size_t initial);
+  static void promise_made(v8::PromiseHookType type, v8::Local<v8::Promise> promise,
+                           v8::Local<v8::Value> parent);
+
+  v8::MaybeLocal<v8::Context> make_context(script& what);
+  /// The reason why it is refused, or nothing.
+  std::optional<std::string> prepare(script& what);
+  std::optional<std::string> compile(script& what, v8::Local<v8::Context> context);
+  v8::MaybeLocal<v8::Value> evaluate(v8::Local<v8::Context> context, std::string_view before,
+                                     std::string_view text, std::string_view after, bool run);
+  /// Finds the function of a request, ready to run; else answers with the refusal.
+  script* enter(uint64_t request, uint64_t function, std::string& out);
+
+  fault map_one(script& what, std::string_view text, answer_writer& out);
+  fault reduce_one(script& what, const reduce_request::call& call, answer_writer& out);
+  /// Ends an item: what became of it, and the engine is fit for the next.
+  fault settle(script& what, const v8::TryCatch& caught);
+  void write_fault(fault problem, v8::Local<v8::Context> context, const v8::TryCatch& caught,
+                   answer_writer& out);
+
+  v8::MaybeLocal<v8::String> text_of(std::string_view utf8);
+  v8::MaybeLocal<v8::Value> parse(v8::Local<v8::Context> context, std::string_view json);
+  /// JSON text at the end of `out`, without a length; false: it threw. `absent`: what stands for a
+  /// value that has no JSON; with an empty one nothing is written.
+  bool stringify(v8::Local<v8::Context> context, v8::Local<v8::Value> value, std::string& out,
+                 std::string_view absent);
+  bool append(v8::Local<v8::String> text, std::string& out);
+  std::string message_of(v8::Local<v8::Context> context, const v8::TryCatch& caught);
+
+  const worker_limits limits_;
+  progress_page& page_;
+  std::unique_ptr<v8::Platform> platform_;
+  std::unique_ptr<v8::ArrayBuffer::Allocator> buffers_;
+  v8::Isolate* isolate_ = nullptr;
+  v8::Global<v8::UnboundScript> prepare_{};
+  std::unique_ptr<watchdog> watchdog_;
+  std::unordered_map<uint64_t, script> scripts_{};
+  emission emission_{};
+  std::string key_{};
+  std::string value_{};
+  bool out_of_memory_ = false;
+  unsigned heap_extensions_ = 0;
+  bool promised_ = false; ///< the item made a promise, which may wait in the context
+};
+
+} // namespace treadmill::js
