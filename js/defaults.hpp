@@ -46,6 +46,9 @@ inline constexpr std::chrono::milliseconds first_back_off{50};
 inline constexpr std::chrono::milliseconds last_back_off{5'000};
 /// Starts that fail one after the other before jobs are answered with `unavailable`.
 inline constexpr uint32_t failed_starts = 3;
+/// Workers that are killed from outside before they are ready, one after the other, before that
+/// counts as a start that failed.
+inline constexpr uint32_t killed_starts = 20;
 /// How often a job is given to another worker because its worker was killed from outside, or died
 /// and nobody knows of what.
 inline constexpr uint32_t unexplained_deaths = 4;

@@ -88,9 +88,10 @@ struct answering {
   if (!parent_is(limits.parent)) ::_exit(exit_code::closed);
   const sandbox_options options{limits.address_space_bytes, !limits.jitless};
   progress_page& page = map_page(pool);
+  if (const auto error = limit_address_space(options); !error.empty()) cannot_start(pool, error);
   engine functions(limits, page);
   if (const auto error = functions.warm_up(); !error.empty()) cannot_start(pool, error);
-  if (const auto error = lower_limits(options); !error.empty()) cannot_start(pool, error);
+  if (const auto error = lower_limits(); !error.empty()) cannot_start(pool, error);
   if (const auto error = close_sandbox(options); !error.empty()) cannot_start(pool, error);
   std::string out;
   put_ready(out, engine::version());

@@ -148,6 +148,7 @@ private:
 
   void kill(worker& one, worker::verdict why);
   void bury(worker& one, fault killed_for);
+  void lost_at_start(const worker_process::ending& ending);
   void settle_dead(worker::flight dead, const worker_process::position& at, fault problem,
                    bool first);
   void again(job_pointer job) { queue_.push_back_in_front(std::move(job)); }
@@ -173,7 +174,9 @@ private:
   worker* reserved_ = nullptr; ///< kept free for a job that must be alone
   uint64_t last_request_ = 0;
   uint32_t failures_ = 0; ///< starts that failed, one after the other
-  std::string failure_{};
+  uint32_t killed_starts_ = 0;
+  std::string failure_{}; ///< why the worker that is ending cannot start
+  std::string last_failure_{};
   clock::time_point retry_at_{};
   clock::time_point look_at_{};
   pool_counters counted_{};
@@ -387,7 +390,7 @@ void map_pool::core::hire() {
 void map_pool::core::start_failed(const std::string& why) {
   ++failures_;
   ++counted_.failed_starts;
-  failure_ = why;
+  last_failure_ = why;
   const auto pause = defaults::first_back_off * (1u << std::min(failures_, 10u));
   retry_at_ = clock::now() + std::min<std::chrono::milliseconds>(pause, defaults::last_back_off);
   warn("a worker for queries cannot be started: " + why);
@@ -395,7 +398,7 @@ void map_pool::core::start_failed(const std::string& why) {
 
 void map_pool::core::refuse_waiting() {
   while (auto job = queue_.pop([](const pool_job&) { return true; }))
-    finish(std::move(job), outcome::unavailable, failure_);
+    finish(std::move(job), outcome::unavailable, last_failure_);
 }
 
 // -- what workers say --------------------------------------------------------------------------
@@ -459,6 +462,8 @@ bool map_pool::core::handle(worker& one, std::string_view frame) {
     if (one.ready()) return false;
     one.set_ready();
     failures_ = 0;
+    killed_starts_ = 0;
+    failure_.clear();
     return true;
   }
   if (const auto* failed = std::get_if<failed_reply>(&*reply)) {
@@ -537,11 +542,7 @@ void map_pool::core::bury(worker& one, fault killed_for) {
   while (!one.flights().empty()) flights.push_back(one.take_first());
   if (reserved_ == &one) reserved_ = nullptr;
   std::erase_if(workers_, [&](const auto& each) { return each.get() == &one; });
-  if (!was_ready) {
-    const std::string how = ending.signal != 0 ? "signal " + std::to_string(ending.signal)
-                                               : "code " + std::to_string(ending.code);
-    return start_failed(failure_.empty() ? "it ended with " + how : std::exchange(failure_, {}));
-  }
+  if (!was_ready) return lost_at_start(ending);
   fault problem = killed_for;
   if (problem == fault::none) {
     ++counted_.died;
@@ -559,6 +560,17 @@ void map_pool::core::bury(worker& one, fault killed_for) {
     flights.pop_back();
     settle_dead(std::move(last), at, problem, flights.empty());
   }
+}
+
+void map_pool::core::lost_at_start(const worker_process::ending& ending) {
+  // Killed from outside: that says nothing of the next one.
+  if (failure_.empty() && ending.signal == SIGKILL && ++killed_starts_ <= defaults::killed_starts) {
+    ++counted_.died;
+    return;
+  }
+  const std::string how = ending.signal != 0 ? "signal " + std::to_string(ending.signal)
+                                             : "code " + std::to_string(ending.code);
+  start_failed(failure_.empty() ? "it ended with " + how : std::exchange(failure_, {}));
 }
 
 void map_pool::core::settle_dead(worker::flight dead, const worker_process::position& at,

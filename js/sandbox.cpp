@@ -95,6 +95,11 @@ void allow_own_end(filter& calls) {
   calls.rule(SCMP_ACT_ALLOW, SCMP_SYS(tgkill), self); // abort()
 }
 
+std::string set_limit(__rlimit_resource_t what, rlim_t most) {
+  const rlimit both{most, most};
+  return ::setrlimit(what, &both) == 0 ? std::string() : failed("resource limits", errno);
+}
+
 } // namespace
 
 std::string tie_to_parent() {
@@ -105,24 +110,16 @@ std::string tie_to_parent() {
 
 bool parent_is(uint32_t process) { return static_cast<uint32_t>(::getppid()) == process; }
 
-std::string lower_limits(const sandbox_options& options) {
-  struct limit {
-    __rlimit_resource_t what;
-    rlim_t most;
-  };
-  const std::array limits = {
-      limit{RLIMIT_CORE, 0},
-      limit{RLIMIT_FSIZE, 0},
-      limit{RLIMIT_NOFILE, descriptor::socket + 1},
-      limit{RLIMIT_NPROC, 0},
-      limit{RLIMIT_MEMLOCK, 0},
-      limit{RLIMIT_MSGQUEUE, 0},
-      limit{RLIMIT_AS,
-            options.address_space_bytes == 0 ? RLIM_INFINITY : options.address_space_bytes},
-  };
-  for (const limit& one : limits) {
-    const rlimit both{one.most, one.most};
-    if (::setrlimit(one.what, &both) != 0) return failed("resource limits", errno);
+std::string limit_address_space(const sandbox_options& options) {
+  if (options.address_space_bytes == 0) return {};
+  return set_limit(RLIMIT_AS, options.address_space_bytes);
+}
+
+std::string lower_limits() {
+  if (auto error = set_limit(RLIMIT_NOFILE, descriptor::socket + 1); !error.empty()) return error;
+  for (const auto what :
+       {RLIMIT_CORE, RLIMIT_FSIZE, RLIMIT_NPROC, RLIMIT_MEMLOCK, RLIMIT_MSGQUEUE}) {
+    if (auto error = set_limit(what, 0); !error.empty()) return error;
   }
   return {};
 }

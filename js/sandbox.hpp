@@ -19,8 +19,10 @@ struct sandbox_options {
 [[nodiscard]] std::string tie_to_parent();
 /// False: the parent was gone before it was tied to it.
 bool parent_is(uint32_t process);
-/// rlimits, once no more files, threads or processes are needed.
-[[nodiscard]] std::string lower_limits(const sandbox_options& options);
+/// Before V8 reserves what it needs: it is to fail now, not in the middle of a document.
+[[nodiscard]] std::string limit_address_space(const sandbox_options& options);
+/// The other rlimits, once no more files, threads or processes are needed.
+[[nodiscard]] std::string lower_limits();
 /// no_new_privs and the allow-list of system calls; any other ends the process by SIGSYS. Writing
 /// and reading are for descriptor::socket alone.
 [[nodiscard]] std::string close_sandbox(const sandbox_options& options);
