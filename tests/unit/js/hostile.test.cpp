@@ -11,6 +11,13 @@ namespace {
 
 constexpr int rounds = 5;
 
+/// What our memory may grow by over all rounds but the first.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr size_t allowance_kib = 320 * 1024; // sanitizers keep what is freed
+#else
+constexpr size_t allowance_kib = 16 * 1024;
+#endif
+
 struct hostile {
   const char* name;
   const char* text;
@@ -163,11 +170,10 @@ TEST_CASE("hostile functions fail alone: others stay right and quick, and our me
     if (round == 0) memory = memory_kib();
   }
   // Allocators keep what they had; what leaks grows with each round.
-  CHECK(memory_kib() < memory + 16 * 1024);
+  CHECK(memory_kib() < memory + allowance_kib);
   CHECK(slowest < 10s);
   MESSAGE("slowest good batch beside a hostile one: " << slowest.count() << " ms");
-  CHECK(pool.counters().working == 0);
-  CHECK(pool.counters().waiting == 0);
+  CHECK(test::eventually([&] { return pool.counters().working + pool.counters().waiting == 0; }));
 }
 
 TEST_CASE("documents around one that kills its worker get their rows") {
