@@ -10,18 +10,19 @@ COPY storage storage
 COPY net net
 COPY actors actors
 RUN cmake --preset release -DTREADMILL_TESTS=OFF \
- && cmake --build --preset release --target treadmill \
+ && cmake --build --preset release --target treadmill treadmill-map \
  && cmake --install build/release --prefix /opt/treadmill --strip
 
 FROM debian:bookworm-slim
 RUN apt-get update \
  && apt-get install --yes --no-install-recommends \
-      libbrotli1 libcaf-core0.17 libcpp-httplib0.11 libfmt9 libleveldb1d libspdlog1.10 libssl3 zlib1g \
+      libbrotli1 libcaf-core0.17 libcpp-httplib0.11 libfmt9 libleveldb1d libnode108 libseccomp2 libspdlog1.10 libssl3 \
+      zlib1g \
  && apt-get clean \
  && rm -rf /var/lib/apt/lists/* \
  && useradd --system --uid 1444 --user-group --home-dir /data --no-create-home --shell /usr/sbin/nologin treadmill \
  && install --directory --owner=treadmill --group=treadmill --mode=0750 /data
-COPY --from=build /opt/treadmill/bin/treadmill /usr/local/bin/treadmill
+COPY --from=build /opt/treadmill/bin/treadmill /opt/treadmill/bin/treadmill-map /usr/local/bin/
 USER treadmill
 WORKDIR /data
 VOLUME /data

@@ -101,20 +101,25 @@ constexpr std::array limit_members = {
     &worker_limits::rows_per_document,   &worker_limits::row_bytes,
     &worker_limits::answer_bytes};
 
+bool is_plain(char c) { return static_cast<uint8_t>(c) >= 0x20 && c != '"' && c != '\\'; }
+
 void put_escaped(std::string& out, std::string_view text) {
   constexpr std::string_view digits = "0123456789abcdef";
-  for (const char c : text) {
-    const auto byte = static_cast<uint8_t>(c);
-    if (c == '"' || c == '\\') {
+  while (true) {
+    const auto end = std::find_if_not(text.begin(), text.end(), is_plain);
+    const auto plain = static_cast<size_t>(end - text.begin());
+    out += text.substr(0, plain);
+    if (plain == text.size()) return;
+    const auto byte = static_cast<uint8_t>(text[plain]);
+    if (byte >= 0x20) {
       out += '\\';
-      out += c;
-    } else if (byte < 0x20) {
+      out += text[plain];
+    } else {
       out += "\\u00";
       out += digits[byte >> 4];
       out += digits[byte & 15];
-    } else {
-      out += c;
     }
+    text.remove_prefix(plain + 1);
   }
 }
 

@@ -35,16 +35,16 @@ void watchdog::rest() {
 }
 
 void watchdog::begin() {
-  const std::lock_guard lock(mutex_);
-  ++piece_;
-  working_ = true;
-  fired_ = false;
+  state_.store(++piece_ << phase_bits | working, std::memory_order_release);
 }
 
 bool watchdog::end() {
-  const std::lock_guard lock(mutex_);
-  working_ = false;
-  return fired_;
+  uint64_t expected = piece_ << phase_bits | working;
+  if (state_.compare_exchange_strong(expected, piece_ << phase_bits | idle)) return false;
+  // The interrupt is on its way: it must be over before the next piece begins.
+  while (state_.load() != (piece_ << phase_bits | interrupted)) std::this_thread::yield();
+  state_.store(piece_ << phase_bits | idle);
+  return true;
 }
 
 void watchdog::watch() {
@@ -56,23 +56,28 @@ void watchdog::watch() {
       continue;
     }
     changed_.wait_for(lock, tick);
-    if (!quitting_ && working_) look();
+    if (!quitting_) look();
   }
 }
 
 void watchdog::look() {
+  uint64_t state = state_.load();
+  const uint64_t piece = state >> phase_bits;
+  const uint64_t now_in = state & ((1u << phase_bits) - 1);
+  if (now_in == idle) return;
   const auto now = used();
-  if (piece_ != seen_) {
-    seen_ = piece_;
+  if (piece != seen_) {
+    seen_ = piece;
     then_ = now;
     return;
   }
   const auto taken = now - then_;
-  if (taken > limit_ && !fired_) {
-    fired_ = true;
+  if (taken > limit_ && now_in == working &&
+      state_.compare_exchange_strong(state, piece << phase_bits | interrupting)) {
     what_.interrupt();
+    state_.store(piece << phase_bits | interrupted);
   }
-  if (taken > 2 * limit_ + 500ms) what_.give_up();
+  if (taken > 2 * limit_ + 500ms && state_.load() >> phase_bits == piece) what_.give_up();
 }
 
 std::chrono::nanoseconds watchdog::used() const {

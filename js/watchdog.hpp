@@ -1,4 +1,5 @@
 #pragma once
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
@@ -34,6 +35,10 @@ public:
   bool end();
 
 private:
+  /// Of the current piece, in the low two bits of state_; above them is its number.
+  enum phase : uint64_t { idle = 0, working = 1, interrupting = 2, interrupted = 3 };
+  static constexpr unsigned phase_bits = 2;
+
   void watch();
   void look();
   std::chrono::nanoseconds used() const;
@@ -45,9 +50,8 @@ private:
   std::condition_variable changed_{};
   bool quitting_ = false;
   bool awake_ = false;
-  bool working_ = false;
-  bool fired_ = false;
-  uint64_t piece_ = 0;
+  std::atomic<uint64_t> state_ = 0;
+  uint64_t piece_ = 0;              ///< of the thread that works
   uint64_t seen_ = 0;               ///< piece that was worked on at the last look
   std::chrono::nanoseconds then_{}; ///< the clock when it was first seen
   std::thread thread_{};

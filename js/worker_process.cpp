@@ -168,7 +168,7 @@ worker_process::ending worker_process::end() {
   pid_t waited = -1;
   do waited = ::wait4(id_, &status, 0, &used);
   while (waited < 0 && errno == EINTR);
-  ending_.emplace();
+  ending_ = ending{};
   if (waited != id_) return *ending_;
   if (WIFEXITED(status)) ending_->code = WEXITSTATUS(status);
   if (WIFSIGNALED(status)) ending_->signal = WTERMSIG(status);

@@ -20,6 +20,9 @@ using js::outcome;
 
 namespace {
 
+/// Where the process that a test starts says which worker it has.
+constexpr int report_descriptor = 9;
+
 std::string of_process(int process, const std::string& file) {
   std::ifstream in("/proc/" + std::to_string(process) + "/" + file);
   return {std::istreambuf_iterator<char>(in), {}};
@@ -265,23 +268,32 @@ TEST_CASE("a worker that is stopped does not hold its jobs for ever") {
   CHECK(pool.counters().killed == 1);
 }
 
+// Started by the next test, as a process of its own.
+TEST_CASE("a process with an endless function" * doctest::skip()) {
+  auto options = test::quick_options(1);
+  options.document_cpu = 1h;
+  js::map_pool pool(options);
+  pool.map({test::make_function("doc => { for (;;); }"), test::numbered(1), false},
+           [](const js::map_answer&) {});
+  while (pool.counters().working == 0) std::this_thread::sleep_for(1ms);
+  std::this_thread::sleep_for(100ms);
+  const int worker = pool.processes().front();
+  [[maybe_unused]] const ssize_t written = ::write(report_descriptor, &worker, sizeof worker);
+  for (;;) ::pause();
+}
+
 TEST_CASE("a worker dies with the process that started it") {
   std::array<int, 2> pipe{};
   REQUIRE(::pipe(pipe.data()) == 0);
   const pid_t parent = ::fork();
   REQUIRE(parent >= 0);
   if (parent == 0) {
-    auto options = test::quick_options(1);
-    options.document_cpu = 1h;
-    js::map_pool pool(options);
-    pool.map({test::make_function("doc => { for (;;); }"), test::numbered(1), false},
-             [](const js::map_answer&) {});
-    while (pool.counters().working == 0) std::this_thread::sleep_for(1ms);
-    std::this_thread::sleep_for(100ms);
-    const int worker = pool.processes().front();
-    [[maybe_unused]] const ssize_t written = ::write(pipe[1], &worker, sizeof worker);
-    for (;;) ::pause();
+    ::dup2(pipe[1], report_descriptor);
+    ::execl("/proc/self/exe", "unit_js", "--no-skip", "-tc=a process with an endless function",
+            nullptr);
+    ::_exit(1);
   }
+  ::close(pipe[1]);
   int worker = 0;
   REQUIRE(::read(pipe[0], &worker, sizeof worker) == sizeof worker);
   CHECK(is_there(worker));
@@ -289,7 +301,6 @@ TEST_CASE("a worker dies with the process that started it") {
   ::waitpid(parent, nullptr, 0);
   CHECK(test::eventually([&] { return !is_there(worker); }, 2s));
   ::close(pipe[0]);
-  ::close(pipe[1]);
 }
 
 TEST_CASE("a worker ends with its pool") {
