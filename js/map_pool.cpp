@@ -319,7 +319,7 @@ bool map_pool::core::hand_out_one() {
     finish(std::move(job), outcome::done);
     return true;
   }
-  if (place == reserved_) reserved_ = nullptr;
+  if (job->delicate()) reserved_ = nullptr; // it has its place, there or elsewhere
   give_to(*place, std::move(job));
   return true;
 }
@@ -618,8 +618,10 @@ void map_pool::core::warn(const std::string& text) const {
 
 void map_pool::core::publish() {
   size_t working = 0;
+  auto cpu = counted_.cpu; // of those that ended
   std::vector<int> processes;
   for (const auto& one : workers_) {
+    cpu += one->process().cpu();
     working += one->flights().size();
     processes.push_back(one->process().id());
   }
@@ -628,6 +630,7 @@ void map_pool::core::publish() {
   counted_.working = working;
   const std::lock_guard lock(mutex_);
   shown_ = counted_;
+  shown_.cpu = cpu;
   processes_.swap(processes);
 }
 

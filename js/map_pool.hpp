@@ -43,7 +43,7 @@ struct pool_counters {
   uint64_t reductions = 0;
   uint64_t faults = 0;            ///< of documents and reductions that were answered
   uint64_t strikes = 0;           ///< those of them that is_strike() names
-  std::chrono::nanoseconds cpu{}; ///< of workers, up to their last end or answer
+  std::chrono::nanoseconds cpu{}; ///< of all workers there were, when the pool last did something
 };
 
 /// Runs functions over documents in worker processes, and survives whatever they do.
