@@ -15,7 +15,9 @@ int status_of(ec code) {
   case ec::bad_encoding:
   case ec::bad_id:
   case ec::bad_bucket:
-  case ec::bad_rev: return 400;
+  case ec::bad_rev:
+  case ec::bad_query:
+  case ec::bad_map: return 400;
   case ec::forbidden: return 403;
   case ec::not_found: return 404;
   case ec::method_not_allowed: return 405;
@@ -37,7 +39,9 @@ int status_of(ec code) {
   case ec::ambiguous:
   case ec::io_error:
   case ec::corrupt:
-  case ec::internal: return 500;
+  case ec::internal:
+  case ec::query_suspended:
+  case ec::bad_reduce: return 500;
   }
   return 500;
 }

@@ -2,6 +2,7 @@
 #include "net/exchange.hpp"
 #include "storage/json.hpp"
 #include "storage/keys.hpp"
+#include "storage/query_definition.hpp"
 #include <algorithm>
 #include <limits>
 
@@ -111,7 +112,8 @@ private:
   result<void> append_row(std::string& out, std::string_view id, std::string_view value) {
     const auto row = document_row::decode(value);
     if (!row) return tl::unexpected(row.error());
-    if (row->deleted || !rows_.begin_row(out, id, row->winner)) return {};
+    if (row->deleted || is_query_document(id)) return {};
+    if (!rows_.begin_row(out, id, row->winner)) return {};
     if (include_docs_) {
       out += R"(,"document":)";
       append_document(out, id, row->winner.text(), row->body);

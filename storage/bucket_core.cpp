@@ -1,6 +1,7 @@
 #include "storage/bucket_core.hpp"
 #include "storage/json.hpp"
 #include "storage/keys.hpp"
+#include "storage/query_definition.hpp"
 #include <algorithm>
 #include <utility>
 
@@ -112,7 +113,7 @@ bucket_core::batch bucket_core::take_batch() {
   rows_.put(keys::bucket_state(bucket_), state_.encode());
   taken_.push_back({batch_, std::move(items_)});
   items_.clear();
-  batch taken{batch_++, state_.sequence, std::move(rows_)};
+  batch taken{batch_++, state_.sequence, std::exchange(queries_, false), std::move(rows_)};
   rows_ = row_batch();
   return taken;
 }
@@ -266,8 +267,13 @@ result<void> bucket_core::store_document(document& doc, const revision& made,
   if (row.conflicts && !doc.row.conflicts) put(keys::conflict(bucket_, doc.id), "");
   if (!row.conflicts && doc.row.conflicts) remove(keys::conflict(bucket_, doc.id));
   count(state_.conflicts, doc.row.conflicts, row.conflicts);
-  count(state_.documents, doc.live(), !row.deleted);
-  count(state_.deleted, doc.there() && doc.row.deleted, row.deleted);
+  if (is_query_document(doc.id)) {
+    queries_ = true;
+    count(state_.queries, doc.live(), !row.deleted);
+  } else {
+    count(state_.documents, doc.live(), !row.deleted);
+    count(state_.deleted, doc.there() && doc.row.deleted, row.deleted);
+  }
   state_.digest = add(subtract(state_.digest, doc.digest_before), digest_after);
   put(std::move(doc.key), row.encode());
   return {};

@@ -82,6 +82,7 @@ public:
   struct batch {
     uint64_t number = 0;   ///< 1, 2, 3 …
     uint64_t sequence = 0; ///< of the last entry in it
+    bool queries = false;  ///< it has definitions of queries
     row_batch rows;
   };
   batch take_batch();
@@ -152,6 +153,7 @@ private:
   overlay overlay_{};
   std::deque<batch_items> taken_{};    ///< of the batches on their way, oldest first
   std::vector<overlay_item*> items_{}; ///< of the open batch
+  bool queries_ = false;               ///< the open batch has definitions of queries
   undo* undo_ = nullptr;               ///< set while an atomic group is applied
 };
 

@@ -30,6 +30,18 @@ inline constexpr size_t buckets = 1000;
 /// (storage/README.md).
 inline constexpr size_t recent_ancestry = 64;
 
+/// Changes of an index that are kept for live feeds, in number and in bytes; the oldest go first.
+inline constexpr uint64_t index_changes = 100'000;
+inline constexpr uint64_t index_change_bytes = 64 * mebibyte;
+/// Bytes of one batch of an index, about: client writes go before it.
+inline constexpr size_t index_batch_bytes = 256 * kibibyte;
+/// Rows and partial results of an index that are read in one slice.
+inline constexpr size_t index_slice_rows = 4096;
+/// Rows and partial results that one batch of a first build of the block tree reads.
+inline constexpr size_t index_build_rows = 32 * 1024;
+/// Bytes of the blocks that are given to a JavaScript reduction at once, about.
+inline constexpr size_t reduce_input_bytes = mebibyte;
+
 /// LevelDB: memory of one memtable (its log is replayed at start, so larger means a slower start).
 inline constexpr size_t write_buffer_bytes = 8 * mebibyte;
 /// LevelDB: bytes of its cache of blocks.

@@ -15,13 +15,45 @@ constexpr char document_kind = 0x01;
 constexpr char losing_body_kind = 0x02;
 constexpr char older_ancestry_kind = 0x03;
 constexpr char activity_kind = 0x04;
+constexpr char index_kind = 0x05;
+constexpr char query_kind = 0x06;
 constexpr char conflict_kind = 0x07;
+
+// The kinds of an index's rows, after its number.
+constexpr char index_state_kind = 0x00;
+constexpr char index_row_kind = 0x01;
+constexpr char index_reverse_kind = 0x02;
+constexpr char index_change_kind = 0x03;
+constexpr char index_partial_kind = 0x10; ///< plus the level
+
+// The kinds of the rows that are about all queries of a bucket.
+constexpr char last_index_kind = 0x00;
+constexpr char query_name_kind = 0x01;
 
 std::string in_bucket(uint32_t bucket, char kind, std::string_view rest = {}) {
   std::string key;
   key.reserve(document_prefix + rest.size());
   key.push_back(bucket_space);
   put_fixed32_be(key, bucket);
+  key.push_back(kind);
+  key.append(rest);
+  return key;
+}
+
+std::string in_index(uint32_t bucket, uint32_t index, char kind, std::string_view rest = {}) {
+  std::string key;
+  key.reserve(index_prefix + rest.size());
+  key.push_back(bucket_space);
+  put_fixed32_be(key, bucket);
+  key.push_back(index_kind);
+  put_fixed32_be(key, index);
+  key.push_back(kind);
+  key.append(rest);
+  return key;
+}
+
+std::string of_queries(uint32_t bucket, char kind, std::string_view rest = {}) {
+  std::string key = in_bucket(bucket, query_kind);
   key.push_back(kind);
   key.append(rest);
   return key;
@@ -78,6 +110,81 @@ std::string activity(uint32_t bucket, uint64_t sequence) {
 std::string conflict(uint32_t bucket, std::string_view id) {
   return in_bucket(bucket, conflict_kind, id);
 }
+
+// Indexes
+// -------------------------------------------------------------------------------------------------
+
+std::string index_begin(uint32_t bucket, uint32_t index) {
+  std::string key = in_bucket(bucket, index_kind);
+  put_fixed32_be(key, index);
+  return key;
+}
+
+std::string index_end(uint32_t bucket, uint32_t index) { return in_index(bucket, index, '\xff'); }
+
+std::string index_state(uint32_t bucket, uint32_t index) {
+  return in_index(bucket, index, index_state_kind);
+}
+
+std::string index_row(uint32_t bucket, uint32_t index, std::string_view suffix) {
+  return in_index(bucket, index, index_row_kind, suffix);
+}
+
+std::string index_reverse(uint32_t bucket, uint32_t index, std::string_view id) {
+  return in_index(bucket, index, index_reverse_kind, id);
+}
+
+std::string index_change(uint32_t bucket, uint32_t index, uint64_t sequence) {
+  std::string key = in_index(bucket, index, index_change_kind);
+  put_fixed64_be(key, sequence);
+  return key;
+}
+
+std::string index_changes_end(uint32_t bucket, uint32_t index) {
+  return in_index(bucket, index, index_change_kind + 1);
+}
+
+std::string index_partial(uint32_t bucket, uint32_t index, unsigned level,
+                          std::string_view suffix) {
+  return in_index(bucket, index, static_cast<char>(index_partial_kind + static_cast<int>(level)),
+                  suffix);
+}
+
+std::string last_index(uint32_t bucket) { return of_queries(bucket, last_index_kind); }
+
+std::string query(uint32_t bucket, std::string_view name) {
+  return of_queries(bucket, query_name_kind, name);
+}
+
+std::string queries_end(uint32_t bucket) { return of_queries(bucket, query_name_kind + 1); }
+
+std::string dead_index(uint32_t bucket, uint32_t index) {
+  std::string key = dead_bucket(bucket);
+  put_fixed32_be(key, index);
+  return key;
+}
+
+std::optional<uint32_t> dead_index_of(std::string_view dead_key) {
+  uint32_t index = 0;
+  dead_key.remove_prefix(1 + sizeof(uint32_t));
+  if (!take_fixed32_be(dead_key, index)) return std::nullopt;
+  return index;
+}
+
+std::string_view query_of(std::string_view query_key) { return query_key.substr(query_prefix); }
+std::string_view suffix_of(std::string_view index_row_key) {
+  return index_row_key.substr(index_prefix);
+}
+
+uint64_t change_sequence_of(std::string_view index_change_key) {
+  uint64_t sequence = 0;
+  index_change_key.remove_prefix(index_prefix);
+  take_fixed64_be(index_change_key, sequence);
+  return sequence;
+}
+
+// Ends, and what keys were made from
+// -------------------------------------------------------------------------------------------------
 
 std::string documents_end(uint32_t bucket) { return in_bucket(bucket, document_kind + 1); }
 std::string activity_end(uint32_t bucket) { return in_bucket(bucket, activity_kind + 1); }

@@ -1,5 +1,6 @@
 #pragma once
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -22,6 +23,31 @@ std::string activity(uint32_t bucket, uint64_t sequence);
 std::string conflict(uint32_t bucket,
                      std::string_view id); ///< there where the document has conflicts
 
+// Indexes of queries (index.hpp): all rows of one lie together below its bucket's number and its
+// own, which is unique in the bucket and never reused.
+std::string index_begin(uint32_t bucket, uint32_t index);
+std::string index_end(uint32_t bucket, uint32_t index);
+std::string index_state(uint32_t bucket, uint32_t index);
+/// `suffix`: of the row (index.hpp); where the rows begin or end, the beginning of one.
+std::string index_row(uint32_t bucket, uint32_t index, std::string_view suffix);
+std::string index_reverse(uint32_t bucket, uint32_t index, std::string_view id);
+std::string index_change(uint32_t bucket, uint32_t index, uint64_t sequence);
+std::string index_changes_end(uint32_t bucket, uint32_t index);
+/// The partial result of the block of that level (from 1) that begins at the row with `suffix`.
+std::string index_partial(uint32_t bucket, uint32_t index, unsigned level, std::string_view suffix);
+std::string last_index(uint32_t bucket); ///< the last index number that was given in the bucket
+std::string query(uint32_t bucket, std::string_view name); ///< which index serves the query
+std::string queries_end(uint32_t bucket);
+/// A dropped index whose rows are still to be removed. (Beside the dropped buckets, so that those
+/// of all buckets are found at once.)
+std::string dead_index(uint32_t bucket, uint32_t index);
+
+/// Bytes before the suffix in `index_row` and `index_partial`, before the id in `index_reverse`.
+inline constexpr size_t index_prefix = 11;
+inline constexpr size_t query_prefix = 7; ///< bytes before the name in `query`
+/// Above the beginning of every term, so that prefix + this is the end of what begins with prefix.
+inline constexpr char above_terms = '\xff';
+
 inline constexpr size_t document_prefix =
     6; ///< bytes before the id in `document` and `conflict` keys
 /// The ends (exclusive) of the documents, the activity and the conflicts of a bucket, and of the
@@ -36,6 +62,11 @@ std::string dead_buckets_end();
 std::string_view id_of(std::string_view document_key);
 std::string_view bucket_name_of(std::string_view catalogue_key);
 uint64_t sequence_of(std::string_view activity_key);
-uint32_t number_of(std::string_view dead_bucket_key);
+uint32_t number_of(std::string_view dead_bucket_key);             ///< of `dead_index` too
+std::optional<uint32_t> dead_index_of(std::string_view dead_key); ///< nothing for `dead_bucket`
+/// What `query`, `index_row`, `index_partial` and `index_change` were made from.
+std::string_view query_of(std::string_view query_key);
+std::string_view suffix_of(std::string_view index_row_key);
+uint64_t change_sequence_of(std::string_view index_change_key);
 
 } // namespace treadmill::keys

@@ -23,6 +23,9 @@ bool has_control_character(std::string_view utf8) {
 
 bool is_lower_or_digit(char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); }
 
+/// What may stand in a name, but not begin it.
+bool is_joint(char c) { return c == '_' || c == '.' || c == '-'; }
+
 /// The ids of one process: ordered even within a millisecond and when the clock steps back.
 class id_source {
 public:
@@ -113,15 +116,26 @@ result<void> check_id(std::string_view id) {
 }
 
 result<void> check_bucket_name(std::string_view name) {
-  const auto allowed = [](char c) {
-    return is_lower_or_digit(c) || c == '_' || c == '.' || c == '-';
-  };
   if (!name.empty() && name.size() <= defaults::name_bytes && is_lower_or_digit(name.front()) &&
-      std::all_of(name.begin(), name.end(), allowed))
+      std::all_of(name.begin(), name.end(),
+                  [](char c) { return is_lower_or_digit(c) || is_joint(c); }))
     return {};
   return fail(ec::bad_bucket, "a bucket name is 1 to " + std::to_string(defaults::name_bytes) +
                                   " of a-z, 0-9, '_', '.' and '-', and begins with a letter or a "
                                   "digit");
+}
+
+result<void> check_query_name(std::string_view name) {
+  const auto is_letter_or_digit = [](char c) {
+    return is_lower_or_digit(c) || (c >= 'A' && c <= 'Z');
+  };
+  if (!name.empty() && name.size() <= defaults::name_bytes && is_letter_or_digit(name.front()) &&
+      std::all_of(name.begin(), name.end(),
+                  [&](char c) { return is_letter_or_digit(c) || is_joint(c); }))
+    return {};
+  return fail(ec::bad_query, "a query name is 1 to " + std::to_string(defaults::name_bytes) +
+                                 " of A-Z, a-z, 0-9, '_', '.' and '-', and begins with a letter "
+                                 "or a digit");
 }
 
 std::string make_uuid7(uint64_t unix_ms, const std::array<uint8_t, 10>& random) {

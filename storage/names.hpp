@@ -18,6 +18,9 @@ result<void> check_id(std::string_view id);
 /// A bucket name: `[a-z0-9][a-z0-9_.-]{0,127}`. Errors: bad_bucket.
 result<void> check_bucket_name(std::string_view name);
 
+/// A query name: `[A-Za-z0-9][A-Za-z0-9_.-]{0,127}`. Errors: bad_query.
+result<void> check_query_name(std::string_view name);
+
 /// A UUID of version 7 (RFC 9562) in its usual text: ordered by `unix_ms` (milliseconds, 48 bits
 /// are used), then by `random`. The caller brings time and randomness.
 std::string make_uuid7(uint64_t unix_ms, const std::array<uint8_t, 10>& random);

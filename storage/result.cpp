@@ -35,6 +35,10 @@ std::string_view to_string(ec code) {
   case ec::http_version: return "http_version";
   case ec::request_timeout: return "request_timeout";
   case ec::not_applied: return "not_applied";
+  case ec::bad_query: return "bad_query";
+  case ec::query_suspended: return "query_suspended";
+  case ec::bad_map: return "bad_map";
+  case ec::bad_reduce: return "bad_reduce";
   }
   return "internal";
 }

@@ -39,10 +39,14 @@ enum class ec : uint8_t {
   http_version = 28,    ///< An HTTP version that is not spoken here.
   request_timeout = 29, ///< The client did not finish sending its request in time.
   not_applied = 30,     ///< Part of an atomic group of which another part was refused.
+  bad_query = 31,       ///< A query's name breaks the rules of names.hpp.
+  query_suspended = 32, ///< Too many documents broke the query's map: define it again.
+  bad_map = 33,         ///< A map or reduce function that does not compile.
+  bad_reduce = 34,      ///< A reduction met a value that it cannot take, or its function failed.
 };
 
 /// The last value of `ec`: for tests that walk all of them.
-inline constexpr ec last_ec = ec::not_applied;
+inline constexpr ec last_ec = ec::bad_reduce;
 
 /// The code word that an answer carries, for example "bad_json".
 std::string_view to_string(ec code);

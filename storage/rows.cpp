@@ -57,6 +57,7 @@ std::string bucket_state::encode() const {
   put_varint(out, documents);
   put_varint(out, deleted);
   put_varint(out, conflicts);
+  put_varint(out, queries);
   return out;
 }
 
@@ -65,7 +66,7 @@ result<bucket_state> bucket_state::decode(std::string_view bytes) {
   if (!take_varint(bytes, state.sequence) || !take_hash(bytes, state.chain) ||
       !take_hash(bytes, state.digest) || !take_varint(bytes, state.documents) ||
       !take_varint(bytes, state.deleted) || !take_varint(bytes, state.conflicts) ||
-      !bytes.empty()) {
+      !take_varint(bytes, state.queries) || !bytes.empty()) {
     return damaged("bucket state");
   }
   return state;

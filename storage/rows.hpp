@@ -19,6 +19,9 @@ struct bucket_state {
   uint64_t documents = 0; ///< live ones
   uint64_t deleted = 0;   ///< documents whose winner is a tombstone
   uint64_t conflicts = 0; ///< documents with at least one losing live leaf
+  /// Live definitions of queries: documents of their own kind, in the digest and among `conflicts`,
+  /// but neither in `documents` nor in `deleted`.
+  uint64_t queries = 0;
 
   std::string encode() const;
   static result<bucket_state> decode(std::string_view bytes);

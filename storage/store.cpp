@@ -193,33 +193,40 @@ result<bucket_info> store::drop_bucket(std::string_view name) {
   return *info;
 }
 
-// Dropped buckets
+// Dropped buckets and indexes
 // ----------------------------------------------------------------------------------------------------------------
 
-result<std::vector<uint32_t>> store::impl::dead_buckets() const {
-  std::vector<uint32_t> numbers;
+result<std::vector<store::impl::dead_range>> store::impl::dead_ranges() const {
+  std::vector<dead_range> found;
   const std::unique_ptr<leveldb::Iterator> rows(db->NewIterator(leveldb::ReadOptions()));
   const std::string end = keys::dead_buckets_end();
   for (rows->Seek(keys::dead_bucket(0)); rows->Valid() && view(rows->key()) < end; rows->Next()) {
-    numbers.push_back(keys::number_of(view(rows->key())));
+    const std::string_view mark = view(rows->key());
+    const uint32_t bucket = keys::number_of(mark);
+    if (const auto index = keys::dead_index_of(mark)) {
+      found.push_back(
+          {std::string(mark), keys::index_begin(bucket, *index), keys::index_end(bucket, *index)});
+    } else {
+      found.push_back({std::string(mark), keys::bucket_begin(bucket), keys::bucket_end(bucket)});
+    }
   }
   if (!rows->status().ok()) return read_failure(rows->status());
-  return numbers;
+  return found;
 }
 
-/// Removes a slice of a bucket's rows. False: there are none any more.
-result<bool> store::impl::remove_rows(uint32_t bucket) {
+/// Removes a slice of the rows. False: there are none any more.
+result<bool> store::impl::remove_rows(const dead_range& dead) {
   // Each slice begins where the last one ended: what is removed stays in LevelDB's way for a while.
-  std::string& from = cleaned[bucket].rows_from;
-  if (from.empty()) from = keys::bucket_begin(bucket);
+  std::string& from = cleaned[dead.mark].rows_from;
+  if (from.empty()) from = dead.begin;
   leveldb::ReadOptions once;
   once.fill_cache = false;
   const std::unique_ptr<leveldb::Iterator> rows(db->NewIterator(once));
-  const std::string end = keys::bucket_end(bucket);
   row_batch removal;
   size_t count = 0;
   for (rows->Seek(from);
-       rows->Valid() && view(rows->key()) < end && count < defaults::clean_up_rows; rows->Next()) {
+       rows->Valid() && view(rows->key()) < dead.end && count < defaults::clean_up_rows;
+       rows->Next()) {
     removal.remove(view(rows->key()));
     from = view(rows->key());
     ++count;
@@ -230,20 +237,20 @@ result<bool> store::impl::remove_rows(uint32_t bucket) {
   return true;
 }
 
-result<void> store::impl::forget_bucket(uint32_t bucket) {
+result<void> store::impl::forget(const dead_range& dead) {
   row_batch removal;
-  removal.remove(keys::dead_bucket(bucket));
+  removal.remove(dead.mark);
   auto done = write(removal, false);
-  if (done) cleaned.erase(bucket);
+  if (done) cleaned.erase(dead.mark);
   return done;
 }
 
-/// Compacts a part of the range of a bucket whose rows are removed, so that their space goes back
-/// to the file system. Only the writer may do it: LevelDB 1.23 crashes where a write fails while
-/// CompactRange runs in another thread.
-void store::impl::compact_some(uint32_t bucket) {
-  std::string& from = cleaned[bucket].compact_from;
-  std::string to = keys::bucket_end(bucket);
+/// Compacts a part of a range whose rows are removed, so that their space goes back to the file
+/// system. Only the writer may do it: LevelDB 1.23 crashes where a write fails while CompactRange
+/// runs in another thread.
+void store::impl::compact_some(const dead_range& dead) {
+  std::string& from = cleaned[dead.mark].compact_from;
+  std::string to = dead.end;
   while (true) {
     uint64_t bytes = 0;
     const leveldb::Range range(from, to);
@@ -261,26 +268,26 @@ void store::impl::compact_some(uint32_t bucket) {
 result<bool> store::clean_up() {
   impl& in = *impl_;
   if (in.failed) return store_is_read_only();
-  auto dead = in.dead_buckets();
-  if (!dead) return tl::unexpected(dead.error());
-  if (dead->empty()) return false;
-  const uint32_t bucket = dead->front();
-  impl::cleaning& state = in.cleaned[bucket];
+  auto all_dead = in.dead_ranges();
+  if (!all_dead) return tl::unexpected(all_dead.error());
+  if (all_dead->empty()) return false;
+  const impl::dead_range& dead = all_dead->front();
+  impl::cleaning& state = in.cleaned[dead.mark];
   if (!state.rows_gone) {
-    auto removed = in.remove_rows(bucket);
+    auto removed = in.remove_rows(dead);
     if (!removed) return tl::unexpected(removed.error());
     if (*removed) return true;
     state.rows_gone = true;
-    state.compact_from = keys::bucket_begin(bucket);
+    state.compact_from = dead.begin;
   }
-  if (state.compact_from < keys::bucket_end(bucket)) {
+  if (state.compact_from < dead.end) {
     // What is held for followers keeps the removed rows, too.
     if (auto done = sync(); !done) return tl::unexpected(done.error());
-    in.compact_some(bucket);
+    in.compact_some(dead);
     return true;
   }
-  if (auto done = in.forget_bucket(bucket); !done) return tl::unexpected(done.error());
-  return dead->size() > 1;
+  if (auto done = in.forget(dead); !done) return tl::unexpected(done.error());
+  return all_dead->size() > 1;
 }
 
 // Any thread
@@ -314,11 +321,13 @@ bool store::alive(uint32_t bucket) const {
 }
 
 uint64_t store::approximate_bytes(uint32_t bucket) const {
+  return approximate_bytes(keys::bucket_begin(bucket), keys::bucket_end(bucket));
+}
+
+uint64_t store::approximate_bytes(std::string_view from, std::string_view to) const {
   const slice_gate::pass pass(impl_->gate);
   if (impl_->db == nullptr) return 0;
-  const std::string begin = keys::bucket_begin(bucket);
-  const std::string end = keys::bucket_end(bucket);
-  const leveldb::Range range(begin, end);
+  const leveldb::Range range(slice(from), slice(to));
   uint64_t bytes = 0;
   impl_->db->GetApproximateSizes(&range, 1, &bytes);
   return bytes;

@@ -108,9 +108,11 @@ public:
   /// are removed by clean_up. Done below the floor of free space, too: it makes room. Errors: as
   /// commit; not_found.
   result<bucket_info> drop_bucket(std::string_view name);
-  /// Cleans up after dropped buckets, a bounded slice a call: removes some rows, or, where all are
-  /// removed, compacts a part of their range, which gives the space back to the file system. True:
-  /// there is more to do. Done below the floor of free space, too. Errors: as commit.
+  /// Cleans up after dropped buckets, and indexes that a committed batch marked as dropped
+  /// (keys::dead_index; nothing may be committed to one after that), a bounded slice a call:
+  /// removes some rows, or, where all are removed, compacts a part of their range, which gives the
+  /// space back to the file system. True: there is more to do. Done below the floor of free space,
+  /// too. Errors: as commit.
   result<bool> clean_up();
 
   // Any thread
@@ -136,6 +138,8 @@ public:
   read_view synced() const;
 
   uint64_t approximate_bytes(uint32_t bucket) const;
+  /// Of the rows from `from` to `to`, as far as they lie in files by now.
+  uint64_t approximate_bytes(std::string_view from, std::string_view to) const;
   std::optional<std::string>
   property(std::string_view name) const; ///< LevelDB's own, for the metrics
   disk_space space() const;

@@ -59,11 +59,12 @@ struct store::impl {
   void release_synced();
   result<uint32_t> take_bucket_number(row_batch& rows) const;
 
-  // Dropped buckets
-  result<std::vector<uint32_t>> dead_buckets() const;
-  result<bool> remove_rows(uint32_t bucket);
-  result<void> forget_bucket(uint32_t bucket);
-  void compact_some(uint32_t bucket);
+  // Dropped buckets and indexes
+  struct dead_range;
+  result<std::vector<dead_range>> dead_ranges() const;
+  result<bool> remove_rows(const dead_range& dead);
+  result<void> forget(const dead_range& dead);
+  void compact_some(const dead_range& dead);
 
   // Reading (read_view.cpp)
   std::shared_ptr<read_view::pinned> pin();
@@ -104,13 +105,19 @@ struct store::impl {
   std::chrono::steady_clock::time_point space_asked{};
   bool unsynced = false; ///< something was committed since the last sync
 
-  /// How far a dropped bucket is cleaned up.
+  /// A dropped bucket or index: the key that marks it, and what lies between its ends.
+  struct dead_range {
+    std::string mark{};
+    std::string begin{};
+    std::string end{};
+  };
+  /// How far one is cleaned up.
   struct cleaning {
     std::string rows_from{};    ///< rows below it are removed
     bool rows_gone = false;     ///< all are
     std::string compact_from{}; ///< its range is compacted up to here
   };
-  std::map<uint32_t, cleaning> cleaned{};
+  std::map<std::string, cleaning> cleaned{}; ///< by mark
 
   std::string node_id{};
   mutable std::shared_mutex catalogue_mutex{};

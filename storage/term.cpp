@@ -279,4 +279,62 @@ result<void> take_term(std::string& out, std::string_view& bytes) {
   return {};
 }
 
+namespace {
+
+/// The size of a scalar after its tag, or nothing where it is cut short or no scalar.
+std::optional<size_t> scalar_size(uint8_t tag, std::string_view rest) {
+  switch (tag) {
+  case null_tag:
+  case false_tag:
+  case true_tag:
+  case zero_tag: return 0;
+  case string_tag: {
+    const size_t end = rest.find(static_cast<char>(string_end));
+    if (end == std::string_view::npos) return std::nullopt;
+    return end + 1;
+  }
+  case negative_tag:
+  case positive_tag: {
+    const unsigned last = tag == negative_tag ? 1 : 0; // the lowest bit of the last byte
+    for (size_t at = 2; at < rest.size(); ++at)
+      if ((static_cast<uint8_t>(rest[at]) & 1U) == last) return at + 1;
+    return std::nullopt;
+  }
+  default: return std::nullopt;
+  }
+}
+
+} // namespace
+
+size_t term_size(std::string_view bytes) {
+  size_t depth = 0;
+  size_t at = 0;
+  do {
+    if (at == bytes.size()) return 0;
+    const auto tag = static_cast<uint8_t>(bytes[at++]);
+    if (tag == array_tag || tag == object_tag) {
+      ++depth;
+    } else if (tag == end_tag) {
+      if (depth == 0) return 0;
+      --depth;
+    } else {
+      const auto size = scalar_size(tag, bytes.substr(at));
+      if (!size) return 0;
+      at += *size;
+    }
+  } while (depth > 0);
+  return at;
+}
+
+std::optional<std::string_view> first_elements(std::string_view term, size_t count) {
+  if (term.empty() || static_cast<uint8_t>(term.front()) != array_tag) return std::nullopt;
+  size_t at = 1;
+  for (; count > 0; --count) {
+    const size_t size = term_size(term.substr(at));
+    if (size == 0) return std::nullopt;
+    at += size;
+  }
+  return term.substr(0, at);
+}
+
 } // namespace treadmill

@@ -1,5 +1,6 @@
 #pragma once
 #include "storage/result.hpp"
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -20,5 +21,14 @@ result<void> append_term(std::string& out, std::string_view stored);
 /// form to `out`. (A double with an integral value in the int64/uint64 range comes back in its
 /// integer spelling.) Errors: corrupt.
 result<void> take_term(std::string& out, std::string_view& bytes);
+
+/// How many bytes of the front of `bytes` are one encoding, without looking at what it says; 0
+/// where there is none. What it accepts, take_term may still refuse.
+size_t term_size(std::string_view bytes);
+
+/// The front of an array's encoding up to and with its first `count` elements (without its end, so
+/// that every array that begins with these elements begins with these bytes). Nothing where `term`
+/// is no array or has fewer elements. Precondition: `term` is one encoding.
+std::optional<std::string_view> first_elements(std::string_view term, size_t count);
 
 } // namespace treadmill

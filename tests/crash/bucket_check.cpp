@@ -1,5 +1,6 @@
 #include "tests/crash/bucket_check.hpp"
 #include "storage/keys.hpp"
+#include "storage/query_definition.hpp"
 #include <map>
 #include <set>
 
@@ -82,7 +83,11 @@ void check_document(const read_view& view, uint32_t bucket, const std::string& i
   require((rows.older.erase(id) == 1) == row.older, id + " has a wrong row of older ancestry");
   check_bodies(view, bucket, id, tree, rows);
   sum.digest = add(sum.digest, document_digest(id, tree));
-  ++(row.deleted ? sum.deleted : sum.documents);
+  if (is_query_document(id)) {
+    sum.queries += row.deleted ? 0 : 1;
+  } else {
+    ++(row.deleted ? sum.deleted : sum.documents);
+  }
   sum.conflicts += conflicts ? 1 : 0;
 }
 

@@ -1,5 +1,6 @@
 #include "tests/unit/net/rest_client.hpp"
 #include <doctest/doctest.h>
+#include <memory>
 #include <rapidjson/document.h>
 
 using state = treadmill::http::body_stream::state;
@@ -27,6 +28,24 @@ void fill(rest_node& node, const std::vector<std::string>& ids) {
 }
 
 } // namespace
+
+TEST_CASE(
+    "definitions of queries are in no listing of documents, and counted in the bucket's facts") {
+  rest_node node;
+  fill(node, {"a", "b"});
+  auto group = std::make_shared<treadmill::write_group>();
+  group->ops.emplace_back();
+  group->ops.back().id = "_query/by-name";
+  group->ops.back().body = R"({"map":"d => d.name"})";
+  node.backend.write("b", false, group, {}, [](const treadmill::rest::write_answer& answer) {
+    REQUIRE(answer.outcomes.front().ok());
+  });
+  CHECK(ids_of(node.text("/b/_documents")) == "a,b,");
+  CHECK(ids_of(node.text("/b/_documents?descending=true&limit=2")) == "b,a,");
+  const std::string facts = node.text("/b");
+  CHECK(facts.find(R"("documents":2,)") != std::string::npos);
+  CHECK(facts.find(R"("queries":1,)") != std::string::npos);
+}
 
 TEST_CASE("a listing has the live documents in the order of their ids") {
   rest_node node;

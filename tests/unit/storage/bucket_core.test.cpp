@@ -752,4 +752,24 @@ TEST_CASE("a document whose older ancestry is lost is corrupt where that is need
   CHECK(stale.problem.code == ec::io_error); // not a conflict: it cannot be known
 }
 
+TEST_CASE(
+    "definitions of queries are logged and in the digest, but are no documents in the counts") {
+  bucket b;
+  b.ok(put("a", R"({"a":1})"));
+  const bucket_state before = b.core().state();
+  const revision first = b.ok(put("_query/by-a", R"({"map":"d => d.a"})"));
+  CHECK(b.core().state().sequence == before.sequence + 1);
+  CHECK(b.core().state().digest != before.digest);
+  CHECK(b.core().state().documents == 1);
+  CHECK(b.core().state().queries == 1);
+  b.ok(put("_query/by-a", R"({"map":"d => d.b"})", first));
+  b.ok(put("_query/other", R"({"map":"d => d.b"})"));
+  CHECK(b.core().state().queries == 2);
+  b.ok(remove("_query/by-a"));
+  CHECK(b.core().state().queries == 1);
+  CHECK(b.core().state().documents == 1);
+  CHECK(b.core().state().deleted == 0);
+  b.check();
+}
+
 } // namespace treadmill

@@ -34,6 +34,7 @@ TEST_CASE("a bucket's state is read back, and no byte more or less") {
   state.documents = 1ULL << 40;
   state.deleted = 5;
   state.conflicts = 1;
+  state.queries = 1000;
   const std::string bytes = state.encode();
   REQUIRE(bucket_state::decode(bytes));
   CHECK(*bucket_state::decode(bytes) == state);

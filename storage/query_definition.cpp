@@ -1,0 +1,66 @@
+#include "storage/query_definition.hpp"
+#include "storage/json_cursor.hpp"
+
+namespace treadmill {
+namespace {
+
+constexpr std::string_view id_prefix = "_query/";
+constexpr size_t longest_named = 64; ///< bytes of an unknown member's name that a reason tells
+
+tl::unexpected<error> bad(std::string reason) { return fail(ec::bad_request, std::move(reason)); }
+
+/// Takes one member of a stored form into the definition.
+result<void> take_member(json_cursor& in, query_definition& definition) {
+  std::string_view quoted;
+  std::string_view value;
+  if (!in.take_string(quoted) || !in.take(':') || !in.take_value(value))
+    return fail(ec::internal, "a stored form cannot be read");
+  const bool is_reduce = quoted == R"("reduce")";
+  if (!is_reduce && quoted != R"("map")")
+    return bad("a query has the members map and reduce, and no " +
+               (quoted.size() <= longest_named ? std::string(quoted) : "other one"));
+  if (is_reduce && value == "null") return {};
+  if (value.front() != '"') return bad("the member " + std::string(quoted) + " must be a string");
+  append_unescaped(is_reduce ? definition.reduce : definition.map, value);
+  return {};
+}
+
+} // namespace
+
+result<query_definition> parse_definition(std::string_view json, const json_limits& limits) {
+  const auto stored = stored_form(json, limits);
+  if (!stored) return tl::unexpected(stored.error());
+  if (stored->front() != '{') return fail(ec::not_object, "a query must be a JSON object");
+  if (stored->size() > limits.document_bytes)
+    return fail(ec::too_large, "the query is larger than the limit of a document");
+  query_definition definition;
+  json_cursor in(*stored);
+  in.take('{');
+  while (!in.take('}')) {
+    if (auto taken = take_member(in, definition); !taken) return tl::unexpected(taken.error());
+    in.take(',');
+  }
+  if (definition.map.empty()) return bad("a query needs the member map, the text of a function");
+  return definition;
+}
+
+std::string definition_body(const query_definition& definition) {
+  std::string body = R"({"map":)";
+  append_json_string(body, definition.map);
+  if (!definition.reduce.empty()) {
+    body += R"(,"reduce":)";
+    append_json_string(body, definition.reduce);
+  }
+  body += '}';
+  return body;
+}
+
+std::string query_document_id(std::string_view name) {
+  return std::string(id_prefix) + std::string(name);
+}
+
+bool is_query_document(std::string_view id) { return id.substr(0, id_prefix.size()) == id_prefix; }
+
+std::string_view query_name_of(std::string_view id) { return id.substr(id_prefix.size()); }
+
+} // namespace treadmill
