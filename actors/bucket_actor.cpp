@@ -26,6 +26,7 @@ void hand_over(bucket_pointer self) {
   bucket_core::batch batch = state.core->take_batch();
   state.handed_over = batch.number;
   state.sequences.emplace_back(batch.number, batch.sequence);
+  if (batch.queries) state.query_batch = batch.number;
   self->send(state.options.storage,
              commit_batch{state.options.number, state.generation, batch.number,
                           std::make_shared<const row_batch>(std::move(batch.rows))});
@@ -70,6 +71,11 @@ void tell_followers(bucket_pointer self, uint64_t sequence) {
   }
 }
 
+void tell_of_queries(bucket_pointer self) {
+  const bucket_options& options = self->state.options;
+  if (options.query_keeper) self->send(options.query_keeper, queries_changed{options.number});
+}
+
 void tell_what_is_synced(bucket_pointer self) {
   const bucket_options& options = self->state.options;
   // A store that closed again meanwhile tells so when it is open.
@@ -95,6 +101,8 @@ void start_core(bucket_pointer self, uint64_t generation) {
   state.generation = generation;
   state.handed_over = state.finished = 0;
   state.sequences.clear();
+  // A batch whose fate nobody knew may have defined queries.
+  if (std::exchange(state.query_batch, 0) != 0 || stored->queries > 0) tell_of_queries(self);
   state.core.emplace(
       state.options.number, *stored,
       [rows = state.options.rows](std::string_view key) { return rows->latest().read(key); },
@@ -150,6 +158,10 @@ void finish(bucket_pointer self, const batch_done& done) {
     return true;
   });
   if (done.synced) tell_followers(self, sequence);
+  if (state.query_batch != 0 && state.query_batch <= done.number) {
+    state.query_batch = 0;
+    tell_of_queries(self);
+  }
   hand_over_soon(self);
 }
 
@@ -170,6 +182,7 @@ bucket_actor::behavior_type bucket(bucket_pointer self, bucket_options options) 
       [self](const generation_begun& answer) { begun(self, answer); },
       [self](const batch_done& done) { finish(self, done); },
       [self](batches_synced) { tell_what_is_synced(self); },
+      [self](const followers_changed& news) { self->state.options.followers = news.followers; },
       [self](flush_batch) {
         self->state.flush_sent = false;
         if (self->state.finished == self->state.handed_over) hand_over(self);

@@ -15,7 +15,8 @@ struct bucket_options {
   std::shared_ptr<const store> rows{};
   storage_actor storage{};
   std::vector<follower_actor> followers{};
-  json_limits limits{}; ///< limit of what a patch may make
+  query_keeper_actor query_keeper{}; ///< may be none
+  json_limits limits{};              ///< limit of what a patch may make
 };
 
 /// What a bucket knows between two messages.
@@ -35,8 +36,9 @@ struct bucket_actor_state {
   uint64_t handed_over = 0; ///< number of the last batch given to storage
   uint64_t finished = 0;    ///< number of the last batch that storage answered
   std::vector<std::pair<uint64_t, uint64_t>>
-      sequences{};                         ///< (batch, its last sequence) on their way
-  uint64_t told = 0;                       ///< what followers were told last
+      sequences{};          ///< (batch, its last sequence) on their way
+  uint64_t told = 0;        ///< what followers were told last
+  uint64_t query_batch = 0; ///< the last batch that has definitions of queries; 0: none on its way
   std::deque<waiting_answer> answers{};    ///< in batch order
   std::deque<write_documents> postponed{}; ///< until the generation has begun
   static inline constexpr const char* name = "bucket";

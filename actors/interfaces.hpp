@@ -3,6 +3,7 @@
 #include <caf/replies_to.hpp>
 #include <caf/typed_actor.hpp>
 #include <memory>
+#include <vector>
 
 /// The whole protocol of the node: what each actor takes and answers. actors/README.md draws it.
 namespace treadmill {
@@ -11,6 +12,14 @@ namespace treadmill {
 using follower_actor = caf::typed_actor<
     // The bucket's activity is fsynced up to a sequence: read it at your own pace.
     caf::reacts_to<activity_advanced>>;
+
+/// Who follows a bucket, from now on.
+struct followers_changed {
+  std::vector<follower_actor> followers{};
+};
+
+/// Whoever wants to know that queries of a bucket were defined, changed or deleted.
+using query_keeper_actor = caf::typed_actor<caf::reacts_to<queries_changed>>;
 
 /// Owns LevelDB's writing side.
 using storage_actor = caf::typed_actor<
@@ -22,6 +31,12 @@ using storage_actor = caf::typed_actor<
     caf::replies_to<make_bucket>::with<bucket_facts>,
     // Take a bucket away; its rows go in the background.
     caf::replies_to<drop_bucket>::with<bucket_facts>,
+    // Give a number to a new index.
+    caf::replies_to<begin_index>::with<index_begun>,
+    // Write a batch of an index, behind the writes of clients.
+    caf::replies_to<commit_index>::with<index_committed>,
+    // Take a query's indexes away; their rows go in the background.
+    caf::replies_to<drop_query>::with<index_committed>,
     // INTERNAL: commit what has gathered.
     caf::reacts_to<flush_batch>,
     // INTERNAL: every `tick_interval`.
@@ -37,8 +52,40 @@ using bucket_actor = caf::typed_actor<
     caf::reacts_to<batch_done>,
     // From storage, after an interval's sync or a reopen: followers may have news.
     caf::reacts_to<batches_synced>,
+    // From the node: who follows the bucket.
+    caf::reacts_to<followers_changed>,
     // INTERNAL: hand over what has gathered.
     caf::reacts_to<flush_batch>>;
+
+/// Runs map functions in the worker processes.
+using isolate_pool_actor = caf::typed_actor<
+    // Map documents; answered when their worker has answered.
+    caf::replies_to<map_documents>::with<documents_mapped>,
+    // Run a JavaScript reduction; answered when its worker has answered.
+    caf::replies_to<reduce_values>::with<values_reduced>,
+    // From the gateway's threads; the answers go through the messages' own replies.
+    caf::reacts_to<check_function>, caf::reacts_to<try_documents>, caf::reacts_to<reduce_once>,
+    // A function is not used any more.
+    caf::reacts_to<forget_function>,
+    // INTERNAL: from the pool's own thread.
+    caf::reacts_to<job_done>>;
+
+/// Keeps the index of one query.
+using view_actor = follower_actor::extend<
+    // From the gateway's threads: answered when the index is that far.
+    caf::reacts_to<await_index>,
+    // From the node: the definition's document was written.
+    caf::reacts_to<look_at_definition>,
+    // Storage's answer to begin_index.
+    caf::reacts_to<index_begun>,
+    // Storage's answer to commit_index.
+    caf::reacts_to<index_committed>,
+    // The isolate pool's answers.
+    caf::reacts_to<documents_mapped>, caf::reacts_to<values_reduced>,
+    // INTERNAL: somebody waits.
+    caf::reacts_to<tick>,
+    // INTERNAL: something failed a while ago.
+    caf::reacts_to<try_again>>;
 
 /// A bucket's actor is running (again).
 struct bucket_started {
@@ -49,6 +96,11 @@ struct bucket_started {
 struct bucket_stopped {
   std::string name{};
   uint32_t number = 0;
+};
+
+/// The isolate pool is running (again).
+struct pool_started {
+  isolate_pool_actor actor{};
 };
 
 /// Find a bucket's actor; make the bucket where `make`. LOCAL.
@@ -63,8 +115,19 @@ struct remove_bucket {
   reply_ptr<result<void>> answer{};
 };
 
-/// Supervises all others and knows every bucket.
-using node_actor = caf::typed_actor<
+/// Answer when the query's index covers this sequence. LOCAL.
+struct await_query {
+  std::string bucket{};
+  std::string name{};
+  await_index wanted{};
+};
+
+/// Supervises all others and knows every bucket and query.
+using node_actor = query_keeper_actor::extend<
+    // From the gateway's threads; not_found where there is no such query.
+    caf::reacts_to<await_query>,
+    // INTERNAL: what storage could not drop is tried again.
+    caf::reacts_to<drop_query>,
     // From the gateway's threads.
     caf::reacts_to<open_bucket>,
     // From the gateway's threads.
@@ -75,11 +138,21 @@ using gateway_actor = follower_actor::extend<
     // From the node: where a bucket's writes go.
     caf::reacts_to<bucket_started>,
     // From the node: writes and feeds of that actor are over.
-    caf::reacts_to<bucket_stopped>>;
+    caf::reacts_to<bucket_stopped>,
+    // From the node: where functions run.
+    caf::reacts_to<pool_started>>;
 
+template<class Inspector>
+typename Inspector::result_type inspect(Inspector& f, followers_changed& x) {
+  return f(caf::meta::type_name("followers_changed"), x.followers);
+}
 template<class Inspector>
 typename Inspector::result_type inspect(Inspector& f, bucket_started& x) {
   return f(caf::meta::type_name("bucket_started"), x.facts, x.actor);
+}
+template<class Inspector>
+typename Inspector::result_type inspect(Inspector& f, pool_started& x) {
+  return f(caf::meta::type_name("pool_started"), x.actor);
 }
 template<class Inspector>
 typename Inspector::result_type inspect(Inspector& f, bucket_stopped& x) {

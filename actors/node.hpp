@@ -1,13 +1,16 @@
 #pragma once
 #include "actors/interfaces.hpp"
 #include "actors/node_counters.hpp"
+#include "net/query_board.hpp"
 #include "storage/store.hpp"
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
+#include <utility>
 
 namespace treadmill {
 
@@ -18,23 +21,34 @@ struct node_options {
   json_limits limits{};
   /// How children are spawned: detached where they block, which the composition root decides.
   std::function<storage_actor(caf::actor_system&)> spawn_storage{};
+  std::function<isolate_pool_actor(caf::actor_system&)> spawn_pool{};
+  std::shared_ptr<rest::query_board> board{};
+  size_t parts_out = 4; ///< see view_options
 };
 
 struct node_state {
   struct running_bucket {
     bucket_facts facts{};
     bucket_actor actor{};
+    std::map<std::string, view_actor> views{}; ///< by the names of their queries
   };
+  /// A query that is gone: its bucket's number, its name.
+  using gone_query = std::pair<uint32_t, std::string>;
   node_options options{};
   storage_actor storage{};
+  isolate_pool_actor pool{};
+  std::map<caf::actor_addr, gone_query> ending_views{}; ///< told to end, because the query is gone
+  /// Their indexes are being dropped; defined again, they begin after that.
+  std::set<gone_query> dropping{};
   std::map<uint32_t, running_bucket> buckets{};
   bool ending = false;
   static inline constexpr const char* name = "node";
 };
 
-/// Supervises all other actors: starts a bucket's actor when the bucket is first used, starts it
-/// again when it dies (from what is stored), and tells the gateway about both. When storage dies,
-/// it and all buckets start over.
+/// Supervises all other actors: starts a bucket's actor when the bucket is first used (at once
+/// where it has queries), and a view for each of its queries; starts them again when they die (from
+/// what is stored), and tells the gateway about buckets. When storage or the isolate pool dies, it
+/// and all that use it start over.
 ///
 /// Lifetime: as long as the node. **Thread**: scheduled. **Blocks?** Never. **Mailbox bound**:
 /// opening and dropping buckets only.

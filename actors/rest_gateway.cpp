@@ -66,7 +66,7 @@ private:
 
 rest_gateway::rest_gateway(caf::actor_system& system, rest_gateway_options options)
     : system_(system), options_(std::move(options)), started_at_(std::chrono::steady_clock::now()),
-      followers_(std::make_shared<follower_list>()) {
+      followers_(std::make_shared<follower_list>()), functions_(options_.limits) {
   actor_ = system_.spawn(behavior, this);
 }
 
@@ -77,6 +77,7 @@ gateway_actor::behavior_type rest_gateway::behavior(gateway_actor::pointer, rest
       [gateway](const activity_advanced& news) { gateway->wake(news.bucket); },
       [gateway](const bucket_started& news) { gateway->started(news); },
       [gateway](const bucket_stopped& news) { gateway->stopped(news); },
+      [gateway](const pool_started& news) { gateway->functions_.connect(news.actor); },
   };
 }
 
@@ -89,6 +90,7 @@ void rest_gateway::disconnect() {
   const std::unique_lock lock(mutex_);
   node_ = node_actor();
   known_.clear();
+  functions_.connect({});
   actor_ = gateway_actor();
 }
 
@@ -200,6 +202,21 @@ void rest_gateway::drop_bucket(std::string name, http::clock::time_point,
       std::move(answer), fail(ec::ambiguous, "the bucket may or may not have been dropped"));
   const std::shared_lock lock(mutex_);
   caf::anon_send(node_, remove_bucket{std::move(name), std::move(carried)});
+}
+
+void rest_gateway::await_query(std::string bucket, std::string name, uint64_t sequence,
+                               http::clock::time_point deadline,
+                               std::function<void(result<void>)> answer) {
+  if (stopping()) {
+    answer(fail(ec::shutting_down, "the node is ending"));
+    return;
+  }
+  auto carried = std::make_shared<reply<result<void>>>(
+      std::move(answer), fail(ec::overloaded, "the query starts over: try again"));
+  const std::shared_lock lock(mutex_);
+  caf::anon_send(node_, treadmill::await_query{std::move(bucket),
+                                               std::move(name),
+                                               {sequence, deadline, std::move(carried)}});
 }
 
 std::shared_ptr<void> rest_gateway::follow(uint32_t bucket, http::waker wake) {

@@ -1,4 +1,5 @@
 #pragma once
+#include "actors/function_calls.hpp"
 #include "actors/interfaces.hpp"
 #include "actors/node_counters.hpp"
 #include "net/node_backend.hpp"
@@ -22,6 +23,8 @@ struct rest_gateway_options {
   size_t queued_bytes = 0;  ///< bound on the bytes of their bodies
   std::shared_ptr<store> rows{};
   std::shared_ptr<node_counters> counters{};
+  std::shared_ptr<rest::query_board> board{};
+  json_limits limits{};
 };
 
 /// The bridge between HTTP threads and the actor system: what the REST routes ask of the node
@@ -58,6 +61,22 @@ public:
   void drop_bucket(std::string name, http::clock::time_point deadline,
                    std::function<void(result<void>)> answer) override;
   std::shared_ptr<void> follow(uint32_t bucket, http::waker wake) override;
+  rest::query_board& queries() const override { return *options_.board; }
+  void await_query(std::string bucket, std::string name, uint64_t sequence,
+                   http::clock::time_point deadline,
+                   std::function<void(result<void>)> answer) override;
+  void check_functions(query_definition definition,
+                       std::function<void(result<void>)> answer) override {
+    functions_.check(definition, std::move(answer));
+  }
+  void try_map(std::string map, std::vector<run_document> documents,
+               std::function<void(result<std::vector<run_rows>>)> answer) override {
+    functions_.try_map(std::move(map), std::move(documents), std::move(answer));
+  }
+  void reduce_rows(std::string function, std::vector<rest::reduce_input> inputs,
+                   std::function<void(result<std::vector<std::string>>)> answer) override {
+    functions_.reduce(function, std::move(inputs), std::move(answer));
+  }
   rest::node_facts facts() const override;
   bool ready() const override;
   bool stopping() const override { return stopping_.load(); }
@@ -86,6 +105,7 @@ private:
   };
   std::unordered_map<std::string, known_bucket> known_{};
   std::shared_ptr<follower_list> followers_;
+  function_calls functions_;
 };
 
 } // namespace treadmill

@@ -1,5 +1,6 @@
 #include "actors/type_ids.hpp"
 // The type ids come first.
+#include "actors/isolate_pool.hpp"
 #include "actors/node.hpp"
 #include "actors/rest_gateway.hpp"
 #include "actors/run.hpp"
@@ -7,10 +8,13 @@
 #include "actors/storage_actor.hpp"
 #include "net/http_server.hpp"
 #include "net/rest_api.hpp"
+#include <algorithm>
 #include <caf/actor_system.hpp>
 #include <caf/actor_system_config.hpp>
 #include <caf/scoped_actor.hpp>
+#include <filesystem>
 #include <memory>
+#include <thread>
 #include <utility>
 
 namespace treadmill {
@@ -40,7 +44,8 @@ store_options options_of_store(const settings& how) {
 }
 
 rest_gateway_options options_of_gateway(const settings& how, std::shared_ptr<store> rows,
-                                        std::shared_ptr<node_counters> counters) {
+                                        std::shared_ptr<node_counters> counters,
+                                        std::shared_ptr<rest::query_board> board) {
   rest_gateway_options options;
   options.name = how.name;
   options.version = TREADMILL_VERSION;
@@ -51,6 +56,28 @@ rest_gateway_options options_of_gateway(const settings& how, std::shared_ptr<sto
   options.queued_bytes = how.queued_bytes;
   options.rows = std::move(rows);
   options.counters = std::move(counters);
+  options.board = std::move(board);
+  options.limits = how.json;
+  return options;
+}
+
+/// The worker's executable lies beside this one, wherever that was installed.
+std::string map_executable(const settings& how) {
+  if (!how.map_executable.empty()) return how.map_executable;
+  std::error_code failed;
+  const auto self = std::filesystem::read_symlink("/proc/self/exe", failed);
+  return failed ? "treadmill-map" : (self.parent_path() / "treadmill-map").string();
+}
+
+js::pool_options options_of_pool(const settings& how) {
+  js::pool_options options;
+  options.executable = map_executable(how);
+  const size_t cores = std::max(1U, std::thread::hardware_concurrency());
+  options.workers = how.map_workers == 0 ? cores : how.map_workers;
+  options.jitless = how.jitless;
+  options.document_cpu = how.map_cpu;
+  options.heap_bytes = how.map_memory;
+  options.warn = [](std::string_view text) { log::warn("map worker", {{"what", text}}); };
   return options;
 }
 
@@ -82,7 +109,8 @@ class running_node {
 public:
   running_node(const settings& how, std::shared_ptr<store> rows)
       : how_(how), config_(how.scheduler_threads), rows_(std::move(rows)),
-        gateway_(actors_, options_of_gateway(how, rows_, counters_)),
+        pool_(std::make_shared<js::map_pool>(options_of_pool(how))),
+        gateway_(actors_, options_of_gateway(how, rows_, counters_, board_)),
         api_(gateway_, options_of_api(how)),
         server_(
             how.server,
@@ -100,6 +128,11 @@ public:
                              interval = how.sync_interval](caf::actor_system& system) {
       return system.spawn<caf::detached>(storage, storage_options{rows, counters, interval});
     };
+    options.spawn_pool = [pool = pool_](caf::actor_system& system) {
+      return system.spawn(isolate_pool, pool);
+    };
+    options.board = board_;
+    options.parts_out = 2 * options_of_pool(how).workers + 1;
     node_ = actors_.spawn(node, options);
     gateway_.connect(node_);
   }
@@ -114,6 +147,7 @@ public:
       caf::scoped_actor self(actors_); // counts as an actor itself, so it must be gone below
       self->send_exit(node_, caf::exit_reason::user_shutdown);
       self->wait_for(node_);
+      pool_->stop(); // kills the workers; what was asked of them is answered
       self->send_exit(gateway_.actor(), caf::exit_reason::user_shutdown);
     }
     gateway_.disconnect();
@@ -132,6 +166,8 @@ private:
   caf::actor_system actors_{config_};
   std::shared_ptr<store> rows_;
   std::shared_ptr<node_counters> counters_ = std::make_shared<node_counters>();
+  std::shared_ptr<rest::query_board> board_ = std::make_shared<rest::query_board>();
+  std::shared_ptr<js::map_pool> pool_;
   rest_gateway gateway_;
   rest::api api_;
   http::server server_;

@@ -29,6 +29,7 @@ constexpr std::string_view node_group = "Node";
 constexpr std::string_view limits_group = "Limits of documents";
 constexpr std::string_view http_group = "Limits of HTTP";
 constexpr std::string_view work_group = "Threads, queues and memory";
+constexpr std::string_view query_group = "Queries";
 constexpr std::string_view log_group = "Logs";
 
 std::string out_of_range(std::string_view shown, const std::string& least,
@@ -294,6 +295,29 @@ std::vector<setting> work_settings() {
   };
 }
 
+std::vector<setting> query_settings() {
+  return {
+      ranged("map-workers", query_group, count_form, &settings::map_workers, 0, 256,
+             "processes that run map functions, from the first query on; 0: one a core"),
+      ranged("map-time", query_group, time_form, &settings::map_cpu, milliseconds(10), minute,
+             "CPU time of a map function for one document"),
+      ranged("map-memory", query_group, size_form, &settings::map_memory, 16 * mib, gib,
+             "JavaScript heap of one worker"),
+      {"map-executable", "FILE", query_group,
+       "the worker's executable; empty: treadmill-map beside this one",
+       [](settings& all, const std::string& text) -> result<void> {
+         all.map_executable = text;
+         return {};
+       },
+       [](const settings& all) { return all.map_executable; }, no_check},
+      {"jitless", "on|off", query_group, "map functions run interpreted: slower, less to attack",
+       [](settings& all, const std::string& text) {
+         return parse_switch(text).map([&](bool on) { all.jitless = on; });
+       },
+       [](const settings& all) { return std::string(all.jitless ? "on" : "off"); }, no_check},
+  };
+}
+
 std::vector<setting> log_settings() {
   return {
       {"log-level", "LEVEL", log_group, "trace, debug, info, warn, error or off",
@@ -327,7 +351,8 @@ std::vector<setting> log_settings() {
 const std::vector<setting>& all_settings() {
   static const std::vector<setting> table = [] {
     std::vector<setting> out;
-    for (auto part : {node_settings, limit_settings, http_settings, work_settings, log_settings})
+    for (auto part : {node_settings, limit_settings, http_settings, work_settings, query_settings,
+                      log_settings})
       for (setting& one : part()) out.push_back(std::move(one));
     return out;
   }();

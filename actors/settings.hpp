@@ -1,6 +1,7 @@
 #pragma once
 #include "actors/defaults.hpp"
 #include "actors/logging.hpp"
+#include "js/defaults.hpp"
 #include "net/http_server.hpp"
 #include "storage/json.hpp"
 #include "storage/result.hpp"
@@ -52,6 +53,13 @@ struct settings {
   size_t scheduler_threads = defaults::scheduler_threads;
   size_t queued_writes = defaults::queued_writes;
   size_t queued_bytes = defaults::queued_bytes;
+
+  size_t map_workers = 0;     ///< 0: one a core
+  std::string map_executable; ///< of the workers; empty: `treadmill-map` beside this executable
+  bool jitless = false;       ///< workers run without V8's compilers
+  std::chrono::milliseconds map_cpu =
+      js::defaults::document_cpu;               ///< of a function for one document
+  size_t map_memory = js::defaults::heap_bytes; ///< V8's heap in one worker
   std::chrono::milliseconds shutdown_grace = defaults::shutdown_grace;
 
   log::options logging;

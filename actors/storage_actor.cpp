@@ -4,6 +4,8 @@
 #include "actors/defaults.hpp"
 #include "actors/logging.hpp"
 #include "actors/storage_actor.hpp"
+#include "storage/index.hpp"
+#include "storage/keys.hpp"
 #include <utility>
 
 namespace treadmill {
@@ -27,6 +29,11 @@ void count_commit(node_counters& counters, size_t batches, clock::duration took)
   counters.commit_nanoseconds.fetch_add(static_cast<uint64_t>(time.count()));
   const auto microseconds = std::chrono::duration_cast<std::chrono::microseconds>(took);
   counters.commit_latencies.at(rest::latency_slot(microseconds)).fetch_add(1);
+}
+
+/// Behind everything that is in the mailbox already, so that all of it shares one fsync.
+void flush_soon(storage_pointer self) {
+  if (!std::exchange(self->state.flush_sent, true)) self->send(self, flush_batch{});
 }
 
 /// Takes out what must not be written, with its answer: batches of a generation that is over and of
@@ -153,6 +160,85 @@ caf::result<generation_begun> begin(storage_pointer self, const begin_generation
   return generation_begun{state.last_generation, 0, {}};
 }
 
+// Indexes
+// -------------------------------------------------------------------------------------------------
+
+index_committed answer_of(const commit_index& batch, const result<void>& done) {
+  if (done) return {batch.index, 0, {}};
+  return {batch.index, static_cast<uint8_t>(done.error().code), done.error().reason};
+}
+
+result<void> write_index(storage_state& state, const commit_index& batch) {
+  store& rows = *state.options.rows;
+  if (!rows.alive(batch.bucket)) return fail(ec::not_found, "the bucket was dropped");
+  const row_batch* only = batch.rows.get();
+  auto done = rows.commit({&only, 1}, batch.sync);
+  if (!done) note_failure(state, done.error());
+  return done;
+}
+
+/// One batch of an index, so that writes of clients that came meanwhile go before the next one.
+void write_one_index(storage_pointer self) {
+  storage_state& state = self->state;
+  if (state.indexes.empty()) return;
+  storage_state::waiting_index item = std::move(state.indexes.front());
+  state.indexes.pop_front();
+  item.answer.deliver(answer_of(item.batch, write_index(state, item.batch)));
+  state.cleaning = state.cleaning || item.batch.drops;
+  if (!state.indexes.empty()) flush_soon(self);
+}
+
+/// The number is not synced for its own sake: where it is lost in a crash, so is all that used it.
+caf::result<index_begun> begin(storage_state& state, const begin_index& asked) {
+  const auto refuse = [](const error& problem) {
+    return index_begun{0, static_cast<uint8_t>(problem.code), problem.reason};
+  };
+  store& rows = *state.options.rows;
+  if (!rows.alive(asked.bucket)) return refuse({ec::not_found, "the bucket was dropped"});
+  const std::string key = keys::last_index(asked.bucket);
+  const auto stored = rows.latest().read(key);
+  if (!stored) return refuse(stored.error());
+  const auto last = *stored ? decode_last_index(**stored) : result<uint32_t>(0);
+  if (!last) return refuse(last.error());
+  row_batch batch;
+  batch.put(key, encode_last_index(*last + 1));
+  const row_batch* only = &batch;
+  if (const auto done = rows.commit({&only, 1}, false); !done) {
+    note_failure(state, done.error());
+    return refuse(done.error());
+  }
+  return index_begun{*last + 1, 0, {}};
+}
+
+result<void> drop_indexes(storage_state& state, const drop_query& asked) {
+  store& rows = *state.options.rows;
+  if (!rows.alive(asked.bucket)) return {}; // its rows go with the bucket's
+  const std::string key = keys::query(asked.bucket, asked.name);
+  const auto stored = rows.latest().read(key);
+  if (!stored) return tl::unexpected(stored.error());
+  if (!*stored) return {};
+  const auto query = query_row::decode(**stored);
+  if (!query) return tl::unexpected(query.error());
+  row_batch batch;
+  batch.remove(key);
+  for (const uint32_t index : {query->index, query->next}) {
+    if (index != 0) batch.put(keys::dead_index(asked.bucket, index), "");
+  }
+  const row_batch* only = &batch;
+  auto done = rows.commit({&only, 1}, false);
+  if (!done) note_failure(state, done.error());
+  state.cleaning = true;
+  return done;
+}
+
+/// Behind everything that the query's view had sent before it ended.
+caf::result<index_committed> drop(storage_state& state, const drop_query& asked) {
+  for (auto& item : std::exchange(state.indexes, {}))
+    item.answer.deliver(answer_of(item.batch, write_index(state, item.batch)));
+  const auto done = drop_indexes(state, asked);
+  return answer_of({}, done);
+}
+
 caf::result<bucket_facts> make(storage_state& state, const std::string& name) {
   flush(state);
   const bool fresh = !state.options.rows->find_bucket(name);
@@ -187,13 +273,23 @@ storage_actor::behavior_type storage(storage_pointer self, storage_options optio
         caf::strong_actor_ptr from = self->current_sender(); // which the promise takes
         auto answer = self->make_response_promise<batch_done>();
         self->state.waiting.push_back({batch, answer, std::move(from)});
-        // Behind everything that is in the mailbox already, so that all of it shares one fsync.
-        if (!std::exchange(self->state.flush_sent, true)) self->send(self, flush_batch{});
+        flush_soon(self);
+        return answer;
+      },
+      [self](const commit_index& batch) -> caf::result<index_committed> {
+        auto answer = self->make_response_promise<index_committed>();
+        self->state.indexes.push_back({batch, answer});
+        flush_soon(self);
         return answer;
       },
       [self](const make_bucket& asked) { return make(self->state, asked.name); },
       [self](const drop_bucket& asked) { return drop(self->state, asked.name); },
-      [self](flush_batch) { flush(self->state); },
+      [self](const begin_index& asked) { return begin(self->state, asked); },
+      [self](const drop_query& asked) { return drop(self->state, asked); },
+      [self](flush_batch) {
+        flush(self->state);
+        write_one_index(self);
+      },
       [self](tick) {
         look_after(self);
         self->delayed_send(self, defaults::tick_interval, tick{});

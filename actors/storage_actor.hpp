@@ -6,6 +6,7 @@
 #include <caf/typed_event_based_actor.hpp>
 #include <caf/typed_response_promise.hpp>
 #include <chrono>
+#include <deque>
 #include <memory>
 #include <unordered_map>
 #include <vector>
@@ -30,8 +31,13 @@ struct storage_state {
     caf::typed_response_promise<batch_done> answer{};
     caf::strong_actor_ptr from{};
   };
+  struct waiting_index {
+    commit_index batch{};
+    caf::typed_response_promise<index_committed> answer{};
+  };
   storage_options options{};
   std::vector<waiting_batch> waiting{};
+  std::deque<waiting_index> indexes{}; ///< written one at a time, behind what clients wait for
   bool flush_sent = false;
   uint64_t last_generation = 0;
   /// Generations in force. A bucket that is not in it (any more) has to begin one.

@@ -11,14 +11,6 @@ namespace {
 
 /// Entries that wait for their documents to be read.
 constexpr size_t pending_entries = 256;
-/// A feed's shortest heartbeat, whatever is asked for.
-constexpr std::chrono::milliseconds shortest_heartbeat{100};
-/// How long a feed waits before it looks again whether a closed store is open.
-constexpr std::chrono::milliseconds closed_pause{250};
-
-/// Asking again, with a new view, is what helps: the store is closed until it can be reopened, or
-/// was reopened just now. Anything else (damage, above all) ends a feed.
-bool passes(const error& problem) { return problem.code == ec::overloaded; }
 
 } // namespace
 
@@ -110,34 +102,14 @@ void activity_reader::show(const activity_entry& entry, std::string_view extra, 
     append_entry(out, entry, extra);
     break;
   case feed_mode::continuous:
-    append_entry(out, entry, extra);
-    out += '\n';
-    break;
   case feed_mode::eventsource:
-    out += "id: ";
-    append_number(out, entry.sequence);
-    out += "\ndata: ";
+    begin_entry(out, options_.mode, entry.sequence);
     append_entry(out, entry, extra);
-    out += "\n\n";
+    end_entry(out, options_.mode);
     break;
   }
   ++shown_;
   last_shown_ = entry.sequence;
-}
-
-bool feed_silence::beats(http::clock::time_point now) {
-  if (!heartbeat_ || now < sent_ + *heartbeat_) return false;
-  sent_ = now;
-  return true;
-}
-
-void feed_silence::pause(http::clock::time_point now) { again_ = now + closed_pause; }
-
-http::clock::time_point feed_silence::due() const {
-  auto due = again_.value_or(http::clock::time_point::max());
-  if (heartbeat_) due = std::min(due, sent_ + *heartbeat_);
-  if (timeout_) due = std::min(due, spoke_ + *timeout_);
-  return due;
 }
 
 namespace {
@@ -150,7 +122,7 @@ public:
   activity_answer(context& node, bucket_info bucket, activity_options options, read_view view,
                   uint64_t end)
       : node_(node), reader_(std::move(bucket), std::move(options)), end_(end),
-        silence_(reader_.options(), node.now()) {
+        silence_(reader_.options().times, node.now()) {
     if (!is_feed()) snapshot_ = std::move(view);
   }
 
@@ -229,7 +201,7 @@ class activity_lines : public http::body_stream {
 public:
   activity_lines(context& node, bucket_info bucket, activity_options options)
       : node_(node), reader_(std::move(bucket), std::move(options)),
-        silence_(reader_.options(), node.now()) {}
+        silence_(reader_.options().times, node.now()) {}
 
   void start(const http::waker& wake) override {
     following_ = node_.backend.follow(reader_.bucket().number, wake);
@@ -258,8 +230,7 @@ public:
 
 private:
   void beat(http::clock::time_point now, std::string& out) {
-    if (silence_.beats(now))
-      out += reader_.options().mode == feed_mode::eventsource ? ":\n\n" : "\n";
+    if (silence_.beats(now)) append_heartbeat(out, reader_.options().mode);
   }
 
   context& node_;
@@ -268,46 +239,12 @@ private:
   std::shared_ptr<void> following_{};
 };
 
-feed_mode mode_of(std::string_view name) {
-  if (name == "longpoll") return feed_mode::longpoll;
-  if (name == "continuous") return feed_mode::continuous;
-  if (name == "eventsource") return feed_mode::eventsource;
-  return feed_mode::normal;
-}
-
-/// As in CouchDB, a feed that was asked for a heartbeat has no timeout.
-void set_times(const exchange& x, activity_options& options) {
-  using std::chrono::milliseconds;
-  if (const auto heartbeat = x.number("heartbeat")) {
-    options.heartbeat = std::max(milliseconds(*heartbeat), shortest_heartbeat);
-    return;
-  }
-  if (const auto timeout = x.number("timeout")) options.timeout = milliseconds(*timeout);
-  if (options.mode == feed_mode::longpoll) {
-    if (!options.timeout) options.timeout = x.node.options.feed_timeout;
-  } else {
-    options.heartbeat = x.node.options.feed_heartbeat;
-  }
-}
-
-result<uint64_t> since_of(const exchange& x, feed_mode mode, uint64_t last) {
-  const std::string_view event = x.request.header("Last-Event-ID");
-  if (mode == feed_mode::eventsource && !event.empty()) {
-    const auto sequence = read_number(event);
-    if (!sequence) return fail(ec::bad_request, "Last-Event-ID must be a sequence");
-    return *sequence;
-  }
-  const auto since = x.text("since");
-  if (!since) return 0;
-  return *since == "now" ? last : read_number(*since).value_or(0);
-}
-
 result<activity_options> options_of(const exchange& x, feed_mode mode, uint64_t last) {
   activity_options options;
   options.mode = mode;
-  const auto since = since_of(x, options.mode, last);
+  const auto since = read_since(x, options.mode, last);
   if (!since) return tl::unexpected(since.error());
-  options.since = *since;
+  options.since = since->value_or(0);
   if (const auto limit = x.number("limit")) options.limit = *limit;
   if (const auto text = x.text("ids")) {
     auto ids = read_ids(*text);
@@ -317,17 +254,8 @@ result<activity_options> options_of(const exchange& x, feed_mode mode, uint64_t 
   options.include_docs = x.flag("include_docs");
   options.latest = x.flag("latest");
   options.active = x.flag("active");
-  set_times(x, options);
+  options.times = read_feed_times(x, mode);
   return options;
-}
-
-void answer_lines(exchange& x, bucket_info bucket, activity_options options) {
-  http::response answer;
-  answer.headers.emplace_back("Cache-Control", "no-cache");
-  answer.content_type =
-      options.mode == feed_mode::eventsource ? "text/event-stream" : "application/x-ndjson";
-  answer.stream = std::make_unique<activity_lines>(x.node, std::move(bucket), std::move(options));
-  x.answer(std::move(answer));
 }
 
 } // namespace
@@ -337,7 +265,7 @@ void read_activity(exchange& x) {
   if (!bucket) return;
   // The normal answer is a read like others: of all that was acknowledged. A feed is not: who
   // follows must never be ahead of what a crash leaves.
-  const feed_mode mode = mode_of(x.text("feed").value_or("normal"));
+  const feed_mode mode = feed_mode_of(x.text("feed").value_or("normal"));
   const store& rows = x.node.backend.rows();
   const read_view view = mode == feed_mode::normal ? rows.snapshot() : rows.synced();
   const auto state = view.state(bucket->number);
@@ -345,7 +273,9 @@ void read_activity(exchange& x) {
   auto options = options_of(x, mode, state->sequence);
   if (!options) return x.answer.refuse(options.error());
   if (options->mode == feed_mode::continuous || options->mode == feed_mode::eventsource)
-    return answer_lines(x, std::move(*bucket), std::move(*options));
+    return answer_feed(
+        x.answer, mode,
+        std::make_unique<activity_lines>(x.node, std::move(*bucket), std::move(*options)));
   answer_rows(x.answer,
               std::make_unique<activity_answer>(x.node, std::move(*bucket), std::move(*options),
                                                 view, state->sequence));

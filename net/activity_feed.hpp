@@ -1,7 +1,7 @@
 #pragma once
 #include "net/exchange.hpp"
+#include "net/feed_silence.hpp"
 #include "storage/store.hpp"
-#include <chrono>
 #include <cstdint>
 #include <limits>
 #include <optional>
@@ -9,8 +9,6 @@
 #include <vector>
 
 namespace treadmill::rest {
-
-enum class feed_mode : uint8_t { normal, longpoll, continuous, eventsource };
 
 /// What a reader of the activity asked for.
 struct activity_options {
@@ -21,8 +19,7 @@ struct activity_options {
   bool include_docs = false;
   bool latest = false;
   bool active = false;
-  std::optional<std::chrono::milliseconds> heartbeat; ///< what is sent after so much silence
-  std::optional<std::chrono::milliseconds> timeout;   ///< of having nothing to say; the feed ends
+  feed_times times;
 };
 
 /// Shows the activity log of one bucket from a sequence on, in slices. **Thread**: a plain value.
@@ -63,29 +60,6 @@ private:
   std::vector<activity_entry>
       pending_{}; ///< read from the log, in order, and not yet shown or left out
   size_t next_pending_ = 0;
-};
-
-/// When a feed that has nothing to say gives a sign of life, when it ends, and when one that the
-/// store could not answer looks again.
-class feed_silence {
-public:
-  feed_silence(const activity_options& options, http::clock::time_point now)
-      : heartbeat_(options.heartbeat), timeout_(options.timeout), sent_(now), spoke_(now) {}
-  void spoke(http::clock::time_point now) { sent_ = spoke_ = now; }
-  bool is_over(http::clock::time_point now) const { return timeout_ && now >= spoke_ + *timeout_; }
-  /// True when a heartbeat is to be sent now; it counts as sent.
-  bool beats(http::clock::time_point now);
-  /// The store is closed for now: it is asked again a little later.
-  void pause(http::clock::time_point now);
-  void go_on() { again_.reset(); }
-  http::clock::time_point due() const;
-
-private:
-  std::optional<http::clock::time_point> again_{}; ///< set during a pause
-  std::optional<std::chrono::milliseconds> heartbeat_;
-  std::optional<std::chrono::milliseconds> timeout_;
-  http::clock::time_point sent_;
-  http::clock::time_point spoke_; ///< the last entry, or the start
 };
 
 } // namespace treadmill::rest

@@ -11,6 +11,14 @@ void append_number(std::string& out, uint64_t number) {
   out.append(digits.data(), end);
 }
 
+void append_decimal(std::string& out, double number) {
+  std::array<char, 400> digits{}; // the largest double has 309 before the point
+  const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), number,
+                                 std::chars_format::fixed, 3)
+                       .ptr;
+  out.append(digits.data(), end);
+}
+
 void append_revision(std::string& out, const revision& rev) {
   std::array<char, revision::text_bytes> buffer; // NOLINT: filled before it is read
   out += rev.text(buffer);

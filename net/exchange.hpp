@@ -52,7 +52,7 @@ struct exchange {
   reply answer;
   const route* where = nullptr;
   std::string_view bucket; ///< decoded; checked for writes only: a read of a bad name finds nothing
-  std::string_view id;     ///< the same
+  std::string_view id;     ///< of the document, or the name of the query: the same
   http::query query;
   bool ndjson = false; ///< the body is application/x-ndjson
 
@@ -125,6 +125,11 @@ void read_bulk(exchange& x);
 void list_documents(exchange& x);
 void list_conflicts(exchange& x);
 void read_activity(exchange& x);
+void list_queries(exchange& x);
+void try_query(exchange& x);
+void post_query(exchange& x);
+void read_query(exchange& x);
+void drop_query(exchange& x);
 void make_bucket(exchange& x);
 void read_bucket(exchange& x);
 void drop_bucket(exchange& x);

@@ -126,6 +126,68 @@ void append_buckets(std::string& out, const store& rows) {
   }
 }
 
+/// For the values of labels that come from settings, or from elsewhere.
+std::string escaped(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    if (c == '\\' || c == '"') out += '\\';
+    if (c == '\n') {
+      out += "\\n";
+    } else {
+      out += c;
+    }
+  }
+  return out;
+}
+
+/// One query as its family of samples shows it.
+struct query_sample {
+  std::string labels;
+  uint64_t rows = 0;
+  uint64_t sequence = 0;
+  uint64_t behind = 0; ///< entries of the activity that its index has not seen
+};
+
+std::vector<query_sample> query_samples(const store& rows, const query_board& queries) {
+  std::vector<query_sample> samples;
+  auto buckets = rows.buckets();
+  buckets.resize(std::min(buckets.size(), metrics_buckets));
+  for (const bucket_info& bucket : buckets) {
+    // The queries first: what they show is not ahead of a sequence that is read later.
+    const auto shown = queries.all(bucket.number);
+    if (shown.empty()) continue;
+    const uint64_t last = rows.latest().state(bucket.number).value_or(bucket_state{}).sequence;
+    for (const auto& query : shown) {
+      if (samples.size() == metrics_queries) return samples;
+      const uint64_t seen = std::min(query->state.position, last);
+      samples.push_back({"bucket=\"" + bucket.name + "\",query=\"" + escaped(query->name) + '"',
+                         query->state.rows, query->state.sequence, last - seen});
+    }
+  }
+  return samples;
+}
+
+// What the workers that run maps count will follow here, from the node's facts.
+void append_queries(std::string& out, const store& rows, const query_board& queries) {
+  struct family {
+    std::string_view name;
+    std::string_view help;
+    uint64_t query_sample::*member;
+  };
+  static constexpr std::array<family, 3> families{
+      family{"treadmill_query_rows", "Rows of the index.", &query_sample::rows},
+      family{"treadmill_query_sequence", "Sequence that the index covers.",
+             &query_sample::sequence},
+      family{"treadmill_query_behind", "Entries that the index has not seen.",
+             &query_sample::behind}};
+  const auto samples = query_samples(rows, queries);
+  for (const family& one : families) {
+    head(out, one.name, "gauge", one.help);
+    for (const query_sample& query : samples)
+      sample(out, one.name, query.labels, query.*one.member);
+  }
+}
+
 void append_leveldb(std::string& out, const store& rows) {
   const auto number = [&](const std::string& name) {
     uint64_t value = 0;
@@ -163,20 +225,6 @@ void append_memory(std::string& out) {
   single(out, "process_resident_memory_bytes", "gauge", "Resident memory.", resident * 1024);
   single(out, "treadmill_anonymous_memory_bytes", "gauge", "Resident memory that is no file's.",
          anonymous * 1024);
-}
-
-/// For the values of labels that come from settings.
-std::string escaped(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    if (c == '\\' || c == '"') out += '\\';
-    if (c == '\n') {
-      out += "\\n";
-    } else {
-      out += c;
-    }
-  }
-  return out;
 }
 
 } // namespace
@@ -221,7 +269,8 @@ void request_metrics::append_text(std::string& out) const {
 }
 
 std::string metrics_text(const request_metrics& requests, const node_facts& facts,
-                         const http::server_counters& server, const store& rows, bool ready) {
+                         const http::server_counters& server, const store& rows,
+                         const query_board& queries, bool ready) {
   std::string out;
   head(out, "treadmill_build_info", "gauge", "What runs here.");
   sample(out, "treadmill_build_info",
@@ -235,6 +284,7 @@ std::string metrics_text(const request_metrics& requests, const node_facts& fact
   append_server(out, server);
   append_commits(out, facts);
   append_buckets(out, rows);
+  append_queries(out, rows, queries);
   append_leveldb(out, rows);
   append_memory(out);
   return out;

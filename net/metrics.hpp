@@ -56,9 +56,12 @@ private:
 /// Buckets that have lines of their own in the metrics, the first in name order;
 /// `treadmill_buckets` counts all.
 inline constexpr size_t metrics_buckets = 100;
+/// Queries that have lines of their own, of those buckets, the first in name order.
+inline constexpr size_t metrics_queries = 200;
 
 /// The whole answer of /_system/metrics: Prometheus text, version 0.0.4. `server` may be all zero.
 std::string metrics_text(const request_metrics& requests, const node_facts& facts,
-                         const http::server_counters& server, const store& rows, bool ready);
+                         const http::server_counters& server, const store& rows,
+                         const query_board& queries, bool ready);
 
 } // namespace treadmill::rest

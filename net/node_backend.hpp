@@ -1,6 +1,9 @@
 #pragma once
 #include "net/http.hpp"
+#include "net/query_board.hpp"
 #include "storage/bucket_core.hpp"
+#include "storage/index_run.hpp"
+#include "storage/query_definition.hpp"
 #include "storage/store.hpp"
 #include <cstdint>
 #include <functional>
@@ -35,6 +38,13 @@ struct node_facts {
   uint64_t restarts = 0;      ///< actors that died and were restarted
 };
 
+/// What a JavaScript reduction is to make one value of.
+struct reduce_input {
+  bool rereduce = false;             ///< `values` were reduced already
+  std::vector<std::string> keys{};   ///< JSON of [key, id] each; none where `rereduce`
+  std::vector<std::string> values{}; ///< JSON
+};
+
 /// The node behind the REST routes: what they cannot do by reading the store. Implemented by the
 /// actors' REST gateway, and by a plain object in the tests of the routes. **Thread**: any; no call
 /// blocks; each callback is called exactly once, from any thread.
@@ -53,8 +63,36 @@ public:
   virtual void drop_bucket(std::string name, http::clock::time_point deadline,
                            std::function<void(result<void>)> answer) = 0;
   /// Calls `wake` whenever the bucket (by number) has new activity that is durable
-  /// (`rows().synced()`) or was dropped, until the returned handle is destroyed.
+  /// (`rows().synced()`) or was dropped, until the returned handle is destroyed. The same whenever
+  /// an index of the bucket has changes that are durable, or a query of it ends or changes its
+  /// index: who follows a query (query_board::follow) sees nothing earlier.
   virtual std::shared_ptr<void> follow(uint32_t bucket, http::waker wake) = 0;
+
+  // Queries. What an index covers is told by its own state in the store. What holds besides: one
+  // that says it covers sequence S is shown only by a query whose definition is the one of S, or
+  // which is shown as redefining; so an answer never comes from a definition that was superseded or
+  // deleted before it was asked for.
+
+  /// Where queries show themselves.
+  virtual query_board& queries() const = 0;
+  /// Answers when the query's index, as the board shows it, was consistent at `sequence` or later
+  /// (at once where it is). Any number may wait: they cost one catch-up. Errors: not_found (the
+  /// query is not defined); overloaded (the deadline passed; with the progress); query_suspended;
+  /// shutting_down.
+  virtual void await_query(std::string bucket, std::string name, uint64_t sequence,
+                           http::clock::time_point deadline,
+                           std::function<void(result<void>)> answer) = 0;
+  /// Compiles the map, and a reduction that is JavaScript, without running either. Errors: bad_map
+  /// with the place; overloaded.
+  virtual void check_functions(query_definition definition,
+                               std::function<void(result<void>)> answer) = 0;
+  /// Maps some documents for a trial; the rows of each, in order. Errors: as check_functions.
+  virtual void try_map(std::string map, std::vector<run_document> documents,
+                       std::function<void(result<std::vector<run_rows>>)> answer) = 0;
+  /// Runs a JavaScript reduction on each of the inputs; the values in their stored form, in order.
+  /// Errors: bad_reduce (it failed on one, and how); overloaded.
+  virtual void reduce_rows(std::string function, std::vector<reduce_input> inputs,
+                           std::function<void(result<std::vector<std::string>>)> answer) = 0;
 
   virtual node_facts facts() const = 0;
   virtual bool ready() const = 0;    ///< takes writes

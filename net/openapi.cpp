@@ -12,7 +12,8 @@ namespace {
 constexpr std::string_view components = R"json({
 "parameters":{
 "bucket":{"name":"bucket","in":"path","required":true,"description":"The bucket.","schema":{"type":"string","pattern":"^[a-z0-9][a-z0-9_.-]{0,127}$"}},
-"id":{"name":"id","in":"path","required":true,"description":"The document, percent-encoded: 1 to 512 bytes of UTF-8 without control characters, not beginning with _.","schema":{"type":"string","minLength":1}}},
+"id":{"name":"id","in":"path","required":true,"description":"The document, percent-encoded: 1 to 512 bytes of UTF-8 without control characters, not beginning with _.","schema":{"type":"string","minLength":1}},
+"name":{"name":"name","in":"path","required":true,"description":"The query.","schema":{"type":"string","pattern":"^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$"}}},
 "responses":{
 "Error":{"description":"Nothing was applied, unless `error` is `ambiguous`.","content":{"application/json":{"schema":{"$ref":"#/components/schemas/Error"}}}}},
 "schemas":{
@@ -32,6 +33,18 @@ constexpr std::string_view components = R"json({
 "Conflicts":{"type":"object","required":["count","rows"],"properties":{"count":{"type":"integer"},"next":{"type":"string"},"rows":{"type":"array","items":{"type":"object","required":["id","rev","conflicts"],"properties":{"id":{"type":"string"},"rev":{"$ref":"#/components/schemas/Revision"},"conflicts":{"type":"array","items":{"$ref":"#/components/schemas/Revision"}}}}}}},
 "Entry":{"type":"object","required":["seq","id","changes"],"properties":{"seq":{"type":"integer"},"id":{"type":"string"},"changes":{"type":"array","items":{"$ref":"#/components/schemas/Revision"}},"deleted":{"type":"boolean","enum":[true]},"document":{"$ref":"#/components/schemas/Document"}}},
 "Activity":{"type":"object","required":["count","last_seq","log","activity"],"properties":{"count":{"type":"integer"},"last_seq":{"type":"integer"},"log":{"type":"string"},"activity":{"type":"array","items":{"$ref":"#/components/schemas/Entry"}}}},
+"Definition":{"type":"object","required":["map"],"properties":{"map":{"type":"string","description":"One JavaScript function of a document: what it returns, or emits by emit(key, value), are the rows."},"reduce":{"type":"string","nullable":true,"description":"_count, _sum, _min, _max, _avg, _stats, _approx_count_distinct, or a JavaScript function (keys, values, rereduce)."}},"additionalProperties":false},
+"Terms":{"type":"object","required":["terms"],"properties":{"terms":{"type":"array","items":{}}},"additionalProperties":false},
+"DefinitionOrTerms":{"oneOf":[{"$ref":"#/components/schemas/Definition"},{"$ref":"#/components/schemas/Terms"}]},
+"QueryDefined":{"type":"object","required":["status","name","rev"],"properties":{"status":{"type":"string","enum":["OK"]},"name":{"type":"string"},"rev":{"$ref":"#/components/schemas/Revision"}}},
+"QueryPosted":{"anyOf":[{"$ref":"#/components/schemas/QueryDefined"},{"$ref":"#/components/schemas/Answer"}]},
+"QueryRow":{"type":"object","description":"Of a map that returns: key (the document's id), value, and the value again under the query's name. Of one that emits: id, key, value. Of a reduction: key, value.","required":["key","value"],"properties":{"id":{"type":"string"},"key":{},"value":{},"document":{"type":"object","nullable":true,"additionalProperties":true}},"additionalProperties":true},
+"Answer":{"type":"object","required":["count","sequence","rows"],"properties":{"count":{"type":"integer"},"sequence":{"type":"integer","description":"The answer covers all changes up to it."},"next":{"type":"string","description":"There is more: the value for `after`."},"redefining":{"type":"boolean","enum":[true],"description":"The former definition answers while the new one is built."},"rows":{"type":"array","items":{"$ref":"#/components/schemas/QueryRow"}}}},
+"QueryChange":{"type":"object","required":["seq","id","removed","added"],"properties":{"seq":{"type":"integer"},"id":{"type":"string"},"removed":{"type":"array","items":{"$ref":"#/components/schemas/QueryRow"}},"added":{"type":"array","items":{"$ref":"#/components/schemas/QueryRow"}}}},
+"QueryError":{"type":"object","required":["id","message"],"properties":{"id":{"type":"string"},"message":{"type":"string"}}},
+"Query":{"type":"object","required":["name","map","reduce","state","sequence","rows","bytes","progress","errors","last_error"],"properties":{"name":{"type":"string"},"map":{"type":"string"},"reduce":{"type":"string","nullable":true},"state":{"type":"string","enum":["building","ready","redefining","suspended"]},"sequence":{"type":"integer"},"rows":{"type":"integer"},"bytes":{"type":"integer"},"progress":{"type":"number"},"rate":{"type":"number","description":"Activity entries a second, while building."},"seconds_left":{"type":"number"},"errors":{"type":"integer"},"last_error":{"nullable":true,"allOf":[{"$ref":"#/components/schemas/QueryError"}]},"problem":{"type":"string","description":"Why it is suspended."}}},
+"Queries":{"type":"object","required":["count","queries"],"properties":{"count":{"type":"integer"},"queries":{"type":"array","items":{"$ref":"#/components/schemas/Query"}}}},
+"Trial":{"type":"object","required":["rows","count","documents","errors"],"properties":{"rows":{"type":"array","items":{"$ref":"#/components/schemas/QueryRow"}},"count":{"type":"integer"},"documents":{"type":"integer","description":"So many were mapped."},"cut":{"type":"boolean","enum":[true],"description":"There are more rows than are shown."},"errors":{"type":"array","items":{"$ref":"#/components/schemas/QueryError"}},"reduced":{"type":"array","nullable":true,"items":{"$ref":"#/components/schemas/QueryRow"}},"reduce_error":{"type":"string"}}},
 "BucketMade":{"type":"object","required":["status","name"],"properties":{"status":{"type":"string","enum":["OK"]},"name":{"type":"string"}}},
 "Bucket":{"type":"object","required":["name","documents","deleted","conflicts","sequence","digest","bytes","queries","log"],"properties":{"name":{"type":"string"},"documents":{"type":"integer"},"deleted":{"type":"integer"},"conflicts":{"type":"integer"},"sequence":{"type":"integer"},"digest":{"type":"string"},"bytes":{"type":"integer"},"queries":{"type":"integer"},"log":{"type":"string"}}},
 "Buckets":{"type":"object","required":["count","buckets"],"properties":{"count":{"type":"integer"},"buckets":{"type":"array","items":{"$ref":"#/components/schemas/Bucket"}}}},
@@ -48,6 +61,8 @@ std::string_view value_schema(takes what) {
   case takes::milliseconds: return R"({"type":"integer","minimum":0})";
   case takes::feed:
     return R"({"type":"string","enum":["normal","longpoll","continuous","eventsource"]})";
+  case takes::live_feed: return R"({"type":"string","enum":["continuous","eventsource"]})";
+  case takes::stale: return R"({"type":"string","enum":["ok"]})";
   }
   return R"({})";
 }
@@ -63,7 +78,7 @@ void append_parameters(std::string& out, const route& row) {
   const std::string_view pattern = pattern_of(row.where);
   const size_t begin = out.size();
   const auto separate = [&] { out += out.size() == begin ? "" : ","; };
-  for (const std::string_view piece : {"bucket", "id"}) {
+  for (const std::string_view piece : {"bucket", "id", "name"}) {
     if (pattern.find("{" + std::string(piece) + "}") == std::string_view::npos) continue;
     separate();
     out += R"({"$ref":"#/components/parameters/)" + std::string(piece) + "\"}";
@@ -89,6 +104,8 @@ void append_body(std::string& out, body_kind body) {
   case body_kind::patch: schema = "Document"; break;
   case body_kind::bulk: schema = "Bulk"; break;
   case body_kind::ids: schema = "Ids"; break;
+  case body_kind::definition: schema = "Definition"; break;
+  case body_kind::query: schema = "DefinitionOrTerms"; break;
   }
   out += R"("requestBody":{"required":true,"content":{"application/json":)";
   append_schema(out, schema);
@@ -110,9 +127,10 @@ void append_content(std::string& out, const route& row, std::string_view schema)
   }
   out += R"(,"content":{"application/json":)";
   append_schema(out, schema);
-  if (row.where == shape::activity) {
+  const bool is_query = row.where == shape::query && row.method == verb::get;
+  if (row.where == shape::activity || is_query) {
     out += R"(,"application/x-ndjson":)";
-    append_schema(out, "Entry");
+    append_schema(out, is_query ? "QueryChange" : "Entry");
     out += R"(,"text/event-stream":{"schema":{"type":"string"}})";
   }
   out += '}';

@@ -37,6 +37,13 @@ result<void> check_value(const parameter& asked, std::string_view value,
     if (value != "normal" && value != "longpoll" && value != "continuous" && value != "eventsource")
       return wrong(asked.name, "normal, longpoll, continuous or eventsource");
     break;
+  case takes::live_feed:
+    if (value != "continuous" && value != "eventsource")
+      return wrong(asked.name, "continuous or eventsource");
+    break;
+  case takes::stale:
+    if (value != "ok") return wrong(asked.name, "ok");
+    break;
   }
   return {};
 }

@@ -29,6 +29,50 @@ constexpr std::array listing{parameter{"from", takes::text, "The first id, itsel
                                        "From the last id to the first; `from` is still the start."},
                              include_docs};
 constexpr std::array conflict_listing{after, limit};
+constexpr parameter heartbeat{
+    "heartbeat", takes::milliseconds,
+    "Send a sign of life when nothing was sent for so long; the feed then has no timeout."};
+constexpr parameter timeout{"timeout", takes::milliseconds,
+                            "End a feed that had nothing to say for so long."};
+constexpr parameter terms{"terms", takes::text,
+                          "A JSON array: rows with these terms, in its order."};
+constexpr parameter query_limit{"limit", takes::limit, "The most rows, or groups, of the answer."};
+constexpr parameter skip{"skip", takes::limit, "Leave out so many rows, or groups, first."};
+constexpr parameter descending{"descending", takes::flag,
+                               "From the last term to the first; `from` is still the start."};
+constexpr parameter stale{"stale", takes::stale,
+                          "Answer at once, without what is not in the index yet."};
+constexpr parameter reduce{"reduce", takes::flag,
+                           "Whether the rows are reduced; true where the query has a reduction."};
+constexpr parameter group{"group", takes::flag, "Reduce the rows of each term."};
+constexpr parameter group_level{
+    "group_level", takes::limit,
+    "Reduce the rows whose terms are arrays with the same first elements, so many."};
+constexpr std::array query_reads{
+    parameter{"term", takes::text,
+              "Rows with this term: JSON, or text that does not begin like a JSON string, array or "
+              "object."},
+    terms,
+    parameter{"from", takes::text, "The first term, itself included."},
+    parameter{"to", takes::text, "The last term, itself included."},
+    parameter{"prefix", takes::text, "Strings, or arrays, that begin so."},
+    parameter{"inclusive_end", takes::flag, "false: `to` is left out."},
+    query_limit,
+    skip,
+    parameter{"after", takes::text, "Go on there: `next` of the answer before."},
+    descending,
+    include_docs,
+    stale,
+    reduce,
+    group,
+    group_level,
+    parameter{"feed", takes::live_feed, "Follow the rows that enter and leave the answer."},
+    parameter{"since", takes::since,
+              "Changes after this sequence; without it, and with `now`: only what comes."},
+    heartbeat,
+    timeout};
+constexpr std::array query_questions{query_limit, skip,   descending, include_docs,
+                                     stale,       reduce, group,      group_level};
 constexpr std::array activity_reads{
     parameter{"since", takes::since, "Entries after this sequence; `now`: only what comes."},
     limit,
@@ -38,10 +82,8 @@ constexpr std::array activity_reads{
     parameter{"latest", takes::flag, "Leaves out what a later entry of the document superseded."},
     parameter{"active", takes::flag, "Leaves out documents that are deleted."},
     parameter{"feed", takes::feed, "How to follow."},
-    parameter{
-        "heartbeat", takes::milliseconds,
-        "Send a sign of life when nothing was sent for so long; the feed then has no timeout."},
-    parameter{"timeout", takes::milliseconds, "End a feed that had nothing to say for so long."}};
+    heartbeat,
+    timeout};
 
 constexpr std::array written{described_answer{200, "Written", "Updated."},
                              described_answer{201, "Written", "Created."}};
@@ -59,6 +101,15 @@ constexpr std::array conflicts_listed{
     described_answer{200, "Conflicts", "Documents that have conflicts."}};
 constexpr std::array followed{
     described_answer{200, "Activity", "Entries in order; lines or events in the endless feeds."}};
+constexpr std::array queries_listed{described_answer{200, "Queries", "In the order of names."}};
+constexpr std::array query_tried{
+    described_answer{200, "Trial", "Rows of the first documents. Nothing is stored."}};
+constexpr std::array query_posted{
+    described_answer{200, "QueryPosted", "Defined so already; or the answer for `terms`."},
+    described_answer{201, "QueryDefined", "New or changed; Location names it."}};
+constexpr std::array query_answered{
+    described_answer{200, "Answer", "Rows in the order of terms; changes in the endless feeds."}};
+constexpr std::array query_dropped{described_answer{200, "QueryDefined", "Dropped."}};
 constexpr std::array bucket_made{described_answer{200, "BucketMade", "It was there."},
                                  described_answer{201, "BucketMade", "Made."}};
 constexpr std::array bucket_shown{described_answer{200, "Bucket", "Facts of the bucket."}};
@@ -175,6 +226,34 @@ constexpr std::array table{
           conflict_listing, body_kind::none, conflicts_listed, list_conflicts},
     route{shape::activity, verb::get, "activity", "Read or follow the activity of a bucket",
           activity_reads, body_kind::none, followed, read_activity},
+    route{shape::queries,
+          verb::get,
+          "queries",
+          "All queries of a bucket",
+          {},
+          body_kind::none,
+          queries_listed,
+          list_queries},
+    route{shape::queries,
+          verb::post,
+          "query_try",
+          "Try a map on some documents",
+          {},
+          body_kind::definition,
+          query_tried,
+          try_query},
+    route{shape::query, verb::get, "query_read", "Ask or follow a query", query_reads,
+          body_kind::none, query_answered, read_query},
+    route{shape::query, verb::post, "query_post", "Define a query, or ask it for many terms",
+          query_questions, body_kind::query, query_posted, post_query},
+    route{shape::query,
+          verb::remove,
+          "query_drop",
+          "Drop a query",
+          {},
+          body_kind::none,
+          query_dropped,
+          drop_query},
     route{shape::document, verb::get, "document_read", "Read a document", document_reads,
           body_kind::none, shown, read_document},
     route{shape::document, verb::put, "document_put", "Create or replace a document",
@@ -198,6 +277,8 @@ constexpr std::array<std::string_view, shapes> patterns{"/",
                                                         "/{bucket}/_documents",
                                                         "/{bucket}/_conflicts",
                                                         "/{bucket}/_activity",
+                                                        "/{bucket}/_query",
+                                                        "/{bucket}/_query/{name}",
                                                         "/{bucket}/{id}"};
 
 struct named_shape {
@@ -209,9 +290,9 @@ constexpr std::array system_names{
     named_shape{"ready", shape::ready}, named_shape{"metrics", shape::metrics},
     named_shape{"openapi.json", shape::openapi}};
 constexpr std::array bucket_names{
-    named_shape{"_bulk", shape::bulk}, named_shape{"_get", shape::bulk_get},
+    named_shape{"_bulk", shape::bulk},           named_shape{"_get", shape::bulk_get},
     named_shape{"_documents", shape::documents}, named_shape{"_conflicts", shape::conflicts},
-    named_shape{"_activity", shape::activity}};
+    named_shape{"_activity", shape::activity},   named_shape{"_query", shape::queries}};
 
 using table_index = std::array<std::array<const route*, verbs>, shapes>;
 constexpr table_index index_table() {
@@ -232,7 +313,6 @@ result<matched_path> match_in_bucket(std::string_view bucket, std::string_view p
   if (!piece.starts_with('_')) return matched_path{shape::document, bucket, piece};
   for (const auto& [name, where] : bucket_names)
     if (piece == name) return matched_path{where, bucket, {}};
-  if (piece == "_query") return fail(ec::not_found, "there is no such route");
   return fail(ec::bad_id, "a document id does not begin with _");
 }
 
@@ -280,6 +360,8 @@ result<matched_path> match_path(std::span<const std::string_view> pieces) {
   if (first.starts_with('_')) return fail(ec::bad_bucket, "a bucket's name does not begin with _");
   if (pieces.size() == 1) return matched_path{shape::bucket, first, {}};
   if (pieces.size() == 2) return match_in_bucket(first, pieces[1]);
+  if (pieces.size() == 3 && pieces[1] == "_query")
+    return matched_path{shape::query, first, pieces[2]};
   return fail(ec::not_found, "there is no such route; a / inside an id is written %2F");
 }
 

@@ -24,9 +24,11 @@ enum class shape : uint8_t {
   documents,
   conflicts,
   activity,
+  queries,
+  query,
   document,
 };
-inline constexpr size_t shapes = 14;
+inline constexpr size_t shapes = 16;
 
 enum class verb : uint8_t { get, post, put, patch, remove };
 inline constexpr size_t verbs = 5;
@@ -40,6 +42,8 @@ enum class takes : uint8_t {
   since,        ///< a sequence, or `now`
   milliseconds, ///< 0 to api_options::feed_timeout_most
   feed,         ///< normal, longpoll, continuous, eventsource
+  live_feed,    ///< continuous, eventsource
+  stale,        ///< ok
 };
 
 struct parameter {
@@ -55,6 +59,8 @@ enum class body_kind : uint8_t {
   patch,
   bulk, ///< the only one that may be NDJSON
   ids,
+  definition, ///< of a query
+  query,      ///< a definition, or `{"terms":[…]}`
 };
 
 /// An answer that is no error; for the API's description.
@@ -89,7 +95,7 @@ std::string allowed_methods(shape where);
 struct matched_path {
   shape where = shape::root;
   std::string_view bucket; ///< as it stands in the path, decoded; not checked
-  std::string_view id;     ///< the same
+  std::string_view id;     ///< of the document, or the name of the query: the same
 };
 
 /// What a path names, split and decoded. Errors: not_found; bad_bucket and bad_id where a piece

@@ -3,8 +3,6 @@
 #include "net/exchange.hpp"
 #include "storage/json.hpp"
 #include "storage/names.hpp"
-#include <array>
-#include <charconv>
 
 namespace treadmill::rest {
 
@@ -38,7 +36,7 @@ result<void> append_bucket(std::string& out, const store& rows, const bucket_inf
   append_fact(out, "sequence", state->sequence);
   out += R"(,"digest":")" + to_hex(state->digest) + '"';
   append_fact(out, "bytes", rows.approximate_bytes(bucket.number));
-  append_fact(out, "queries", 0);
+  append_fact(out, "queries", state->queries);
   out += R"(,"log":")" + to_hex(bucket.log_id) + "\"}";
   return {};
 }
@@ -102,12 +100,8 @@ void read_system(exchange& x) {
   append_member(out, "node_id", facts.node_id);
   append_member(out, "version", facts.version);
   append_member(out, "durability", facts.durability);
-  std::array<char, 32> seconds{};
-  const auto end = std::to_chars(seconds.data(), seconds.data() + seconds.size(),
-                                 facts.uptime_seconds, std::chars_format::fixed, 3)
-                       .ptr;
   out += R"("uptime_seconds":)";
-  out.append(seconds.data(), end);
+  append_decimal(out, facts.uptime_seconds);
   append_fact(out, "buckets", x.node.backend.rows().buckets().size());
   out += R"(,"writable":)";
   out += x.node.backend.rows().writable() ? "true}" : "false}";
@@ -146,7 +140,7 @@ void read_metrics(exchange& x) {
   http::response answer;
   answer.content_type = "text/plain; version=0.0.4; charset=utf-8";
   answer.body = metrics_text(x.node.requests, x.node.backend.facts(), server, x.node.backend.rows(),
-                             x.node.backend.ready());
+                             x.node.backend.queries(), x.node.backend.ready());
   x.answer(std::move(answer));
 }
 

@@ -57,6 +57,18 @@ storage_actor::behavior_type scripted(storage_actor::pointer self, scripted_stor
         FAIL("a bucket drops no bucket");
         return bucket_facts{};
       },
+      [](const begin_index&) -> caf::result<index_begun> {
+        FAIL("a bucket begins no index");
+        return index_begun{};
+      },
+      [](const commit_index&) -> caf::result<index_committed> {
+        FAIL("a bucket writes no index");
+        return index_committed{};
+      },
+      [](const drop_query&) -> caf::result<index_committed> {
+        FAIL("a bucket drops no query");
+        return index_committed{};
+      },
       [](flush_batch) { FAIL("only storage flushes itself"); },
       [](tick) { FAIL("only storage ticks itself"); },
   };

@@ -56,6 +56,25 @@ TEST_CASE("every message that could travel comes back as it was, member by membe
   CHECK(stopped.name == "b");
   CHECK(stopped.number == 5);
 
+  CHECK(round_trip(world, begin_index{6}).bucket == 6);
+  const auto index = round_trip(world, index_begun{7, 24, "full"});
+  CHECK(index.index == 7);
+  CHECK(index.code == 24);
+  CHECK(index.reason == "full");
+  const auto committed = round_trip(world, index_committed{8, 25, "why"});
+  CHECK(committed.index == 8);
+  CHECK(committed.code == 25);
+  CHECK(committed.reason == "why");
+  CHECK(round_trip(world, forget_function{1ULL << 40}).id == 1ULL << 40);
+  const auto gone = round_trip(world, drop_query{9, "by_name"});
+  CHECK(gone.bucket == 9);
+  CHECK(gone.name == "by_name");
+  CHECK(round_trip(world, queries_changed{10}).bucket == 10);
+  CHECK(round_trip(world, followers_changed{}).followers.empty());
+  CHECK_FALSE(round_trip(world, pool_started{}).actor);
+
+  round_trip(world, look_at_definition{});
+  round_trip(world, try_again{});
   round_trip(world, batches_synced{});
   round_trip(world, flush_batch{});
   round_trip(world, tick{});

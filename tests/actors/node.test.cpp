@@ -1,67 +1,10 @@
-#include "tests/actors/actor_world.hpp"
 #include "tests/actors/log_file.hpp"
+#include "tests/actors/node_world.hpp"
 #include <algorithm>
 #include <doctest/doctest.h>
 #include <thread>
 
 namespace treadmill::test {
-namespace {
-
-/// A whole node without HTTP: gateway, node, storage, buckets, all on the test's scheduler.
-struct node_world : actor_world {
-  explicit node_world(std::chrono::milliseconds sync_interval = {}, size_t queued_writes = 100) {
-    rest_gateway_options options;
-    options.name = "box1";
-    options.queued_writes = queued_writes;
-    options.queued_bytes = 1 << 20;
-    options.rows = rows;
-    options.counters = counters;
-    gateway = std::make_unique<rest_gateway>(system, options);
-    node_options chosen;
-    chosen.rows = rows;
-    chosen.counters = counters;
-    chosen.gateway = gateway->actor();
-    chosen.spawn_storage = [this, sync_interval](caf::actor_system& where) {
-      storage_now = where.spawn(storage, storage_options{rows, counters, sync_interval});
-      return storage_now;
-    };
-    subject = system.spawn(node, chosen);
-    gateway->connect(subject);
-    run();
-  }
-  ~node_world() {
-    const gateway_actor its_actor = gateway->actor();
-    gateway->disconnect();
-    caf::anon_send_exit(subject, caf::exit_reason::user_shutdown);
-    run();
-    caf::anon_send_exit(its_actor, caf::exit_reason::user_shutdown);
-    run();
-  }
-  void write(answer_box& box, const std::string& bucket, std::vector<write_op> ops,
-             bool make = true) {
-    gateway->write(bucket, make, group(std::move(ops)), soon(), box.function());
-  }
-  bucket_actor find_bucket(const std::string& name) {
-    bucket_actor found;
-    caf::anon_send(subject, open_bucket{name, false,
-                                        std::make_shared<reply<result<bucket_started>>>(
-                                            [&](result<bucket_started> started) {
-                                              if (started) found = started->actor;
-                                            },
-                                            fail(ec::internal, "dropped"))});
-    run();
-    return found;
-  }
-  uint64_t sequence(const std::string& bucket) {
-    return rows->latest().state(rows->find_bucket(bucket)->number)->sequence;
-  }
-
-  storage_actor storage_now{};
-  std::unique_ptr<rest_gateway> gateway{};
-  node_actor subject{};
-};
-
-} // namespace
 
 TEST_CASE("the first write makes the bucket, and many that wait share one commit") {
   node_world world;

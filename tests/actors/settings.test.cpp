@@ -114,7 +114,8 @@ TEST_CASE("every setting can be given as flag, as variable and in the file") {
     if (!value.empty()) CHECK(parse({"serve", flag.c_str()}).what == command_line::action::serve);
     // What a variable and a line of the file do is seen by a value that no setting takes.
     const temporary_file file(one.name + " = \"\\\"\"\n");
-    const bool free_text = one.name == "data" || one.name == "log-file";
+    const bool free_text =
+        one.name == "data" || one.name == "log-file" || one.name == "map-executable";
     CHECK((parse({"serve"}, {{one.environment, "\""}}).exit_code == 2) == !free_text);
     CHECK((parse({"serve", "--config", file.path.c_str()}).exit_code == 2) == !free_text);
   }

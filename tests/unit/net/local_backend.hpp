@@ -3,6 +3,7 @@
 #include "storage/bucket_core.hpp"
 #include "storage/keys.hpp"
 #include "storage/store.hpp"
+#include "tests/unit/net/local_queries.hpp"
 #include <functional>
 #include <leveldb/env.h>
 #include <leveldb/helpers/memenv.h>
@@ -29,6 +30,7 @@ public:
     auto opened = store::open(std::move(options));
     if (!opened) throw std::runtime_error(opened.error().reason);
     store_ = std::move(*opened);
+    views = std::make_unique<local_queries>(*store_);
   }
 
   // What a test may set.
@@ -39,6 +41,21 @@ public:
   bool is_stopping = false;
   std::shared_ptr<const write_group> last_group; ///< what the last write asked for
   int writes = 0;
+  std::unique_ptr<local_queries> views;
+  bool lose_reductions = false;                ///< callbacks are dropped without a call
+  bool hold_reductions = false;                ///< they are called by `give_reductions`
+  std::vector<std::function<void()>> reducing; ///< those
+  std::optional<error> refuse_functions;       ///< the answer to checks and trials
+
+  /// Brings an index to where its bucket is, or some batches further, and wakes its feeds.
+  void catch_up(const std::string& bucket, const std::string& name, size_t batches = SIZE_MAX) {
+    const bucket_info info = store_->find_bucket(bucket).value();
+    views->catch_up(info, name, batches);
+    wake(info.number);
+  }
+  void give_reductions() {
+    for (const auto& give : std::exchange(reducing, {})) give();
+  }
 
   store& writer() { return *store_; }
   /// Damages the store's log and lets it reopen, which fails: it is closed until `open_store`.
@@ -110,6 +127,36 @@ public:
     auto kept = std::make_shared<http::waker>(std::move(waker));
     followers_.emplace_back(bucket, kept);
     return kept;
+  }
+
+  rest::query_board& queries() const override { return views->board; }
+  void await_query(std::string bucket, std::string name, uint64_t, http::clock::time_point,
+                   std::function<void(result<void>)> answer) override {
+    const auto found = store_->find_bucket(bucket);
+    if (!found) return answer(fail(ec::not_found, "the bucket is missing"));
+    answer(views->await(*found, name));
+  }
+  void check_functions(query_definition definition,
+                       std::function<void(result<void>)> answer) override {
+    if (refuse_functions) return answer(tl::unexpected(*refuse_functions));
+    if (definition.map != "returns" && definition.map != "emits")
+      return answer(fail(ec::bad_map, "line 1: it is no function"));
+    answer({});
+  }
+  void try_map(std::string map, std::vector<run_document> documents,
+               std::function<void(result<std::vector<run_rows>>)> answer) override {
+    if (refuse_functions) return answer(tl::unexpected(*refuse_functions));
+    std::vector<run_rows> rows;
+    for (const run_document& document : documents) rows.push_back(map_document(map, document));
+    answer(std::move(rows));
+  }
+  void reduce_rows(std::string function, std::vector<rest::reduce_input> inputs,
+                   std::function<void(result<std::vector<std::string>>)> answer) override {
+    if (lose_reductions) return;
+    auto give = [this, function = std::move(function), inputs = std::move(inputs),
+                 answer = std::move(answer)] { answer(views->reduce(function, inputs)); };
+    if (!hold_reductions) return give();
+    reducing.emplace_back(std::move(give));
   }
 
   rest::node_facts facts() const override {
@@ -186,6 +233,8 @@ private:
     const row_batch* const batches[] = {&batch.rows};
     if (auto done = store_->commit(batches, sync_writes); !done) return {done.error(), {}};
     if (sync_writes) wake(bucket.number);
+    for (const write_op& op : group.ops)
+      if (is_query_document(op.id)) views->look_at(bucket, std::string(query_name_of(op.id)));
     return answer;
   }
 

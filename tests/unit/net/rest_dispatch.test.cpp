@@ -22,6 +22,8 @@ TEST_CASE("every known path says which methods it takes") {
       {"/b/_documents", "GET, HEAD, OPTIONS"},
       {"/b/_conflicts", "GET, HEAD, OPTIONS"},
       {"/b/_activity", "GET, HEAD, OPTIONS"},
+      {"/b/_query", "GET, HEAD, POST, OPTIONS"},
+      {"/b/_query/q", "GET, HEAD, POST, DELETE, OPTIONS"},
       {"/b/d", "GET, HEAD, PUT, PATCH, DELETE, OPTIONS"}};
   for (const auto& row : paths) {
     const auto& path = row.first;
@@ -48,7 +50,7 @@ TEST_CASE("every known path says which methods it takes") {
 TEST_CASE("paths that name nothing are 404 and say so in JSON") {
   rest_node node;
   for (const std::string path : {"/_system/nothing", "/_system/peers", "/_system/peers/box2",
-                                 "/b/_query", "/b/_query/name", "/b/a/b", "/a/b/c/d/e/f"}) {
+                                 "/b/_query/name/x", "/b/_queries/x", "/b/a/b", "/a/b/c/d/e/f"}) {
     INFO(path);
     for (const std::string method : {"GET", "POST", "OPTIONS"}) {
       const auto refused = node.send(method, path);

@@ -71,7 +71,7 @@ TEST_CASE("every operation is complete") {
                                      : one["name"].GetString();
         CHECK(parameters.insert(name).second);
       }
-      for (const std::string piece : {"bucket", "id"})
+      for (const std::string piece : {"bucket", "id", "name"})
         CHECK(parameters.contains(piece) == (pattern.find("{" + piece + "}") != std::string::npos));
       CHECK(operation.value["responses"].MemberCount() >= 2);
       for (const auto& answer : operation.value["responses"].GetObject())
@@ -103,11 +103,14 @@ TEST_CASE("every route of the table answers as described") {
     for (const auto& operation : path.value.GetObject()) {
       rest_node node;
       node.send("PUT", "/b/d", R"({"n":1})");
+      node.send("POST", "/b/_query/q", R"({"map":"returns"})");
       std::string target = path.name.GetString();
       if (const size_t at = target.find("{bucket}"); at != std::string::npos)
         target.replace(at, 8, "b");
       if (const size_t at = target.find("{id}"); at != std::string::npos)
         target.replace(at, 4, "d");
+      if (const size_t at = target.find("{name}"); at != std::string::npos)
+        target.replace(at, 6, "q");
       const std::string method = upper(operation.name.GetString());
       std::string body;
       if (operation.value.HasMember("requestBody")) {
@@ -115,7 +118,9 @@ TEST_CASE("every route of the table answers as described") {
         const std::string name = schema.Get(operation.value)->GetString();
         body = name.ends_with("/Bulk")  ? R"({"docs":[{}]})"
                : name.ends_with("/Ids") ? R"({"ids":["d"]})"
-                                        : R"({"n":2})";
+               : name.find("/Definition") != std::string::npos
+                   ? R"({"map":"returns","reduce":"_count"})"
+                   : R"({"n":2})";
       }
       INFO(method << ' ' << target);
       const auto got = node.send(method, target, body);
@@ -134,10 +139,12 @@ TEST_CASE("the members that the description requires are in the answers") {
   const auto document = described();
   rest_node node;
   node.send("PUT", "/b/d", R"({"n":1})");
+  node.send("POST", "/b/_query/q", R"({"map":"returns"})");
   const std::vector<std::pair<std::string, std::string>> reads{
       {"/_system", "Node"},         {"/_system/buckets", "Buckets"}, {"/b", "Bucket"},
       {"/b/_documents", "Listing"}, {"/b/_conflicts", "Conflicts"},  {"/b/_activity", "Activity"},
-      {"/b/d", "Document"},         {"/_system/health", "Ok"},       {"/b/none", "Error"}};
+      {"/b/d", "Document"},         {"/_system/health", "Ok"},       {"/b/none", "Error"},
+      {"/b/_query", "Queries"},     {"/b/_query/q", "Answer"}};
   for (const auto& read : reads) {
     const auto& [target, schema] = read;
     INFO(read.first);

@@ -1,0 +1,55 @@
+#pragma once
+#include "actors/interfaces.hpp"
+#include "net/node_backend.hpp"
+#include "storage/json.hpp"
+#include "storage/query_definition.hpp"
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+namespace treadmill {
+
+/// A function with an id of its own in this process.
+std::shared_ptr<const js::function> make_function(js::kind what, std::string text);
+
+/// Rows as a worker gave them, checked and in their stored forms: it runs anybody's code.
+run_rows checked_rows(const js::mapped& made, const json_limits& limits);
+
+/// A reduction's value as a worker gave it, checked.
+reduced_value checked_value(const js::reduced& made, const json_limits& limits);
+
+/// What requests ask of the isolate pool without a query's index: to compile, to try, to reduce.
+/// **Thread**: any. Callbacks come exactly once, from any thread.
+class function_calls {
+public:
+  explicit function_calls(json_limits limits) : limits_(limits) {}
+  /// Before it, and after it with nothing, everything is answered `overloaded`.
+  void connect(isolate_pool_actor pool);
+
+  void check(const query_definition& definition, std::function<void(result<void>)> answer);
+  void try_map(std::string map, std::vector<run_document> documents,
+               std::function<void(result<std::vector<run_rows>>)> answer);
+  void reduce(const std::string& function, std::vector<rest::reduce_input> inputs,
+              std::function<void(result<std::vector<std::string>>)> answer);
+
+private:
+  struct trial;
+  struct reducing;
+  void go_on(std::shared_ptr<trial> of);
+  void go_on(std::shared_ptr<reducing> of);
+  void check_all(std::shared_ptr<std::vector<std::shared_ptr<const js::function>>> rest,
+                 std::function<void(result<void>)> answer);
+  std::shared_ptr<const js::function> known_reduction(const std::string& text);
+  isolate_pool_actor pool() const;
+
+  const json_limits limits_;
+  mutable std::mutex mutex_{};
+  isolate_pool_actor pool_{};
+  /// Reductions of answers, so that workers find their contexts again.
+  std::map<std::string, std::shared_ptr<const js::function>> reductions_{};
+};
+
+} // namespace treadmill

@@ -1,0 +1,360 @@
+#include "net/answer_text.hpp"
+#include "net/error_body.hpp"
+#include "net/exchange.hpp"
+#include "net/query_answer.hpp"
+#include "net/query_feed.hpp"
+#include "net/url.hpp"
+#include "storage/bucket_core.hpp"
+#include "storage/json.hpp"
+#include "storage/json_cursor.hpp"
+#include "storage/keys.hpp"
+#include "storage/names.hpp"
+#include <algorithm>
+
+namespace treadmill::rest {
+
+namespace {
+
+constexpr std::string_view builtin_names =
+    "_count, _sum, _min, _max, _avg, _stats, _approx_count_distinct";
+
+bool is_bare_name(std::string_view text) {
+  return std::all_of(text.begin(), text.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+  });
+}
+
+// Defining
+// -------------------------------------------------------------------------------------------------
+
+http::response defined(const std::string& bucket, const std::string& name, const revision& rev,
+                       bool written) {
+  http::response answer;
+  answer.body = R"({"status":"OK","name":)";
+  append_json_string(answer.body, name);
+  answer.body += R"(,"rev":")";
+  append_revision(answer.body, rev);
+  answer.body += "\"}";
+  if (written) {
+    answer.status = 201;
+    answer.headers.emplace_back("Location", "/" + http::percent_encode(bucket) + "/_query/" +
+                                                http::percent_encode(name));
+  }
+  return answer;
+}
+
+/// The revision of the query's document where it says the same already. A query that is suspended
+/// is defined anew also by the same text.
+std::optional<revision> same_definition(const node_backend& node, std::string_view bucket,
+                                        const std::string& name, std::string_view body) {
+  const auto found = node.rows().find_bucket(bucket);
+  if (!found) return std::nullopt;
+  const auto shown = node.queries().find(found->number, name);
+  if (shown && shown->phase == query_phase::suspended) return std::nullopt;
+  const auto stored =
+      node.rows().latest().read(keys::document(found->number, query_document_id(name)));
+  if (!stored || !*stored) return std::nullopt;
+  const auto row = document_row::decode(**stored);
+  if (!row || row->deleted || row->body != body) return std::nullopt;
+  return row->winner;
+}
+
+std::shared_ptr<write_group> write_of(write_op::kind what, std::string_view name) {
+  auto group = std::make_shared<write_group>();
+  write_op& op = group->ops.emplace_back();
+  op.what = what;
+  op.id = query_document_id(name);
+  return group;
+}
+
+/// Gives the outcome of the one write of a group to `use`, or answers what went wrong.
+template<typename Use>
+std::function<void(write_answer)> on_written(std::shared_ptr<reply> to, Use use) {
+  return [to = std::move(to), use = std::move(use)](const write_answer& done) {
+    if (done.problem.code != ec::none) return to->refuse(done.problem);
+    const write_outcome& outcome = done.outcomes.front();
+    if (!outcome.ok()) return to->refuse(outcome.problem);
+    use(*to, outcome);
+  };
+}
+
+void define_query(exchange& x) {
+  if (!x.query.all().empty())
+    return x.answer.refuse({ec::bad_request, "a definition takes no query parameters"});
+  auto definition = parse_definition(x.request.body, x.node.options.limits);
+  if (!definition) return x.answer.refuse(definition.error());
+  if (auto checked = check_definition(*definition); !checked)
+    return x.answer.refuse(checked.error());
+  std::string bucket(x.bucket);
+  std::string name(x.id);
+  auto group = write_of(write_op::kind::put, name);
+  group->ops.front().body = definition_body(*definition);
+  if (const auto rev = same_definition(x.node.backend, bucket, name, group->ops.front().body))
+    return x.answer(defined(bucket, name, *rev, false));
+  node_backend& backend = x.node.backend;
+  auto to = std::make_shared<reply>(std::move(x.answer));
+  const auto deadline = x.request.deadline;
+  backend.check_functions(
+      std::move(*definition),
+      [&backend, to, bucket, name, group = std::move(group), deadline](const result<void>& good) {
+        if (!good) return to->refuse(good.error());
+        backend.write(bucket, true, group, deadline,
+                      on_written(to, [bucket, name](reply& answer, const write_outcome& outcome) {
+                        answer(defined(bucket, name, outcome.rev, true));
+                      }));
+      });
+}
+
+// Asking
+// -------------------------------------------------------------------------------------------------
+
+void ask(exchange& x, const bucket_info& bucket, std::optional<std::string_view> terms) {
+  auto asked = read_query_request(x.query, x.node.options.limits, terms);
+  if (!asked) return x.answer.refuse(asked.error());
+  auto ranges = asked_ranges::make(*asked);
+  if (!ranges) return x.answer.refuse(ranges.error());
+  const bool stale = asked->stale;
+  with_source(x, bucket, stale,
+              [&node = x.node, asked = std::move(*asked),
+               ranges = std::move(*ranges)](reply& answer, query_source source) mutable {
+                answer_query(node, answer, std::move(source), asked, std::move(ranges));
+              });
+}
+
+/// What a POST to a query is.
+struct posted_query {
+  bool defines = true;
+  std::string terms{}; ///< stored form, where it asks
+};
+
+result<posted_query> read_posted(std::string_view body, const json_limits& limits) {
+  posted_query posted;
+  const auto stored = stored_form(body, limits);
+  if (!stored) return tl::unexpected(stored.error());
+  json_cursor in(*stored);
+  std::string_view name;
+  std::string_view value;
+  bool others = false;
+  if (!in.take('{')) return posted; // refused as a definition
+  while (in.take_string(name) && in.take(':') && in.take_value(value)) {
+    if (name == R"("map")") return posted;
+    if (name == R"("terms")") {
+      posted.defines = false;
+      posted.terms = value;
+    } else {
+      others = true;
+    }
+    in.take(',');
+  }
+  if (!posted.defines && others)
+    return fail(ec::bad_request, "a question has the member terms alone");
+  return posted;
+}
+
+// Listing
+// -------------------------------------------------------------------------------------------------
+
+void append_text_or_null(std::string& out, std::string_view text) {
+  if (text.empty()) {
+    out += "null";
+  } else {
+    append_json_string(out, text);
+  }
+}
+
+/// How much of the log the index has seen, from 0 to 1, which is only reached with the end.
+double progress_of(const index_state& state, uint64_t last) {
+  const uint64_t target = std::max(state.target, last);
+  if (state.consistent() && state.position >= target) return 1;
+  if (target == 0) return 0;
+  const double part = static_cast<double>(state.position) / static_cast<double>(target);
+  return std::min(part, 0.99);
+}
+
+/// Facts of one query as the list shows them.
+class query_line {
+public:
+  query_line(const store& rows, uint32_t bucket, uint64_t last)
+      : rows_(rows), bucket_(bucket), last_(last) {}
+
+  void append(std::string& out, const shown_query& query) const {
+    const bool two = query.phase == query_phase::redefining || query.next.target != 0;
+    const index_state& newest = two ? query.next : query.state;
+    out += R"({"name":)";
+    append_json_string(out, query.name);
+    out += R"(,"map":)";
+    append_json_string(out, query.definition.map);
+    out += R"(,"reduce":)";
+    append_text_or_null(out, query.definition.reduce);
+    out += R"(,"state":")";
+    out += to_string(query.phase);
+    append_fact(out, R"(","sequence":)", query.state.sequence);
+    append_fact(out, R"(,"rows":)", query.state.rows);
+    append_fact(out, R"(,"bytes":)", bytes_of(query.where));
+    append_progress(out, query, newest);
+    append_errors(out, newest);
+    if (!query.problem.empty()) {
+      out += R"(,"problem":)";
+      append_json_string(out, query.problem);
+    }
+    out += '}';
+  }
+
+private:
+  static void append_fact(std::string& out, std::string_view before, uint64_t number) {
+    out += before;
+    append_number(out, number);
+  }
+
+  uint64_t bytes_of(index_id where) const {
+    if (where.index == 0) return 0;
+    return rows_.approximate_bytes(keys::index_begin(bucket_, where.index),
+                                   keys::index_end(bucket_, where.index));
+  }
+
+  void append_progress(std::string& out, const shown_query& query,
+                       const index_state& newest) const {
+    out += R"(,"progress":)";
+    append_decimal(out, progress_of(newest, last_));
+    const bool builds =
+        query.phase == query_phase::building || query.phase == query_phase::redefining;
+    if (!builds) return;
+    out += R"(,"rate":)";
+    append_decimal(out, query.rate);
+    const uint64_t target = std::max(newest.target, last_);
+    if (query.rate <= 0 || target < newest.position) return;
+    out += R"(,"seconds_left":)";
+    append_decimal(out, static_cast<double>(target - newest.position) / query.rate);
+  }
+
+  static void append_errors(std::string& out, const index_state& state) {
+    append_fact(out, R"(,"errors":)", state.errors);
+    out += R"(,"last_error":)";
+    if (state.errors == 0) {
+      out += "null";
+      return;
+    }
+    out += R"({"id":)";
+    append_json_string(out, state.error_id);
+    out += R"(,"message":)";
+    append_json_string(out, state.error_message);
+    out += '}';
+  }
+
+  const store& rows_;
+  uint32_t bucket_;
+  uint64_t last_;
+};
+
+/// The queries of a bucket, from their documents: those that nobody shows yet are there, too.
+class query_listing : public row_stream {
+public:
+  query_listing(const node_backend& node, const bucket_info& bucket, uint64_t last)
+      : node_(node), view_(node.rows().snapshot()), bucket_(bucket.number),
+        from_(keys::document(bucket.number, query_document_id({}))), to_(from_ + '\xff'),
+        line_(node.rows(), bucket.number, last) {}
+
+protected:
+  state slice(std::string& out) override {
+    if (!std::exchange(opened_, true)) out += R"({"queries":[)";
+    std::vector<std::pair<std::string, std::string>> found;
+    size_t bytes = 0;
+    const auto read = view_.scan(from_, to_, [&](std::string_view key, std::string_view value) {
+      found.emplace_back(key, value);
+      bytes += value.size();
+      return found.size() < queries_at_once && bytes < slice_bytes;
+    });
+    if (!read) return give_up(read.error());
+    for (const auto& [key, value] : found)
+      if (auto done = append(out, keys::id_of(key), value); !done) return give_up(done.error());
+    if (found.size() == queries_at_once || bytes >= slice_bytes) {
+      from_ = found.back().first + '\0';
+      return state::more;
+    }
+    out += R"(],"count":)";
+    append_number(out, count_);
+    out += '}';
+    return state::done;
+  }
+
+private:
+  static constexpr size_t queries_at_once = 64;
+
+  result<void> append(std::string& out, std::string_view id, std::string_view value) {
+    const auto row = document_row::decode(value);
+    if (!row) return tl::unexpected(row.error());
+    if (row->deleted) return {};
+    if (count_++ > 0) out += ',';
+    const std::string_view name = query_name_of(id);
+    if (const auto shown = node_.queries().find(bucket_, name)) {
+      line_.append(out, *shown);
+      return {};
+    }
+    shown_query unseen;
+    unseen.name = name;
+    unseen.definition = parse_definition(row->body).value_or(query_definition{});
+    line_.append(out, unseen);
+    return {};
+  }
+
+  const node_backend& node_;
+  read_view view_;
+  uint32_t bucket_;
+  std::string from_;
+  std::string to_;
+  query_line line_;
+  bool opened_ = false;
+  uint64_t count_ = 0;
+};
+
+} // namespace
+
+result<void> check_definition(const query_definition& definition) {
+  const std::string& reduce = definition.reduce;
+  if (std::max(definition.map.size(), reduce.size()) > http::defaults::function_bytes)
+    return fail(ec::bad_map, "a function has at most " +
+                                 std::to_string(http::defaults::function_bytes) + " bytes");
+  if (reduce.starts_with('_') && is_bare_name(reduce) && !builtin_reduction(reduce))
+    return fail(ec::bad_request, "reduce is JavaScript or one of " + std::string(builtin_names));
+  return {};
+}
+
+void list_queries(exchange& x) {
+  const auto bucket = x.existing_bucket();
+  if (!bucket) return;
+  const auto state = x.node.backend.rows().latest().state(bucket->number);
+  if (!state) return x.answer.refuse(state.error());
+  answer_rows(x.answer, std::make_unique<query_listing>(x.node.backend, *bucket, state->sequence));
+}
+
+void post_query(exchange& x) {
+  if (auto checked = check_bucket_name(x.bucket); !checked) return x.answer.refuse(checked.error());
+  if (auto checked = check_query_name(x.id); !checked) return x.answer.refuse(checked.error());
+  const auto posted = read_posted(x.request.body, x.node.options.limits);
+  if (!posted) return x.answer.refuse(posted.error());
+  if (posted->defines) return define_query(x);
+  const auto bucket = x.existing_bucket();
+  if (bucket) ask(x, *bucket, posted->terms);
+}
+
+void read_query(exchange& x) {
+  const auto bucket = x.existing_bucket();
+  if (!bucket) return;
+  if (x.text("feed")) return follow_query(x, *bucket);
+  ask(x, *bucket, std::nullopt);
+}
+
+void drop_query(exchange& x) {
+  if (!x.existing_bucket()) return;
+  if (auto checked = check_query_name(x.id); !checked) return x.answer.refuse(checked.error());
+  std::string bucket(x.bucket);
+  std::string name(x.id);
+  node_backend& backend = x.node.backend;
+  auto to = std::make_shared<reply>(std::move(x.answer));
+  backend.write(bucket, false, write_of(write_op::kind::remove, name), x.request.deadline,
+                on_written(to, [bucket, name](reply& answer, const write_outcome& outcome) {
+                  answer(defined(bucket, name, outcome.rev, false));
+                }));
+}
+
+} // namespace treadmill::rest

@@ -1,0 +1,24 @@
+#pragma once
+#include "storage/index.hpp"
+#include "storage/result.hpp"
+#include <string>
+#include <string_view>
+
+namespace treadmill::rest {
+
+/// How the rows of a query are written: `{"key":<id>,"value":…,"<name>":…}` where the map returned
+/// the value, `{"id":…,"key":…,"value":…}` where it emitted a key.
+class query_row_text {
+public:
+  /// The member that is called like the query is left out where it would collide with another one.
+  explicit query_row_text(std::string_view name, bool include_docs = false);
+  /// Appends a row without its closing brace. Errors: corrupt.
+  result<void> append(std::string& out, const index_row& row) const;
+  /// Appends a whole row of a document, as it is in a trial or a change. Errors: corrupt.
+  result<void> append(std::string& out, std::string_view id, const mapped_row& row) const;
+
+private:
+  std::string member_{}; ///< `,"name":`; empty where there is none
+};
+
+} // namespace treadmill::rest

@@ -1,0 +1,382 @@
+#include "actors/defaults.hpp"
+#include "storage/index_reader.hpp"
+#include "storage/query_definition.hpp"
+#include "tests/actors/node_world.hpp"
+#include <doctest/doctest.h>
+#include <set>
+
+namespace treadmill::test {
+namespace {
+
+/// Documents are {"n":…}; the pool's map gives n, whatever the function says.
+struct query_world : node_world {
+  using node_world::node_world;
+
+  bool put_documents(int from, int to) {
+    std::vector<write_op> ops;
+    for (int i = from; i < to; ++i)
+      ops.push_back(put("d" + std::to_string(i), R"({"n":)" + std::to_string(i) + "}"));
+    answer_box box;
+    write(box, "b", std::move(ops));
+    run();
+    return box.ok();
+  }
+  bool define(const std::string& map, const std::string& reduce = "") {
+    answer_box box;
+    write(box, "b", {put(query_document_id("q"), definition_body({map, reduce}))});
+    run();
+    return box.ok();
+  }
+  bool remove(const std::string& id) {
+    write_op op;
+    op.what = write_op::kind::remove;
+    op.id = id;
+    answer_box box;
+    write(box, "b", {std::move(op)});
+    run();
+    return box.ok();
+  }
+  uint32_t bucket() const { return rows->find_bucket("b")->number; }
+  rest::query_board::shown shown() const { return board->find(bucket(), "q"); }
+
+  /// The documents that have rows, as the index has them.
+  std::set<std::string> indexed(const read_view& view) const {
+    std::set<std::string> ids;
+    const auto read = index_reader(view, shown()->where).rows({}, [&](const index_row& row) {
+      ids.emplace(row.id);
+      return true;
+    });
+    CHECK(read);
+    return ids;
+  }
+  std::set<std::string> indexed() const { return indexed(rows->latest()); }
+  /// Rows of all indexes of the bucket.
+  size_t stored_rows() const {
+    size_t count = 0;
+    const auto read =
+        rows->latest().scan(keys::index_begin(bucket(), 0), keys::index_begin(bucket(), UINT32_MAX),
+                            [&](std::string_view, std::string_view) {
+                              ++count;
+                              return true;
+                            });
+    CHECK(read);
+    return count;
+  }
+};
+
+std::set<std::string> ids(int from, int to) {
+  std::set<std::string> all;
+  for (int i = from; i < to; ++i) all.insert("d" + std::to_string(i));
+  return all;
+}
+
+} // namespace
+
+TEST_CASE("a query is built from what is there and follows what is written") {
+  query_world world;
+  REQUIRE(world.put_documents(0, 5));
+  REQUIRE(world.define("m"));
+  REQUIRE(world.catch_up("b", "q"));
+  CHECK(world.indexed() == ids(0, 5));
+  CHECK(world.shown()->phase == rest::query_phase::ready);
+  CHECK(world.shown()->state.sequence == world.sequence("b"));
+  REQUIRE(world.put_documents(5, 7));
+  REQUIRE(world.remove("d0"));
+  CHECK(world.indexed() == ids(1, 7)); // nobody had to ask
+  CHECK(world.shown()->state.rows == 6);
+}
+
+TEST_CASE("every document is mapped once for its last change, however many ask") {
+  query_world world;
+  REQUIRE(world.define("m"));
+  REQUIRE(world.catch_up("b", "q"));
+  world.pool->hold = true;
+  REQUIRE(world.put_documents(0, 3));
+  int answered = 0;
+  for (int i = 0; i < 20; ++i)
+    world.gateway->await_query("b", "q", world.sequence("b"), soon(), [&](result<void> got) {
+      CHECK(got);
+      ++answered;
+    });
+  world.run();
+  CHECK(answered == 0);
+  world.release();
+  CHECK(answered == 20);
+  CHECK(world.pool->documents == 3);
+}
+
+TEST_CASE("an answer of the pool that is short is asked for again") {
+  query_world world;
+  world.pool->documents_an_answer = 2;
+  REQUIRE(world.put_documents(0, 9));
+  REQUIRE(world.define("m"));
+  REQUIRE(world.catch_up("b", "q"));
+  CHECK(world.indexed() == ids(0, 9));
+  CHECK(world.pool->documents == 9);
+}
+
+TEST_CASE("while a query is redefined its former index answers, then goes") {
+  query_world world;
+  REQUIRE(world.put_documents(0, 4));
+  REQUIRE(world.define("m"));
+  REQUIRE(world.catch_up("b", "q"));
+  const index_id before = world.shown()->where;
+  world.pool->hold = true;
+  world.pool->map = [](const js::function&, const js::document&) { return js::mapped{}; };
+  REQUIRE(world.define("another"));
+  world.run();
+  CHECK(world.shown()->phase == rest::query_phase::redefining);
+  CHECK(world.shown()->where == before);
+  CHECK(world.shown()->definition.map == "another");
+  CHECK(world.shown()->answering.map == "m");
+  CHECK(world.shown()->state.sequence == world.sequence("b")); // it keeps up
+  CHECK(world.indexed() == ids(0, 4));
+  world.release();
+  CHECK(world.shown()->phase == rest::query_phase::ready);
+  CHECK_FALSE(world.shown()->where == before);
+  CHECK(world.indexed().empty());
+  CHECK(world.pool->forgotten.size() == 1);
+  for (int i = 0; i < 20; ++i) world.advance(defaults::tick_interval); // cleaning up
+  CHECK(world.stored_rows() == 1);                                     // the new one's state
+}
+
+TEST_CASE("the same definition again changes nothing") {
+  query_world world;
+  REQUIRE(world.put_documents(0, 2));
+  REQUIRE(world.define("m"));
+  REQUIRE(world.catch_up("b", "q"));
+  const auto where = world.shown()->where;
+  const size_t mapped = world.pool->documents;
+  REQUIRE(world.remove(query_document_id("q")));
+  CHECK(world.shown() == nullptr);
+  REQUIRE(world.define("m"));
+  REQUIRE(world.catch_up("b", "q"));
+  CHECK_FALSE(world.shown()->where == where); // a dropped one is built anew
+  CHECK(world.pool->documents == mapped + 2);
+  REQUIRE(world.define("m"));
+  REQUIRE(world.catch_up("b", "q"));
+  CHECK(world.pool->documents == mapped + 2);
+}
+
+TEST_CASE("a query that is deleted is not found, and its rows go") {
+  query_world world;
+  REQUIRE(world.put_documents(0, 50));
+  REQUIRE(world.define("m"));
+  REQUIRE(world.catch_up("b", "q"));
+  CHECK(world.stored_rows() > 100);
+  REQUIRE(world.remove(query_document_id("q")));
+  const auto gone = world.catch_up("b", "q");
+  REQUIRE_FALSE(gone);
+  CHECK(gone.error().code == ec::not_found);
+  for (int i = 0; i < 20; ++i) world.advance(defaults::tick_interval);
+  CHECK(world.stored_rows() == 0);
+}
+
+TEST_CASE("a view that dies goes on where it was") {
+  query_world world;
+  REQUIRE(world.put_documents(0, 3));
+  REQUIRE(world.define("m"));
+  REQUIRE(world.catch_up("b", "q"));
+  const uint64_t owner = world.shown()->owner;
+  world.pool->hold = true;
+  REQUIRE(world.put_documents(3, 5));
+  // Its pool dies, and it with it.
+  world.pool->held.clear();
+  world.pool->hold = false;
+  caf::anon_send_exit(world.pool_now, caf::exit_reason::kill);
+  world.run();
+  CHECK(world.counters->restarts.load() == 1);
+  world.pool->documents = 0;
+  REQUIRE(world.put_documents(5, 6));
+  REQUIRE(world.catch_up("b", "q"));
+  CHECK(world.shown()->owner != owner);
+  CHECK(world.indexed() == ids(0, 6));
+  CHECK(world.pool->documents <= 3);
+}
+
+TEST_CASE("storage that dies costs a query nothing but time") {
+  query_world world;
+  REQUIRE(world.put_documents(0, 3));
+  REQUIRE(world.define("m"));
+  REQUIRE(world.catch_up("b", "q"));
+  caf::anon_send_exit(world.storage_now, caf::exit_reason::kill);
+  world.run();
+  REQUIRE(world.put_documents(3, 5));
+  REQUIRE(world.catch_up("b", "q"));
+  CHECK(world.indexed() == ids(0, 5));
+}
+
+TEST_CASE("after a failed write of the store an index is right again") {
+  query_world world;
+  REQUIRE(world.put_documents(0, 3));
+  REQUIRE(world.define("m"));
+  REQUIRE(world.catch_up("b", "q"));
+  world.broken = true;
+  for (int i = 3; i < 400; ++i) {
+    if (!world.put_documents(i, i + 1)) break;
+  }
+  world.broken = false;
+  for (int i = 0; i < 30; ++i) world.advance(defaults::tick_interval);
+  REQUIRE(world.put_documents(1000, 1001));
+  for (int i = 0; i < 30; ++i) world.advance(defaults::tick_interval);
+  REQUIRE(world.catch_up("b", "q"));
+  const auto documents = world.rows->latest().state(world.bucket())->documents;
+  CHECK(world.indexed().size() == documents);
+}
+
+TEST_CASE("a document that the map fails on is counted and named, and has no rows") {
+  query_world world;
+  world.pool->map = [](const js::function& what, const js::document& one) {
+    if (one.id != "d1") return map_to_n(what, one);
+    js::mapped made;
+    made.problem = js::fault::threw;
+    made.message = "it threw";
+    return made;
+  };
+  REQUIRE(world.put_documents(0, 3));
+  REQUIRE(world.define("m"));
+  REQUIRE(world.catch_up("b", "q"));
+  CHECK(world.indexed() == std::set<std::string>{"d0", "d2"});
+  CHECK(world.shown()->state.errors == 1);
+  CHECK(world.shown()->state.error_id == "d1");
+  CHECK(world.shown()->state.error_message == "it threw");
+  CHECK(world.shown()->state.strikes == 0);
+}
+
+TEST_CASE("rows that cannot be stored are a fault of their document") {
+  query_world world;
+  world.pool->map = [](const js::function&, const js::document&) {
+    js::mapped made;
+    made.rows.push_back({"\"\\ud800\"", {}});
+    return made;
+  };
+  REQUIRE(world.put_documents(0, 1));
+  REQUIRE(world.define("m"));
+  REQUIRE(world.catch_up("b", "q"));
+  CHECK(world.indexed().empty());
+  CHECK(world.shown()->state.errors == 1);
+}
+
+TEST_CASE("after ten strikes a query is suspended until it is defined again") {
+  query_world world;
+  world.pool->map = [](const js::function&, const js::document&) {
+    js::mapped made;
+    made.problem = js::fault::timed_out;
+    made.message = "it took too long";
+    return made;
+  };
+  REQUIRE(world.put_documents(0, 10));
+  REQUIRE(world.define("m"));
+  const auto got = world.catch_up("b", "q");
+  REQUIRE_FALSE(got);
+  CHECK(got.error().code == ec::query_suspended);
+  CHECK(got.error().reason.find("it took too long") != std::string::npos);
+  CHECK(world.shown()->phase == rest::query_phase::suspended);
+  const size_t jobs = world.pool->jobs;
+  REQUIRE(world.put_documents(10, 12));
+  CHECK(world.pool->jobs == jobs);
+  world.pool->map = map_to_n;
+  REQUIRE(world.define("better"));
+  REQUIRE(world.catch_up("b", "q"));
+  CHECK(world.shown()->phase == rest::query_phase::ready);
+  CHECK(world.indexed() == ids(0, 12));
+}
+
+TEST_CASE("strikes count before their part is mapped as a whole") {
+  query_world world;
+  world.pool->documents_an_answer = 1;
+  world.pool->map = [](const js::function&, const js::document&) {
+    js::mapped made;
+    made.problem = js::fault::crashed;
+    made.message = "it crashed";
+    return made;
+  };
+  REQUIRE(world.put_documents(0, 300));
+  REQUIRE(world.define("m"));
+  const auto got = world.catch_up("b", "q");
+  REQUIRE_FALSE(got);
+  CHECK(got.error().code == ec::query_suspended);
+  CHECK(world.pool->jobs < 20);
+  // It is remembered.
+  caf::anon_send_exit(world.storage_now, caf::exit_reason::kill);
+  world.run();
+  CHECK(world.shown()->phase == rest::query_phase::suspended);
+  CHECK(world.shown()->state.error_message == "it crashed");
+}
+
+TEST_CASE("a map that is no function suspends its query at once") {
+  query_world world;
+  world.pool->outcome = js::outcome::bad_function;
+  REQUIRE(world.put_documents(0, 1));
+  REQUIRE(world.define("m"));
+  const auto got = world.catch_up("b", "q");
+  REQUIRE_FALSE(got);
+  CHECK(got.error().code == ec::query_suspended);
+}
+
+TEST_CASE("without workers a query waits and tries again") {
+  query_world world;
+  world.pool->outcome = js::outcome::unavailable;
+  REQUIRE(world.put_documents(0, 2));
+  REQUIRE(world.define("m"));
+  for (int i = 0; i < 3; ++i) world.advance(defaults::view_pause);
+  CHECK(world.pool->jobs < 10);
+  world.pool->outcome = js::outcome::done;
+  world.advance(defaults::view_pause);
+  CHECK(world.indexed() == ids(0, 2));
+}
+
+TEST_CASE("who waits for too long learns how far the index is") {
+  query_world world;
+  REQUIRE(world.define("m"));
+  REQUIRE(world.catch_up("b", "q"));
+  world.pool->hold = true;
+  REQUIRE(world.put_documents(0, 3));
+  const auto got = world.catch_up("b", "q", std::chrono::steady_clock::now());
+  REQUIRE_FALSE(got);
+  CHECK(got.error().code == ec::overloaded);
+  CHECK(got.error().reason.find("the index is at 1 of 4") != std::string::npos);
+  world.release();
+}
+
+TEST_CASE("during a long run the index of before it is there for who takes it stale") {
+  query_world world;
+  REQUIRE(world.put_documents(0, 2));
+  REQUIRE(world.define("m"));
+  REQUIRE(world.catch_up("b", "q"));
+  const uint64_t covered = world.shown()->state.sequence;
+  world.pool->hold = true;
+  REQUIRE(world.put_documents(2, 1200));
+  REQUIRE_FALSE(world.pool->held.empty());
+  // The first part is mapped and committed, the others are not.
+  world.release(1);
+  REQUIRE(world.shown()->before);
+  CHECK(world.shown()->state.sequence == covered);
+  CHECK(world.shown()->state.position > covered);
+  CHECK(world.indexed(*world.shown()->before) == ids(0, 2));
+  world.release();
+  REQUIRE(world.catch_up("b", "q"));
+  CHECK_FALSE(world.shown()->before);
+  CHECK(world.indexed() == ids(0, 1200));
+}
+
+TEST_CASE("a dropped bucket's queries end, and nothing of them stays") {
+  query_world world;
+  REQUIRE(world.put_documents(0, 3));
+  REQUIRE(world.define("m"));
+  REQUIRE(world.catch_up("b", "q"));
+  const uint32_t number = world.bucket();
+  world.gateway->drop_bucket("b", soon(), [](result<void> dropped) { CHECK(dropped); });
+  world.run();
+  CHECK(world.board->find(number, "q") == nullptr);
+  for (int i = 0; i < 20; ++i) world.advance(defaults::tick_interval);
+  size_t left = 0;
+  CHECK(world.rows->latest().scan(keys::bucket_begin(number), keys::bucket_end(number),
+                                  [&](std::string_view, std::string_view) {
+                                    ++left;
+                                    return true;
+                                  }));
+  CHECK(left == 0);
+}
+
+} // namespace treadmill::test
