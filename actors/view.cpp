@@ -245,18 +245,6 @@ result<bool> look_at(view_pointer self, const read_view& at) {
   return true;
 }
 
-void start(view_pointer self) {
-  auto read = read_generations(self->state);
-  result<bool> looked = true;
-  if (read) looked = look_at(self, self->state.options.rows->latest());
-  if (!read || !looked) {
-    start_over(self, read ? looked.error() : read.error());
-    return;
-  }
-  show(self->state);
-  pump(self);
-}
-
 /// The new index is complete: it answers from now on, and the old one's rows go.
 void promote(view_pointer self) {
   view_state& state = self->state;
@@ -267,6 +255,20 @@ void promote(view_pointer self) {
   state.next.reset();
   put_query_row(state, rows);
   commit(self, *state.current, std::move(rows), true);
+}
+
+void start(view_pointer self) {
+  auto read = read_generations(self->state);
+  result<bool> looked = true;
+  if (read) looked = look_at(self, self->state.options.rows->latest());
+  if (!read || !looked) {
+    start_over(self, read ? looked.error() : read.error());
+    return;
+  }
+  // The node ended between the last batch of a new index and its promotion.
+  if (self->state.next && self->state.next->state.consistent()) promote(self);
+  show(self->state);
+  pump(self);
 }
 
 // Runs
@@ -337,9 +339,11 @@ result<void> start_run(view_pointer self, generation& of) {
       of.state.consistent()) {
     return {};
   }
-  // The run's snapshot has the index as it was before: requests that take it stale read it there.
-  if (of.state.consistent() && bucket->sequence - of.state.sequence > index_run::part_documents) {
+  // The run's snapshot has the index as it was before. One that takes several batches is not
+  // consistent between them: requests read it there meanwhile.
+  if (of.state.consistent() && bucket->sequence - of.state.sequence > 1) {
     of.before = at;
+    show(self->state);
   }
   of.run_began = clock::now();
   of.run_from = of.state.position;

@@ -140,6 +140,39 @@ TEST_CASE("while a query is redefined its former index answers, then goes") {
   CHECK(world.stored_rows() == 1);                                     // the new one's state
 }
 
+TEST_CASE("a new index that was complete when its node ended answers after the start") {
+  query_world world;
+  REQUIRE(world.put_documents(0, 2));
+  REQUIRE(world.define("m"));
+  REQUIRE(world.catch_up("b", "q"));
+  // As a view leaves it that dies before it promotes: two indexes, the new one complete.
+  const index_id old = world.shown()->where;
+  const index_id made{old.bucket, old.index + 1};
+  index_state state = world.shown()->state;
+  query_row row;
+  row.index = old.index;
+  row.definition = definition_body({"m", ""});
+  row.next = made.index;
+  row.next_definition = definition_body({"another", ""});
+  answer_box box;
+  world.pool->hold = true;
+  world.write(box, "b", {put(query_document_id("q"), row.next_definition)});
+  world.run();
+  REQUIRE(box.ok());
+  state.rows = state.documents = 0;
+  state.sequence = state.position = state.target = world.sequence("b");
+  row_batch rows;
+  rows.put(keys::query(old.bucket, "q"), row.encode());
+  rows.put(keys::index_state(made.bucket, made.index), state.encode());
+  const row_batch* const only = &rows;
+  REQUIRE(world.rows->commit({&only, 1}, true));
+  caf::anon_send_exit(world.storage_now, caf::exit_reason::kill);
+  world.run();
+  CHECK(world.shown()->where == made);
+  CHECK(world.shown()->phase == rest::query_phase::ready);
+  world.release();
+}
+
 TEST_CASE("the same definition again changes nothing") {
   query_world world;
   REQUIRE(world.put_documents(0, 2));
