@@ -14,11 +14,18 @@ namespace {
 /// Rows that wait for their documents to be read.
 constexpr size_t pending_rows = 256;
 
+/// Answers that are asked for again and again read few rows: their blocks are worth keeping.
+bool is_short(const query_request& asked) {
+  constexpr uint64_t few = 1000;
+  return asked.terms.has_value() || asked.limit.value_or(few + 1) <= few;
+}
+
 /// The rows of an index, in order, from one view.
 class index_rows : public row_stream {
 public:
   index_rows(query_source source, const query_request& asked, asked_ranges ranges)
-      : source_(std::move(source)), reader_(source_.view, source_.where),
+      : source_(std::move(source)),
+        reader_(is_short(asked) ? source_.view.keeping_blocks() : source_.view, source_.where),
         text_(source_.query->name, asked.include_docs), ranges_(std::move(ranges)),
         limit_(asked.limit.value_or(std::numeric_limits<uint64_t>::max())), skip_(asked.skip),
         include_docs_(asked.include_docs), paged_(asked.limit && !asked.listed) {}

@@ -97,7 +97,7 @@ result<void> index_run::apply(waiting_part& front) {
 result<bool> index_run::begin_batch() {
   const bool reducing = state_.phase == index_phase::reducing;
   if (!reducing && !nothing_left() && (parts_.empty() || !parts_.front().rows)) return false;
-  writer_.emplace(rows_.latest(), where_, state_, how_);
+  writer_.emplace(rows_.latest().keeping_blocks(), where_, state_, how_);
   if (reducing || parts_.empty()) return true;
   if (auto done = apply(parts_.front()); !done) return tl::unexpected(std::move(done.error()));
   if (parts_.front().next_entry == parts_.front().entries.size()) parts_.pop_front();

@@ -19,10 +19,10 @@ bool is_absent(const leveldb::Status& status) {
   return status.IsNotFound() && status.ToString() == absent;
 }
 
-leveldb::ReadOptions checked_scan(const leveldb::Snapshot* snapshot) {
+leveldb::ReadOptions checked_scan(const leveldb::Snapshot* snapshot, bool keep_blocks) {
   leveldb::ReadOptions chosen;
   chosen.verify_checksums = true;
-  chosen.fill_cache = false; // a long listing must not push out what point reads use
+  chosen.fill_cache = keep_blocks;
   chosen.snapshot = snapshot;
   return chosen;
 }
@@ -104,8 +104,8 @@ result<std::unique_ptr<leveldb::Iterator>> read_view::open_rows() const {
   const store::impl& in = *store_->impl_;
   if (in.db == nullptr) return closed();
   if (pinned_ != nullptr && pinned_->snapshot == nullptr) return dead_snapshot();
-  return std::unique_ptr<leveldb::Iterator>(
-      in.db->NewIterator(checked_scan(pinned_ != nullptr ? pinned_->snapshot : nullptr)));
+  return std::unique_ptr<leveldb::Iterator>(in.db->NewIterator(
+      checked_scan(pinned_ != nullptr ? pinned_->snapshot : nullptr, keep_blocks_)));
 }
 
 // LevelDB's iterators step over what they cannot read and only remember it in their status, so that

@@ -159,6 +159,13 @@ private:
 /// **Lifetime**: not beyond its store's.
 class read_view {
 public:
+  /// The same view for short scans that come again: the blocks that they read stay in the cache.
+  /// (Those of other scans do not, so that a long one does not push out what point reads use.)
+  read_view keeping_blocks() const {
+    read_view view = *this;
+    view.keep_blocks_ = true;
+    return view;
+  }
   /// The row of a key. Errors: overloaded, io_error, corrupt.
   result<std::optional<std::string>> read(std::string_view key) const;
   /// Calls `row(key, value)` from `from` (inclusive) to `to` (exclusive) until it returns false.
@@ -184,6 +191,7 @@ private:
   result<std::unique_ptr<leveldb::Iterator>> open_rows() const;
   const store* store_ = nullptr;
   std::shared_ptr<pinned> pinned_{}; ///< nullptr: latest
+  bool keep_blocks_ = false;
 };
 
 } // namespace treadmill
