@@ -18,9 +18,8 @@
 #include <string>
 #include <v8.h>
 
+namespace treadmill {
 namespace {
-
-using namespace treadmill;
 
 constexpr size_t batch_bytes = 256 * 1024;
 
@@ -125,11 +124,12 @@ int run(const std::string& store, const std::string& folder, uint32_t bucket,
 }
 
 } // namespace
+} // namespace treadmill
 
 int main(int argc, char** argv) {
   if (argc != 5) return 2;
   try {
-    return run(argv[1], argv[2], static_cast<uint32_t>(std::atol(argv[3])), argv[4]);
+    return treadmill::run(argv[1], argv[2], static_cast<uint32_t>(std::atol(argv[3])), argv[4]);
   } catch (const std::exception& problem) {
     std::cerr << "index_floor: " << problem.what() << '\n';
     return 1;
