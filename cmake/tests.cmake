@@ -32,10 +32,10 @@ function(treadmill_entry name)
   endif()
 endfunction()
 
-# treadmill_test(<name> LABEL <label> SOURCES <files> [LIBRARIES <targets>] [TIMEOUT <seconds>]): one doctest executable, and an entry
-# for each of its files. Nothing where there is no file.
+# treadmill_test(<name> LABEL <label> SOURCES <files> [LIBRARIES <targets>] [TIMEOUT <seconds>] [UNSANITIZED]): one doctest
+# executable, and an entry for each of its files. Nothing where there is no file.
 function(treadmill_test name)
-  cmake_parse_arguments(arg "" "LABEL;TIMEOUT" "SOURCES;LIBRARIES" ${ARGN})
+  cmake_parse_arguments(arg "UNSANITIZED" "LABEL;TIMEOUT" "SOURCES;LIBRARIES" ${ARGN})
   if(NOT arg_SOURCES)
     return()
   endif()
@@ -43,7 +43,11 @@ function(treadmill_test name)
     set(arg_TIMEOUT 300)
   endif()
   add_executable(${name} ${CMAKE_SOURCE_DIR}/tests/doctest_main.cpp ${arg_SOURCES})
-  target_link_libraries(${name} PRIVATE treadmill_options doctest::doctest ${arg_LIBRARIES})
+  set(options treadmill_options)
+  if(arg_UNSANITIZED)
+    set(options treadmill_language)
+  endif()
+  target_link_libraries(${name} PRIVATE ${options} doctest::doctest ${arg_LIBRARIES})
   if(arg_LABEL IN_LIST TREADMILL_SUITE)
     add_dependencies(suite ${name})
   endif()

@@ -10,6 +10,8 @@ watchdog::watchdog(std::chrono::milliseconds limit, actions what)
     : limit_(limit), what_(std::move(what)) {
   ::pthread_getcpuclockid(::pthread_self(), &clock_);
   thread_ = std::thread([this] { watch(); });
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [this] { return started_; });
 }
 
 watchdog::~watchdog() {
@@ -50,6 +52,8 @@ bool watchdog::end() {
 void watchdog::watch() {
   const auto tick = std::max<std::chrono::nanoseconds>(limit_ / 10, 1ms);
   std::unique_lock lock(mutex_);
+  started_ = true;
+  changed_.notify_all();
   while (!quitting_) {
     if (!awake_) {
       changed_.wait(lock);

@@ -22,6 +22,8 @@ public:
     std::function<void()> interrupt; ///< called on the watchdog's thread; must be quick
     std::function<void()> give_up;   ///< likewise; not expected to come back
   };
+  /// Returns when the thread runs: how a thread begins takes system calls that a sandbox does not
+  /// allow.
   watchdog(std::chrono::milliseconds limit, actions what);
   ~watchdog();
   watchdog(const watchdog&) = delete;
@@ -48,6 +50,7 @@ private:
   clockid_t clock_{};
   std::mutex mutex_{};
   std::condition_variable changed_{};
+  bool started_ = false;
   bool quitting_ = false;
   bool awake_ = false;
   std::atomic<uint64_t> state_ = 0;

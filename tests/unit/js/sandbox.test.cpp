@@ -1,10 +1,13 @@
 #include "js/sandbox.hpp"
 #include "js/progress_page.hpp"
+#include "js/watchdog.hpp"
 #include <array>
 #include <csignal>
 #include <doctest/doctest.h>
 #include <fcntl.h>
 #include <functional>
+#include <memory>
+#include <sched.h>
 #include <sys/mman.h>
 #include <sys/ptrace.h>
 #include <sys/socket.h>
@@ -21,8 +24,9 @@ struct ending {
   int signal = 0;
 };
 
-// Runs `deed` in a child that has closed its sandbox; the child's code is what it returns.
-ending in_sandbox(const js::sandbox_options& options, int (*deed)()) {
+// Runs `deed` in a child that has closed its sandbox; the child's code is what it returns. `before`
+// runs in the child right before it closes it.
+ending in_sandbox(const js::sandbox_options& options, int (*deed)(), void (*before)() = nullptr) {
   const pid_t child = ::fork();
   REQUIRE(child >= 0);
   if (child == 0) {
@@ -30,6 +34,7 @@ ending in_sandbox(const js::sandbox_options& options, int (*deed)()) {
     if (::socketpair(AF_UNIX, SOCK_STREAM, 0, ends.data()) != 0 ||
         ::dup2(ends[0], js::descriptor::socket) < 0)
       ::_exit(98);
+    if (before != nullptr) before();
     if (!js::close_sandbox(options).empty()) ::_exit(99);
     ::_exit(deed());
   }
@@ -132,4 +137,22 @@ TEST_CASE("without a JIT compiler no memory can be made executable") {
           void* const page = ::mmap(nullptr, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
           return ::mprotect(page, 4096, PROT_READ | PROT_EXEC);
         }).signal == SIGSYS);
+}
+
+TEST_CASE("a watchdog lives on in a sandbox that closes as soon as it is made") {
+  static std::unique_ptr<js::watchdog> made; // by the child alone
+  const auto make = [] {
+    cpu_set_t one{}; // on one processor nothing runs beside the main thread
+    CPU_SET(::sched_getcpu(), &one);
+    if (::sched_setaffinity(0, sizeof one, &one) != 0) ::_exit(97);
+    made = std::make_unique<js::watchdog>(std::chrono::milliseconds(5),
+                                          js::watchdog::actions{[] { ::_exit(7); }, [] {}});
+  };
+  const auto run = [] {
+    made->wake();
+    made->begin();
+    while (true) sched_yield(); // until it is interrupted
+    return 0;
+  };
+  for (int i = 0; i < 20; ++i) CHECK(in_sandbox({}, run, make).code == 7);
 }
