@@ -39,6 +39,7 @@ bool manifest::apply(std::string_view edit) {
     case deleted_file_tag:
       read = take_varint(edit, level) && take_varint(edit, number);
       tables.erase(number);
+      former_tables.insert(number);
       break;
     case new_file_tag:
       read = take_varint(edit, level) && take_varint(edit, number) && take_varint(edit, size) &&

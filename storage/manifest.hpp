@@ -13,6 +13,7 @@ struct manifest {
   uint64_t previous_log = 0;  ///< 0: none
   uint64_t last_sequence = 0; ///< of LevelDB's own numbering of writes
   std::set<uint64_t> tables{};
+  std::set<uint64_t> former_tables{}; ///< that were needed once, and are not any more
 
   /// Takes one commit of the manifest. False: it cannot be read.
   bool apply(std::string_view edit);

@@ -126,32 +126,39 @@ result<manifest_file> read_manifest(const reader& files, const std::string& name
   return file;
 }
 
-/// Sorts the files into those that the manifest needs and those that nothing needs.
+/// Made after the manifest was, and never named by it: so no state of it on the disk needs it, and
+/// no older manifest.
+bool never_needed(uint64_t table, uint64_t manifest_number, const manifest& says) {
+  return table > manifest_number && says.tables.count(table) == 0 &&
+         says.former_tables.count(table) == 0;
+}
+
+/// Finds the files that the manifest needs and those that nothing can need.
 result<store_files> sort_files(const reader& files, const std::vector<std::string>& names,
                                const std::string& manifest_name, const manifest& says) {
   store_files sorted;
   sorted.manifest = manifest_name;
   sorted.last_sequence = says.last_sequence;
+  const uint64_t manifest_number = parse_name(manifest_name).number;
   std::set<uint64_t> missing = says.tables;
   bool first_log = says.log_number == 0; // none was there when the manifest was made
   std::vector<std::pair<uint64_t, std::string>> logs;
   for (const std::string& name : names) {
     const numbered file = parse_name(name);
-    bool needed = true;
+    bool left_over = false;
     if (file.what == numbered::kind::log) {
-      needed = file.number >= says.log_number ||
-               (says.previous_log != 0 && file.number == says.previous_log);
-      if (needed) logs.emplace_back(file.number, name);
+      if (file.number >= says.log_number ||
+          (says.previous_log != 0 && file.number == says.previous_log)) {
+        logs.emplace_back(file.number, name);
+      }
       first_log = first_log || file.number == says.log_number;
     } else if (file.what == numbered::kind::table) {
-      needed = says.tables.count(file.number) != 0;
       missing.erase(file.number);
-    } else if (file.what == numbered::kind::manifest) {
-      needed = file.number >= parse_name(manifest_name).number; // as LevelDB has it
+      left_over = never_needed(file.number, manifest_number, says);
     } else {
-      needed = file.what != numbered::kind::temporary && !ends_with(name, repaired);
+      left_over = file.what == numbered::kind::temporary || ends_with(name, repaired);
     }
-    if (!needed) {
+    if (left_over) {
       sorted.leftover.push_back(name);
       sorted.leftover_bytes += files.size(name);
     }

@@ -18,7 +18,7 @@ namespace treadmill {
 struct store_files {
   std::string manifest{};              ///< its name; empty: there is no store yet
   std::vector<std::string> logs{};     ///< that are needed, oldest first
-  std::vector<std::string> leftover{}; ///< that nothing needs: LevelDB's or a repair's
+  std::vector<std::string> leftover{}; ///< that no opening can need, whatever was synced
   uint64_t last_sequence = 0;          ///< that the manifest knows of
   uint64_t log_bytes = 0;
   uint64_t leftover_bytes = 0;
@@ -29,7 +29,9 @@ struct store_files {
 result<store_files> look_at_files(leveldb::Env& env, const std::string& directory);
 
 /// Makes the files ready for LevelDB: cuts off the torn end of a manifest or log (a sentence to
-/// `warn`), removes what is left over. Errors: corrupt (damage that is not repaired), io_error.
+/// `warn`), removes what is left over. What an earlier state of the manifest needed stays: where
+/// its last sync failed or was never made, that state may be the one on the disk. LevelDB removes
+/// it when it has a new manifest. Errors: corrupt (damage that is not repaired), io_error.
 /// **Thread**: only while no LevelDB has the directory open.
 result<store_files> repair_files(leveldb::Env& env, const std::string& directory,
                                  const std::function<void(const std::string&)>& warn);
