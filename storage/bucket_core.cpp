@@ -8,7 +8,8 @@
 namespace treadmill {
 namespace {
 
-/// Nodes that stay in the document's row when the rest moves to the row of older ancestry.
+/// Nodes besides the leaves that stay in the document's row when the rest moves to the row of older
+/// ancestry. So whatever lies there is older than the newest so many that are here.
 constexpr size_t kept_recent = defaults::recent_ancestry / 2;
 
 write_outcome refused(const write_op& op, error problem, const revision& current = {}) {
@@ -45,8 +46,36 @@ void count(uint64_t& number, bool before, bool after) {
   if (before && !after) --number;
 }
 
-bool contains(const std::vector<revision>& revisions, const revision& rev) {
-  return std::find(revisions.begin(), revisions.end(), rev) != revisions.end();
+/// The oldest of the newest `kept_recent` nodes that are no leaves; nullptr: there are fewer.
+const revision_tree::node* oldest_kept(const revision_tree& tree) {
+  size_t count = 0;
+  for (const revision_tree::node& node : tree.nodes()) {
+    if (!node.leaf && ++count == kept_recent) return &node;
+  }
+  return nullptr;
+}
+
+/// True where the row of older ancestry takes no part in adding these nodes to the recent part of a
+/// tree. What lies there is older than oldest_kept, so it neither is a node that is younger than
+/// that, nor names one as its parent. It does take part where a node could be forgotten here (what
+/// lies there would lose its children), or where a known one gets another parent.
+bool only_recent(const revision_tree& recent, const revision_tree& added) {
+  const revision_tree::node* kept = oldest_kept(recent);
+  if (kept == nullptr) return false;
+  const auto nodes = recent.nodes();
+  const auto oldest =
+      std::find_if(nodes.rbegin(), nodes.rend(), [](const auto& n) { return !n.leaf; });
+  const uint32_t newest = std::max(nodes.front().rev.number(), added.nodes().front().rev.number());
+  const auto stays = [&](const revision& rev) {
+    return newest - rev.number() < defaults::revision_depth;
+  };
+  if (!stays(oldest->rev)) return false;
+  return std::all_of(added.nodes().begin(), added.nodes().end(), [&](const auto& node) {
+    if (const revision_tree::node* known = recent.find(node.rev)) {
+      return node.parent.empty() || node.parent == known->parent;
+    }
+    return node.rev > kept->rev && (node.parent.empty() || stays(node.parent));
+  });
 }
 
 error too_many_edits() {
@@ -61,7 +90,8 @@ struct bucket_core::document {
   std::string key{};
   std::unique_ptr<const std::string> bytes{}; ///< nullptr: it was never there
   document_row row{};                         ///< as it was
-  revision_tree recent{};                     ///< as it will be
+  revision_tree recent{};                     ///< as it will be; the whole tree where `whole`
+  bool whole = false;                         ///< the older ancestry was taken in
   std::vector<revision> live_before{};
   hash128 digest_before{};
 
@@ -156,21 +186,12 @@ result<bucket_core::document> bucket_core::load(std::string_view id) const {
   return doc;
 }
 
-/// Precondition: the document's row says that there is one.
-result<revision_tree> bucket_core::older_tree(const document& doc) const {
+result<revision_tree> bucket_core::full_tree(const document& doc) const {
+  if (!doc.row.older || doc.whole) return doc.recent;
   auto bytes = read(keys::older_ancestry(bucket_, doc.id));
   if (!bytes) return tl::unexpected(bytes.error());
   if (!*bytes) return fail(ec::corrupt, "a document has lost its older ancestry");
-  return revision_tree::decode(**bytes);
-}
-
-result<revision_tree> bucket_core::full_tree(const document& doc) const {
-  if (!doc.row.older) return doc.recent;
-  auto older = older_tree(doc);
-  if (!older) return older;
-  revision_tree tree = doc.recent;
-  tree.merge(*older);
-  return tree;
+  return whole_tree(doc.recent, **bytes);
 }
 
 result<std::string> bucket_core::body_of(const document& doc, const revision& rev) const {
@@ -181,54 +202,61 @@ result<std::string> bucket_core::body_of(const document& doc, const revision& re
   return std::move(**body);
 }
 
+/// Makes `doc.recent` the whole tree where older ancestry takes part in what is to be added.
+result<void> bucket_core::take_in_older(document& doc, const revision_tree& added) const {
+  if (!doc.row.older || only_recent(doc.recent, added)) return {};
+  auto tree = full_tree(doc);
+  if (!tree) return tl::unexpected(tree.error());
+  doc.recent = std::move(*tree);
+  doc.whole = true;
+  return {};
+}
+
 /// Moves what is old of a tree that has grown to a row of its own, so that the document's row stays
 /// small however long the history is. Returns whether there is older ancestry.
 result<bool> bucket_core::store_tree(document& doc) {
   const auto nodes = doc.recent.nodes();
-  if (nodes.size() <= defaults::recent_ancestry) return doc.row.older;
-  const size_t leaves = doc.recent.leaves().size();
-  if (nodes.size() <= defaults::recent_ancestry + leaves) return doc.row.older;
-  revision_tree recent;
-  revision_tree old;
-  size_t count = 0;
-  for (const revision_tree::node& node : nodes) {
-    const bool keep = node.leaf || count++ < kept_recent;
-    (keep ? recent : old).add(node.rev, node.parent, node.deleted, node.foreign);
+  const auto leaves = static_cast<size_t>(
+      std::count_if(nodes.begin(), nodes.end(), [](const auto& node) { return node.leaf; }));
+  if (nodes.size() <= defaults::recent_ancestry + leaves) {
+    // The row stays, without a node: a reader may just have been told that it is there.
+    if (doc.whole) put(keys::older_ancestry(bucket_, doc.id), "");
+    return doc.row.older;
   }
-  if (doc.row.older) {
-    auto older = older_tree(doc);
-    if (!older) return tl::unexpected(older.error());
-    old.merge(*older); // forgets what is too old even here
-  }
-  put(keys::older_ancestry(bucket_, doc.id), old.encode());
-  doc.recent = std::move(recent);
+  auto tree = full_tree(doc);
+  if (!tree) return tl::unexpected(tree.error());
+  const revision last = oldest_kept(*tree)->rev;
+  const auto is_kept = [&](const auto& node) { return node.leaf || node.rev >= last; };
+  put(keys::older_ancestry(bucket_, doc.id), tree->part(std::not_fn(is_kept)).encode());
+  doc.recent = tree->part(is_kept);
   return true;
 }
 
-void bucket_core::log_change(const document& doc, const std::vector<revision>& changes, bool gone) {
+void bucket_core::log_change(const document& doc, const document_change& change, bool gone) {
   activity_entry entry;
   entry.sequence = ++state_.sequence;
   entry.id = doc.id;
-  entry.changes = changes;
+  entry.changes = change.logged;
   entry.deleted = gone;
-  entry.chain = state_.chain = next_chain(state_.chain, doc.id, changes);
+  entry.from_peer = change.from_peer;
+  entry.chain = state_.chain = next_chain(state_.chain, doc.id, change.logged);
   rows_.put(keys::activity(bucket_, entry.sequence), entry.encode());
 }
 
 /// The winner's body lies in the document's row, that of every other live leaf in a row of its own.
 void bucket_core::store_losing_bodies(const document& doc, const revision& winner,
-                                      const revision& made, std::string_view made_body) {
-  const std::vector<revision> after = live_leaves(doc.recent);
+                                      std::span<const new_leaf> made) {
   for (const revision& rev : doc.live_before) {
     const bool had_row = rev != doc.row.winner;
-    const bool has_row = rev != winner && contains(after, rev);
+    const bool has_row = rev != winner && live_leaf(doc.recent, rev) != nullptr;
     if (had_row && !has_row) remove(keys::losing_body(bucket_, doc.id, rev.text()));
     if (!had_row && has_row) {
       put(keys::losing_body(bucket_, doc.id, rev.text()), std::string(doc.row.body));
     }
   }
-  if (made != winner && contains(after, made)) {
-    put(keys::losing_body(bucket_, doc.id, made.text()), std::string(made_body));
+  for (const new_leaf& leaf : made) {
+    if (leaf.rev == winner || live_leaf(doc.recent, leaf.rev) == nullptr) continue;
+    put(keys::losing_body(bucket_, doc.id, leaf.rev.text()), std::string(leaf.body));
   }
 }
 
@@ -236,12 +264,12 @@ void bucket_core::store_losing_bodies(const document& doc, const revision& winne
 /// leaves, the mark of a conflict, the activity entry, counts and digest. Precondition:
 /// `doc.note_before` was called, and then `doc.recent` got the new revisions. Everything that can
 /// fail is done before the first change.
-result<void> bucket_core::store_document(document& doc, const revision& made,
-                                         std::string_view made_body,
-                                         const std::vector<revision>& changes) {
+result<void> bucket_core::store_document(document& doc, const document_change& change) {
   const revision_tree::node winner = *doc.recent.winner();
+  const auto made = std::find_if(change.made.begin(), change.made.end(),
+                                 [&](const new_leaf& leaf) { return leaf.rev == winner.rev; });
   std::string kept_body;
-  if (winner.rev != made && !winner.deleted) {
+  if (made == change.made.end() && !winner.deleted) {
     auto body = body_of(doc, winner.rev);
     if (!body) return tl::unexpected(body.error());
     kept_body = std::move(*body);
@@ -250,8 +278,8 @@ result<void> bucket_core::store_document(document& doc, const revision& made,
   auto older = store_tree(doc);
   if (!older) return tl::unexpected(older.error());
 
-  store_losing_bodies(doc, winner.rev, made, made_body);
-  log_change(doc, changes, winner.deleted);
+  store_losing_bodies(doc, winner.rev, change.made);
+  log_change(doc, change, winner.deleted);
   const bool alone = doc.recent.nodes().size() == 1 && winner.parent.empty();
   const std::string tree_bytes = alone ? std::string() : doc.recent.encode();
   document_row row;
@@ -262,7 +290,7 @@ result<void> bucket_core::store_document(document& doc, const revision& made,
   row.sequence = state_.sequence;
   row.tree_bytes = tree_bytes;
   row.foreign = winner.foreign;
-  row.body = winner.rev == made ? made_body : kept_body;
+  row.body = made != change.made.end() ? made->body : kept_body;
 
   if (row.conflicts && !doc.row.conflicts) put(keys::conflict(bucket_, doc.id), "");
   if (!row.conflicts && doc.row.conflicts) remove(keys::conflict(bucket_, doc.id));
@@ -280,7 +308,7 @@ result<void> bucket_core::store_document(document& doc, const revision& made,
 }
 
 // Writes
-// ----------------------------------------------------------------------------------------------------------------
+// -------------------------------------------------------------------------------------------------
 
 /// The answer to a write whose revision is no live leaf: fine where it is there already (a retry
 /// after a lost answer), else a conflict.
@@ -321,9 +349,13 @@ result<write_outcome> bucket_core::write_body(document& doc, const write_op& op)
     body = merged;
   }
   const revision made = make_revision(parent, false, body);
+  revision_tree added;
+  added.add(made, parent, false);
   doc.note_before();
-  doc.recent.add(made, parent, false);
-  if (auto stored = store_document(doc, made, body, {made}); !stored) {
+  if (auto taken = take_in_older(doc, added); !taken) return tl::unexpected(taken.error());
+  doc.recent.merge(added);
+  const new_leaf leaf{made, body};
+  if (auto stored = store_document(doc, {{&leaf, 1}, {made}, false}); !stored) {
     return tl::unexpected(stored.error());
   }
   return done(op, made, !doc.live());
@@ -338,16 +370,99 @@ result<write_outcome> bucket_core::write_tombstones(document& doc, const write_o
   const std::vector<revision> ended =
       op.rev ? std::vector<revision>{*op.rev} : live_leaves(doc.recent);
   std::vector<revision> changes;
+  revision_tree added;
   for (const revision& rev : ended) {
     if (rev.number() >= defaults::revision_number) return refused(op, too_many_edits());
     changes.push_back(make_revision(rev, true, ""));
+    added.add(changes.back(), rev, true);
   }
   doc.note_before();
-  for (size_t i = 0; i < ended.size(); ++i) doc.recent.add(changes[i], ended[i], true);
-  if (auto stored = store_document(doc, changes.front(), "", changes); !stored) {
+  if (auto taken = take_in_older(doc, added); !taken) return tl::unexpected(taken.error());
+  doc.recent.merge(added);
+  if (auto stored = store_document(doc, {{}, changes, false}); !stored) {
     return tl::unexpected(stored.error());
   }
   return done(op, op.rev ? changes.front() : doc.recent.winner()->rev);
+}
+
+// Documents of peers
+// -------------------------------------------------------------------------------------------------
+
+namespace {
+
+/// What is logged of a merge: the leaves that are new, or, where it only brought what lies between
+/// (which can end a conflict), all that is new.
+std::vector<revision> news_of(const revision_tree& before, const revision_tree& after) {
+  std::vector<revision> leaves;
+  std::vector<revision> others;
+  for (const revision_tree::node& node : after.nodes()) {
+    if (before.find(node.rev) == nullptr) (node.leaf ? leaves : others).push_back(node.rev);
+  }
+  if (leaves.empty()) leaves = std::move(others);
+  // A tree can change without a new revision: ancestry that is too old to be kept ends a conflict,
+  // and what is known of a hash made elsewhere can change.
+  if (leaves.empty()) leaves.push_back(after.winner()->rev);
+  return leaves;
+}
+
+} // namespace
+
+/// True for a live leaf that is new here. One that was taken in as made elsewhere, and is sent as
+/// Treadmill's own, is new as well unless its body here is the one that it names.
+result<bool> bucket_core::needs_body(const document& doc, const revision_tree::node* known,
+                                     const revision_tree::node* sent) const {
+  if (known == nullptr) return true;
+  if (!known->foreign || sent == nullptr || sent->foreign || sent->deleted) return false;
+  if (!known->rev.is_native()) return false;
+  auto stored = body_of(doc, known->rev);
+  if (!stored) return tl::unexpected(stored.error());
+  return make_revision(sent->parent, false, *stored) != known->rev;
+}
+
+/// The bodies of those live leaves of `doc.recent` that need one. Views into `incoming`.
+result<std::vector<bucket_core::new_leaf>>
+bucket_core::new_bodies(const document& doc, const revision_tree& before,
+                        const replicated_document& incoming) const {
+  const auto bodies = bodies_by_revision(incoming);
+  std::vector<new_leaf> made;
+  for (const revision_tree::node& leaf : doc.recent.leaves()) {
+    if (leaf.deleted) continue;
+    auto needed = needs_body(doc, live_leaf(before, leaf.rev), incoming.tree.find(leaf.rev));
+    if (!needed) return tl::unexpected(needed.error());
+    if (!*needed) continue;
+    const auto body = bodies.find(leaf.rev);
+    if (body == bodies.end()) return fail(ec::bad_rev, "a live leaf came without its body");
+    made.push_back({leaf.rev, body->second});
+  }
+  return made;
+}
+
+result<std::vector<revision>> bucket_core::merge(const replicated_document& incoming) {
+  auto loaded = load(incoming.id);
+  if (!loaded) return tl::unexpected(loaded.error());
+  document& doc = *loaded;
+  if (auto taken = take_in_older(doc, incoming.tree); !taken) {
+    return tl::unexpected(taken.error());
+  }
+  revision_tree after = doc.recent;
+  if (!after.merge(incoming.tree)) return std::vector<revision>{};
+  doc.note_before();
+  const revision_tree before = std::exchange(doc.recent, std::move(after));
+  auto made = new_bodies(doc, before, incoming);
+  if (!made) return tl::unexpected(made.error());
+  document_change change{*made, news_of(before, doc.recent), true};
+  if (auto stored = store_document(doc, change); !stored) return tl::unexpected(stored.error());
+  return std::move(change.logged);
+}
+
+bool bucket_core::continue_run(const std::string& peer, uint64_t run, bool first) {
+  if (first) runs_[peer] = run;
+  const auto known = runs_.find(peer);
+  return known != runs_.end() && known->second == run;
+}
+
+void bucket_core::note_checkpoint(std::string_view peer, const checkpoint& reached) {
+  rows_.put(keys::checkpoint(bucket_, peer), reached.encode());
 }
 
 result<write_outcome> bucket_core::apply_op(const write_op& op) {

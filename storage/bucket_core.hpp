@@ -1,5 +1,7 @@
 #pragma once
+#include "storage/checkpoint.hpp"
 #include "storage/json.hpp"
+#include "storage/replicated.hpp"
 #include "storage/result.hpp"
 #include "storage/row_batch.hpp"
 #include "storage/rows.hpp"
@@ -8,6 +10,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -77,6 +80,28 @@ public:
   /// not_applied; rows, state and overlay are then as they were.
   std::vector<write_outcome> apply(const write_group& group);
 
+  /// Takes in a document from a peer: the union of both trees, with the bodies of the leaves that
+  /// are new here. Answers the revisions that are logged for it, newest first; none: all of it was
+  /// known, and nothing changed. Precondition: check_replicated.
+  ///
+  /// A part of a tree whose oldest nodes name parents that are not known here is taken as it is,
+  /// and what lies before those stays a conflict until the ancestry in between comes: who calls
+  /// asks the peer for the whole tree then. A tree of which everything is known, or new and about
+  /// as young as what is known, costs what an op costs; any other one reads and writes the older
+  /// ancestry.
+  /// Errors: bad_rev (a live leaf that is new here came without its body, or one that came from
+  /// elsewhere before turns out to be Treadmill's, and the body that is here is not its), and those
+  /// of reading; nothing changed then.
+  result<std::vector<revision>> merge(const replicated_document& incoming);
+  /// What comes of a peer's log rests on what came before it, so it comes in runs: `first` begins
+  /// one. False where the one before was not taken in here: after a failed commit (this object is
+  /// new then) or after end_run. Nothing of it may be merged then.
+  bool continue_run(const std::string& peer, uint64_t run, bool first);
+  /// Something of the peer's run could not be merged.
+  void end_run(const std::string& peer) { runs_.erase(peer); }
+  /// How far the log of a peer, by its node id, is taken in: a row of the open batch.
+  void note_checkpoint(std::string_view peer, const checkpoint& reached);
+
   bool dirty() const; ///< there is something that take_batch would give
   size_t batch_bytes() const;
   struct batch {
@@ -117,6 +142,17 @@ private:
     size_t items = 0; ///< of the open batch, before the group
   };
   struct document;
+  /// A live leaf whose body a change brings.
+  struct new_leaf {
+    revision rev{};
+    std::string_view body{};
+  };
+  /// What a change of a document is besides its tree.
+  struct document_change {
+    std::span<const new_leaf> made{};
+    std::vector<revision> logged{};
+    bool from_peer = false;
+  };
 
   result<std::optional<std::string>> read(std::string_view key) const;
   void put(std::string key, std::string value);
@@ -125,15 +161,18 @@ private:
 
   document absent(std::string_view id) const;
   result<document> load(std::string_view id) const;
-  result<revision_tree> older_tree(const document& doc) const;
   result<revision_tree> full_tree(const document& doc) const;
   result<std::string> body_of(const document& doc, const revision& rev) const;
+  result<void> take_in_older(document& doc, const revision_tree& added) const;
   result<bool> store_tree(document& doc);
-  void store_losing_bodies(const document& doc, const revision& winner, const revision& made,
-                           std::string_view made_body);
-  result<void> store_document(document& doc, const revision& made, std::string_view made_body,
-                              const std::vector<revision>& changes);
-  void log_change(const document& doc, const std::vector<revision>& changes, bool gone);
+  void store_losing_bodies(const document& doc, const revision& winner,
+                           std::span<const new_leaf> made);
+  result<void> store_document(document& doc, const document_change& change);
+  void log_change(const document& doc, const document_change& change, bool gone);
+  result<bool> needs_body(const document& doc, const revision_tree::node* known,
+                          const revision_tree::node* sent) const;
+  result<std::vector<new_leaf>> new_bodies(const document& doc, const revision_tree& before,
+                                           const replicated_document& incoming) const;
 
   result<write_outcome> apply_op(const write_op& op);
   write_outcome apply_one(const write_op& op);
@@ -151,10 +190,11 @@ private:
   row_batch rows_{};
   uint64_t batch_ = 1;
   overlay overlay_{};
-  std::deque<batch_items> taken_{};    ///< of the batches on their way, oldest first
-  std::vector<overlay_item*> items_{}; ///< of the open batch
-  bool queries_ = false;               ///< the open batch has definitions of queries
-  undo* undo_ = nullptr;               ///< set while an atomic group is applied
+  std::deque<batch_items> taken_{};                  ///< of the batches on their way, oldest first
+  std::vector<overlay_item*> items_{};               ///< of the open batch
+  bool queries_ = false;                             ///< the open batch has definitions of queries
+  std::unordered_map<std::string, uint64_t> runs_{}; ///< of peers, by their node ids
+  undo* undo_ = nullptr;                             ///< set while an atomic group is applied
 };
 
 } // namespace treadmill

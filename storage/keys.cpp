@@ -8,6 +8,7 @@ namespace {
 constexpr char meta_space = 0x01;
 constexpr char catalogue_space = 0x02;
 constexpr char dead_space = 0x03;
+constexpr char left_space = 0x04;
 constexpr char bucket_space = 0x10;
 
 constexpr char state_kind = 0x00;
@@ -18,6 +19,7 @@ constexpr char activity_kind = 0x04;
 constexpr char index_kind = 0x05;
 constexpr char query_kind = 0x06;
 constexpr char conflict_kind = 0x07;
+constexpr char checkpoint_kind = 0x08;
 
 // The kinds of an index's rows, after its number.
 constexpr char index_state_kind = 0x00;
@@ -110,6 +112,12 @@ std::string activity(uint32_t bucket, uint64_t sequence) {
 std::string conflict(uint32_t bucket, std::string_view id) {
   return in_bucket(bucket, conflict_kind, id);
 }
+
+std::string checkpoint(uint32_t bucket, std::string_view peer) {
+  return in_bucket(bucket, checkpoint_kind, peer);
+}
+
+std::string left_bucket(std::string_view name) { return with_prefix(left_space, name); }
 
 // Indexes
 // -------------------------------------------------------------------------------------------------

@@ -22,6 +22,10 @@ std::string older_ancestry(uint32_t bucket, std::string_view id);
 std::string activity(uint32_t bucket, uint64_t sequence);
 std::string conflict(uint32_t bucket,
                      std::string_view id); ///< there where the document has conflicts
+/// How far the bucket has taken in what a peer, by its node id, has of it.
+std::string checkpoint(uint32_t bucket, std::string_view peer);
+/// A bucket that was dropped here, by name, and is not taken from peers until it is made again.
+std::string left_bucket(std::string_view name);
 
 // Indexes of queries (index.hpp): all rows of one lie together below its bucket's number and its
 // own, which is unique in the bucket and never reused.

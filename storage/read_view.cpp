@@ -167,10 +167,7 @@ result<revision_tree> read_view::full_tree(uint32_t bucket, std::string_view id)
   auto older_bytes = read(keys::older_ancestry(bucket, id));
   if (!older_bytes) return tl::unexpected(older_bytes.error());
   if (!*older_bytes) return fail(ec::corrupt, "a document has lost its older ancestry");
-  auto older = revision_tree::decode(**older_bytes);
-  if (!older) return older;
-  tree->merge(*older);
-  return tree;
+  return whole_tree(*tree, **older_bytes);
 }
 
 result<std::string> read_view::leaf_body(uint32_t bucket, std::string_view id,

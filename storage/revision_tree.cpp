@@ -204,6 +204,13 @@ bool revision_tree::merge(const revision_tree& other) {
   return nodes_ != before;
 }
 
+revision_tree revision_tree::part(const std::function<bool(const node&)>& keep) const {
+  revision_tree chosen(std::numeric_limits<uint32_t>::max());
+  std::copy_if(nodes_.begin(), nodes_.end(), std::back_inserter(chosen.nodes_), keep);
+  chosen.normalise();
+  return chosen;
+}
+
 std::vector<revision> revision_tree::history(const revision& rev) const {
   std::vector<revision> revisions;
   for (const node* n = find(rev); n != nullptr; n = find(n->parent)) revisions.push_back(n->rev);

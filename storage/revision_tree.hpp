@@ -1,6 +1,7 @@
 #pragma once
 #include "storage/defaults.hpp"
 #include "storage/revision.hpp"
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
@@ -59,6 +60,9 @@ public:
   /// Where two trees contradict each other (only hashes made elsewhere can), the larger parent and
   /// the live leaf hold.
   bool merge(const revision_tree& other);
+
+  /// The nodes that `keep` answers true for, as a tree of their own, which forgets nothing.
+  revision_tree part(const std::function<bool(const node&)>& keep) const;
 
   /// `rev` and its ancestors in the tree, newest first; nothing where `rev` is not in it.
   std::vector<revision> history(const revision& rev) const;

@@ -1,5 +1,6 @@
 #pragma once
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <string_view>
 
@@ -18,6 +19,9 @@ public:
   void remove(std::string_view key);
   void append(const row_batch& other);
   void clear();
+  /// Every change, in order.
+  void for_each(const std::function<void(std::string_view key, std::string_view value)>& put,
+                const std::function<void(std::string_view key)>& removed) const;
   bool empty() const;
   size_t bytes() const; ///< about what it takes in memory and in the log
 

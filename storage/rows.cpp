@@ -2,6 +2,7 @@
 #include "storage/coding.hpp"
 #include <algorithm>
 #include <array>
+#include <limits>
 #include <span>
 
 namespace treadmill {
@@ -14,6 +15,7 @@ constexpr uint64_t tree_flag = 8;
 constexpr uint64_t foreign_flag = 16;
 constexpr uint64_t text_hash_flag = 32; ///< the hash is text with its length, not 16 raw bytes
 constexpr uint64_t document_flags = 63;
+constexpr uint64_t from_peer_flag = 2; ///< of an activity entry, beside deleted_flag
 
 tl::unexpected<error> damaged(const char* what) {
   return fail(ec::corrupt, std::string("a stored ") + what + " cannot be read");
@@ -118,10 +120,18 @@ result<revision_tree> document_row::tree() const {
   return tree;
 }
 
+result<revision_tree> whole_tree(const revision_tree& recent, std::string_view older_bytes) {
+  auto older = revision_tree::decode(older_bytes, std::numeric_limits<uint32_t>::max());
+  if (!older) return older;
+  revision_tree tree = recent;
+  tree.merge(*older);
+  return tree;
+}
+
 std::string activity_entry::encode() const {
   std::string out;
   out.reserve(64 + id.size());
-  put_varint(out, deleted ? deleted_flag : 0);
+  put_varint(out, (deleted ? deleted_flag : 0) | (from_peer ? from_peer_flag : 0));
   put_hash(out, chain);
   put_bytes(out, id);
   for (const revision& rev : changes) {
@@ -135,12 +145,13 @@ result<void> activity_entry::assign(uint64_t sequence_of_key, std::string_view b
   sequence = sequence_of_key;
   uint64_t flags = 0;
   std::string_view text;
-  if (!take_flags(bytes, deleted_flag, flags) || !take_hash(bytes, chain) ||
+  if (!take_flags(bytes, deleted_flag | from_peer_flag, flags) || !take_hash(bytes, chain) ||
       !take_bytes(bytes, text)) {
     return damaged("activity entry");
   }
   id = text;
-  deleted = flags != 0;
+  deleted = (flags & deleted_flag) != 0;
+  from_peer = (flags & from_peer_flag) != 0;
   changes.clear();
   while (!bytes.empty()) {
     uint64_t number = 0;

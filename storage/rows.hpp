@@ -45,12 +45,18 @@ struct document_row {
   result<revision_tree> tree() const; ///< the recent part of the tree
 };
 
+/// The whole tree of a document whose row says that there is older ancestry. Which nodes are old
+/// enough to be forgotten is told by the whole alone: a node of one row can be near a leaf of the
+/// other. Errors: corrupt.
+result<revision_tree> whole_tree(const revision_tree& recent, std::string_view older_bytes);
+
 /// One entry of the activity log.
 struct activity_entry {
   uint64_t sequence = 0; ///< from the key
   std::string id;
   std::vector<revision> changes;
-  bool deleted = false; ///< the document is gone after this entry
+  bool deleted = false;   ///< the document is gone after this entry
+  bool from_peer = false; ///< taken in from a peer, not written here
   hash128 chain{};
 
   std::string encode() const;

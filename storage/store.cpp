@@ -171,6 +171,7 @@ result<bucket_info> store::create_bucket(std::string_view name) {
   if (!number) return tl::unexpected(number.error());
   bucket_info info{std::string(name), *number, random_hash()};
   rows.put(keys::catalogue(name), catalogue_row{info.number, info.log_id}.encode());
+  rows.remove(keys::left_bucket(name));
   const row_batch* batch = &rows;
   if (auto done = commit({&batch, 1}, true); !done) return tl::unexpected(done.error());
   const std::unique_lock lock(impl_->catalogue_mutex);
@@ -186,6 +187,7 @@ result<bucket_info> store::drop_bucket(std::string_view name) {
   row_batch rows;
   rows.remove(keys::catalogue(name));
   rows.put(keys::dead_bucket(info->number), "");
+  rows.put(keys::left_bucket(name), "");
   if (auto done = impl_->write(rows, true); !done) return tl::unexpected(done.error());
   const std::unique_lock lock(impl_->catalogue_mutex);
   impl_->catalogue.erase(info->name);

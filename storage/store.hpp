@@ -104,9 +104,10 @@ public:
   /// Makes a bucket in one synced batch, or answers the one that is there. Errors: as commit;
   /// bad_bucket; too_large (number of buckets).
   result<bucket_info> create_bucket(std::string_view name);
-  /// Takes the bucket from the catalogue and marks its number dead, in one synced batch; its rows
-  /// are removed by clean_up. Done below the floor of free space, too: it makes room. Errors: as
-  /// commit; not_found.
+  /// Takes the bucket from the catalogue and marks its number dead and its name as left
+  /// (keys::left_bucket, until it is made again), in one synced batch; its rows are removed by
+  /// clean_up. Done below the floor of free space, too: it makes room. Errors: as commit;
+  /// not_found.
   result<bucket_info> drop_bucket(std::string_view name);
   /// Cleans up after dropped buckets, and indexes that a committed batch marked as dropped
   /// (keys::dead_index; nothing may be committed to one after that), a bounded slice a call:

@@ -16,7 +16,8 @@ struct bucket_check {
 bucket_check check_bucket(const read_view& view, uint32_t bucket);
 
 /// Holds the documents' trees against the activity: each has the revisions that were logged, and no
-/// more. (Not for histories that are long enough to be forgotten.) Empty: all is right.
+/// more, but for ancestors that came along with an entry from a peer. (Not for histories that are
+/// long enough to be forgotten.) Empty: all is right.
 std::string check_revisions(const read_view& view, uint32_t bucket,
                             const std::vector<activity_entry>& activity);
 

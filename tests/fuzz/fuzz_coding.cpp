@@ -1,3 +1,4 @@
+#include "storage/checkpoint.hpp"
 #include "storage/coding.hpp"
 #include "storage/json_number.hpp"
 #include "storage/keys.hpp"
@@ -49,6 +50,8 @@ void check_keys(std::string_view input) {
   REQUIRE_THAT(keys::documents_end(bucket) <= keys::activity(bucket, a));
   REQUIRE_THAT(keys::activity(bucket, a) < keys::activity_end(bucket));
   REQUIRE_THAT(keys::conflict(bucket, in) < keys::bucket_end(bucket));
+  REQUIRE_THAT(keys::conflicts_end(bucket) <= keys::checkpoint(bucket, in));
+  REQUIRE_THAT(keys::checkpoint(bucket, in) < keys::bucket_end(bucket));
 }
 
 /// Rows of any bytes are refused, or written again in a form that is read the same way.
@@ -63,6 +66,7 @@ void check_row(const treadmill::result<Row>& row) {
 void check_rows(std::string_view input) {
   check_row(treadmill::bucket_state::decode(input));
   check_row(treadmill::catalogue_row::decode(input));
+  check_row(treadmill::checkpoint::decode(input));
   const auto document = treadmill::document_row::decode(input);
   check_row(document);
   if (document) document->tree();

@@ -18,6 +18,8 @@ TEST_CASE("keys are the bytes that storage/README.md specifies") {
   CHECK(keys::older_ancestry(7, "id") == "\x10\0\0\0\x07\x03"s + "id");
   CHECK(keys::activity(7, 0x0102) == "\x10\0\0\0\x07\x04\0\0\0\0\0\0\x01\x02"s);
   CHECK(keys::conflict(7, "id") == "\x10\0\0\0\x07\x07"s + "id");
+  CHECK(keys::checkpoint(7, "peer") == "\x10\0\0\0\x07\x08"s + "peer");
+  CHECK(keys::left_bucket("b") == "\x04"s + "b");
 }
 
 TEST_CASE("what a key was made from is read back") {
@@ -50,7 +52,8 @@ TEST_CASE("every row of a bucket lies between its ends, and in those of no other
                                         keys::older_ancestry(bucket, longest),
                                         keys::activity(bucket, 0),
                                         keys::activity(bucket, UINT64_MAX),
-                                        keys::conflict(bucket, longest)};
+                                        keys::conflict(bucket, longest),
+                                        keys::checkpoint(bucket, "peer")};
     CHECK(std::is_sorted(rows.begin(), rows.end()));
     for (const std::string& row : rows) {
       CHECK(row >= keys::bucket_begin(bucket));
@@ -61,6 +64,7 @@ TEST_CASE("every row of a bucket lies between its ends, and in those of no other
     CHECK(keys::document(bucket, longest) < keys::documents_end(bucket));
     CHECK(keys::losing_body(bucket, "", "") >= keys::documents_end(bucket));
     CHECK(keys::conflict(bucket, longest) < keys::conflicts_end(bucket));
+    CHECK(keys::conflicts_end(bucket) <= keys::checkpoint(bucket, ""));
   }
 }
 
@@ -75,7 +79,8 @@ TEST_CASE("facts, names, dropped buckets and rows lie apart") {
   CHECK(keys::catalogue(std::string(128, 'z')) < keys::catalogue_end());
   CHECK(keys::catalogue_end() <= keys::dead_bucket(0));
   CHECK(keys::dead_bucket(UINT32_MAX) < keys::dead_buckets_end());
-  CHECK(keys::dead_buckets_end() <= keys::bucket_begin(0));
+  CHECK(keys::dead_buckets_end() <= keys::left_bucket(""));
+  CHECK(keys::left_bucket(std::string(128, 'z')) < keys::bucket_begin(0));
 }
 
 } // namespace treadmill

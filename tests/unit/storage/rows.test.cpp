@@ -133,7 +133,10 @@ TEST_CASE("an activity entry is read back") {
   CHECK(read->changes == entry.changes);
   CHECK(read->deleted);
   CHECK(read->chain == entry.chain);
-  CHECK(!activity_entry::decode(1, "\x02"s + bytes.substr(1)));
+  for (const char unknown : {'\x04', '\x05', '\x08', '\x10', '\x40'}) {
+    CHECK(activity_entry::decode(1, unknown + bytes.substr(1)).error().code == ec::corrupt);
+  }
+  CHECK(!activity_entry::decode(1, "\x83\x01"s + bytes.substr(1)));
   CHECK(!activity_entry::decode(1, bytes.substr(0, bytes.size() - 1)));
   CHECK(!activity_entry::decode(1, ""));
 
@@ -147,6 +150,22 @@ TEST_CASE("an activity entry is read back") {
   CHECK(used.changes == plain.changes);
   CHECK(!used.deleted);
   CHECK(used.chain == plain.chain);
+}
+
+TEST_CASE("an activity entry's flags are read back, each by itself, and none outlives its entry") {
+  activity_entry entry;
+  entry.id = "a";
+  entry.changes = {native};
+  activity_entry read;
+  for (const int flags : {0, 3, 1, 2, 0}) {
+    entry.deleted = (flags & 1) != 0;
+    entry.from_peer = (flags & 2) != 0;
+    const std::string bytes = entry.encode();
+    CHECK(bytes[0] == flags);
+    REQUIRE(read.assign(1, bytes));
+    CHECK(read.deleted == entry.deleted);
+    CHECK(read.from_peer == entry.from_peer);
+  }
 }
 
 TEST_CASE("a catalogue entry is read back") {

@@ -391,6 +391,58 @@ TEST_CASE("a bucket's number and log id are never used again, also after drop an
   }
 }
 
+TEST_CASE("a bucket's name is marked as left when it is dropped, until the bucket is made again") {
+  fixture f;
+  f.start();
+  const std::string mark = keys::left_bucket("b");
+  const auto marked = [&] { return read(f.rows->latest(), mark) != "(none)"; };
+  REQUIRE(f.rows->create_bucket("b"));
+  REQUIRE(f.rows->create_bucket("bb"));
+  CHECK(!marked());
+  for (int round = 0; round < 2; ++round) {
+    REQUIRE(f.rows->drop_bucket("b"));
+    CHECK(read(f.rows->latest(), mark).empty());
+    CHECK(read(f.rows->latest(), keys::left_bucket("bb")) == "(none)");
+    clean_up(*f.rows);
+    f.start();
+    CHECK(marked());
+    CHECK(f.rows->drop_bucket("b").error().code == ec::not_found);
+    CHECK(f.rows->create_bucket("Not A Name").error().code == ec::bad_bucket);
+    CHECK(marked());
+    REQUIRE(f.rows->create_bucket("b"));
+    CHECK(!marked());
+    f.start();
+    CHECK(!marked());
+    CHECK(f.rows->find_bucket("b"));
+  }
+}
+
+TEST_CASE("the mark of a left bucket comes and goes with the bucket, wherever the power fails") {
+  int dropped = 0;
+  int made = 0;
+  for (const bool drop : {true, false}) {
+    for (uint64_t call = 1;; ++call) {
+      fixture f;
+      f.start().create_bucket("b");
+      if (!drop) REQUIRE(f.rows->drop_bucket("b"));
+      f.disk.arm(call, faulty_env::fault::power_off);
+      const bool answered =
+          drop ? f.rows->drop_bucket("b").has_value() : f.rows->create_bucket("b").has_value();
+      f.rows.reset();
+      f.disk.crash_and_drop();
+      f.start();
+      const bool there = f.rows->find_bucket("b").has_value();
+      CHECK((read(f.rows->latest(), keys::left_bucket("b")) == "(none)") == there);
+      if (answered) CHECK(there != drop);
+      ++(there ? made : dropped);
+      if (answered) break;
+      REQUIRE(call < 100);
+    }
+  }
+  CHECK(dropped > 0);
+  CHECK(made > 0);
+}
+
 TEST_CASE("the rows of a dropped bucket are removed in slices, also over restarts") {
   fixture f;
   f.start();

@@ -1,0 +1,40 @@
+#pragma once
+#include "storage/json.hpp"
+#include "storage/result.hpp"
+#include "storage/revision_tree.hpp"
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace treadmill {
+
+/// The body of one live leaf, in its stored form.
+struct leaf_body {
+  revision rev{};
+  std::string body{};
+  friend bool operator==(const leaf_body&, const leaf_body&) = default;
+};
+
+/// A document as a peer sends it: its revision tree or the newest part of that, and the bodies of
+/// those live leaves that the receiver may not have.
+struct replicated_document {
+  std::string id{};
+  revision_tree tree{};
+  std::vector<leaf_body> bodies{};
+};
+
+/// The document's bodies by their revisions; of several for one, the first. Views into it.
+std::map<revision, std::string_view> bodies_by_revision(const replicated_document& document);
+
+/// Holds what came from outside against the rules that every document here keeps: the id (or the
+/// name of a query), each revision's form, each body's stored form, and every hash that Treadmill
+/// made, recomputed over its parent and body. (Ancestors have no body any more, and a leaf may come
+/// without its own: their hashes are taken as they are. So are those that are marked as foreign.)
+/// Errors: bad_id, bad_query (the name of one), bad_rev (no leaf; what is no revision; a parent
+/// that is not older; a hash or an edit count that does not fit; a body of no live leaf, or two of
+/// one), too_large, bad_json (a body that is not in its stored form) and all others of
+/// parse_document and parse_definition.
+result<void> check_replicated(const replicated_document& document, const json_limits& limits);
+
+} // namespace treadmill
