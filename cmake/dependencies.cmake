@@ -28,6 +28,8 @@ add_library(treadmill_httplib INTERFACE)
 target_compile_options(treadmill_httplib INTERFACE ${HTTPLIB_CFLAGS} ${HTTPLIB_CFLAGS_OTHER})
 target_link_libraries(treadmill_httplib INTERFACE ${HTTPLIB_LINK_LIBRARIES} OpenSSL::SSL OpenSSL::Crypto)
 
+pkg_check_modules(ZSTD REQUIRED IMPORTED_TARGET libzstd)
+
 pkg_check_modules(SECCOMP REQUIRED IMPORTED_TARGET libseccomp)
 add_library(treadmill_seccomp INTERFACE)
 target_link_libraries(treadmill_seccomp INTERFACE PkgConfig::SECCOMP)

@@ -1,0 +1,569 @@
+#include "net/link_following.hpp"
+#include "storage/keys.hpp"
+
+namespace treadmill::replication {
+
+namespace {
+
+std::string pending_key(const std::string& id, const revision& rev) {
+  return id + '\0' + rev.text();
+}
+
+/// What a limit of this node refuses, and another node's may not.
+bool is_limit(ec code) { return code == ec::too_large || code == ec::too_deep; }
+
+} // namespace
+
+following::following(link_context& shared, bucket_info bucket, checkpoint from)
+    : shared_(shared), bucket_(std::move(bucket)), stored_(from), received_(from), written_(from) {}
+
+// The stream
+// -------------------------------------------------------------------------------------------------
+
+void following::begin_session(ticks now) {
+  streaming_ = false;
+  peer_sequence_ = 0;
+  start_over(now);
+  again_at_ = now;
+}
+
+/// Forgets what came and is not applied. What is being applied may still succeed, which does no
+/// harm.
+void following::start_over(ticks now) {
+  queue_.clear();
+  pending_.clear();
+  wanted_.clear();
+  assembling_.clear();
+  applying_ = 0;
+  valid_from_ = last_ticket_ + 1;
+  run_ = 0;
+  received_ = stored_;
+  streaming_ = false;
+  again_at_ = now;
+  if (!(written_ == stored_)) note_soon(now);
+}
+
+/// The same after something went wrong: not at once.
+void following::fall_back(ticks now) {
+  start_over(now);
+  again_at_ = now + retry_.wait(shared_.options.random());
+}
+
+void following::reject(ticks now) {
+  ++shared_.rejected;
+  fall_back(now);
+}
+
+void following::begin_stream(ticks now) {
+  follow asked;
+  asked.bucket = bucket_.name;
+  asked.stream = stream_ = ++shared_.streams;
+  asked.from = received_;
+  asked.taken = stored_.sequence;
+  asked.window = defaults::window_bytes;
+  shared_.send(std::move(asked));
+  streaming_ = true;
+  answered_ = false;
+  again_at_ = now + retry_.wait(shared_.options.random());
+  unacknowledged_ = 0;
+  acknowledge_at_ = ticks(-1);
+}
+
+void following::acknowledge(ticks now) {
+  unacknowledged_ = 0;
+  acknowledge_at_ = ticks(-1);
+  if (!streaming_) return;
+  follow asked;
+  asked.bucket = bucket_.name;
+  asked.stream = stream_;
+  asked.from = stored_;
+  asked.taken = stored_.sequence;
+  asked.window = defaults::window_bytes;
+  shared_.send(std::move(asked));
+  again_at_ = std::max(again_at_, now + defaults::retry_first);
+}
+
+void following::stopped(ticks now) {
+  start_over(now);
+  gone_ = true;
+}
+
+void following::announced(const heads::head& head, ticks now) {
+  if (head.log_id == peer_log_ && head.sequence < peer_sequence_) return; // an older frame
+  peer_log_ = head.log_id;
+  peer_sequence_ = head_sequence_ = head.sequence;
+  peer_digest_ = head.digest;
+  gone_ = false;
+  // What is queued is of a log that the peer has given up: what it waits for may never come.
+  if (!queue_.empty() && head.log_id != received_.log_id) start_over(now);
+  if (!caught_up() && behind_since_ < ticks(0)) behind_since_ = now;
+  if (!streaming_ && again_at_ <= now) begin_stream(now);
+}
+
+/// Nothing is on its way here, and the peer has more.
+bool following::lacks() const {
+  if (!queue_.empty() || peer_sequence_ == 0) return false;
+  return received_.sequence < peer_sequence_ || received_.log_id != peer_log_;
+}
+
+size_t following::queued_bytes() const {
+  size_t bytes = 0;
+  for (const batch& waiting : queue_) bytes += waiting.bytes;
+  return bytes;
+}
+
+bool following::caught_up() const {
+  if (gone_) return true;
+  return stored_.sequence >= peer_sequence_ && (peer_sequence_ == 0 || stored_.log_id == peer_log_);
+}
+
+void following::taken_in(activity&& what, ticks now) {
+  if (!streaming_ || what.stream != stream_) return; // of a stream that was given up
+  const bool restart = what.restart && restarted_ != stream_;
+  if (restart || what.log_id != received_.log_id) {
+    if (what.after != 0) return begin_stream(now); // the beginning was lost
+    if (received_.sequence > 0) ++shared_.restarts;
+    start_over(now);
+    streaming_ = true;
+    restarted_ = stream_;
+    stored_ = received_ = checkpoint{what.log_id, 0, {}};
+  }
+  answered_ = true;
+  peer_log_ = what.log_id;
+  peer_sequence_ = std::max(peer_sequence_, what.last);
+  if (what.through > received_.sequence && what.after != received_.sequence) {
+    // What lies before it was lost: ask from there. What is queued is good, unless it is much.
+    if (queued_bytes() > defaults::window_bytes) start_over(now);
+    return begin_stream(now);
+  }
+  again_at_ = now + defaults::retry_first;
+  if (what.through <= received_.sequence) return; // nothing yet, or it came already
+  batch made;
+  made.reached = checkpoint{what.log_id, what.through, what.chain};
+  made.bytes = 64;
+  for (peer_entry& entry : what.entries) {
+    ++shared_.entries_in;
+    made.bytes += entry.id.size() + 64;
+    const auto looked = look_at(std::move(entry), made, now);
+    if (!looked) return looked.error().code == ec::bad_request ? reject(now) : fall_back(now);
+  }
+  received_ = made.reached;
+  unacknowledged_ += made.bytes;
+  queue_.push_back(std::move(made));
+  if (behind_since_ < ticks(0)) behind_since_ = now;
+  ask(now);
+  hand_over();
+  pop_done(now);
+}
+
+// Entries
+// -------------------------------------------------------------------------------------------------
+
+result<std::optional<revision_tree>> following::local_tree(const std::string& id) const {
+  const auto rows = shared_.rows->latest();
+  auto found = read_document(*rows, bucket_.number, id);
+  if (!found) return tl::unexpected(found.error());
+  if (!*found) return std::optional<revision_tree>();
+  auto tree = read_tree(*rows, bucket_.number, id, (*found)->row);
+  if (!tree) return tl::unexpected(tree.error());
+  return std::optional<revision_tree>(std::move(*tree));
+}
+
+bool following::knows(const std::string& id, const revision& rev,
+                      const std::optional<revision_tree>& tree) const {
+  return (tree && tree->find(rev) != nullptr) ||
+         (!pending_.empty() && pending_.count(pending_key(id, rev)) != 0);
+}
+
+following::knowledge following::look_at(const peer_change& change, const std::string& id,
+                                        const std::optional<revision_tree>& tree) const {
+  if (knows(id, change.rev, tree)) return knowledge::known;
+  if (!change.body && !change.deleted) return knowledge::unknown;
+  const bool first = change.parent.empty() && change.rev.number() == 1;
+  const bool extends = first || (!change.parent.empty() && knows(id, change.parent, tree));
+  return extends ? knowledge::extends : knowledge::unknown;
+}
+
+/// What is not known here is merged as it came where that is all that is new, else asked for.
+result<void> following::look_at(peer_entry&& entry, batch& into, ticks now) {
+  const auto tree = local_tree(entry.id);
+  if (!tree) return tl::unexpected(tree.error());
+  for (peer_change& change : entry.changes) {
+    switch (look_at(change, entry.id, *tree)) {
+    case knowledge::known: break;
+    case knowledge::extends:
+      if (!take_change(std::move(change), entry.id, into)) {
+        return fail(ec::bad_request, "a document that breaks a rule");
+      }
+      break;
+    case knowledge::unknown:
+      const bool elsewhere = shared_.patient && !change.body && !change.deleted;
+      into.missing[entry.id].push_back(change.rev);
+      if (assembling_.count(entry.id) != 0) break;
+      wanted_.try_emplace(entry.id, wanted{elsewhere ? now + defaults::patience : now, false});
+      break;
+    }
+  }
+  return {};
+}
+
+/// False where it breaks a rule.
+bool following::take_change(peer_change&& change, const std::string& id, batch& into) {
+  replicated_document made;
+  made.id = id;
+  made.tree.add(change.rev, change.parent, change.deleted, change.foreign);
+  if (change.body) {
+    into.bytes += change.body->size();
+    made.bodies.push_back({change.rev, std::move(*change.body)});
+  }
+  const auto right = check_replicated(made, shared_.options.limits);
+  if (!right && is_limit(right.error().code)) {
+    give_up(id);
+    return true;
+  }
+  if (!right) return false;
+  note_pending(made);
+  into.documents.push_back(std::move(made));
+  return true;
+}
+
+void following::note_pending(const replicated_document& document) {
+  for (const revision_tree::node& node : document.tree.nodes())
+    pending_.insert(pending_key(document.id, node.rev));
+}
+
+void following::give_up(const std::string& id) {
+  ++shared_.refused_documents;
+  refused_some_ = true;
+  const std::string name = bucket_.name + '/' + id;
+  auto& shown = shared_.refused;
+  if (shown.size() < defaults::refused_shown &&
+      std::find(shown.begin(), shown.end(), name) == shown.end()) {
+    shown.push_back(name);
+  }
+}
+
+// Documents that are asked for
+// -------------------------------------------------------------------------------------------------
+
+/// Asks for what is due, the first batches first: no more is fetched than will soon be applied.
+void following::ask(ticks now) {
+  for (const auto& [id, item] : wanted_)
+    if (item.asked && item.at > now) return; // one request at a time
+  want asked;
+  asked.bucket = bucket_.name;
+  size_t batches = 0;
+  for (batch& waiting : queue_) {
+    if (++batches > 2 * defaults::applying) break;
+    std::vector<std::string> ids;
+    for (const auto& [id, revs] : waiting.missing) ids.push_back(id);
+    for (const std::string& id : ids) {
+      if (asked.documents.size() >= defaults::wanted_documents) break;
+      if (!ask_for(id, asked, now)) return;
+    }
+  }
+  if (!asked.documents.empty()) shared_.send(std::move(asked));
+}
+
+/// What has come from elsewhere meanwhile is not asked for any more. False where nothing can be
+/// read now.
+bool following::ask_for(const std::string& id, want& asked, ticks now) {
+  const auto found = wanted_.find(id);
+  if (found == wanted_.end() || found->second.at > now) return true;
+  const auto tree = local_tree(id);
+  if (!tree) return false;
+  bool needed = false;
+  for (batch& waiting : queue_) {
+    const auto missing = waiting.missing.find(id);
+    if (missing == waiting.missing.end()) continue;
+    std::erase_if(missing->second, [&](const revision& rev) { return knows(id, rev, *tree); });
+    if (missing->second.empty()) {
+      waiting.missing.erase(missing);
+    } else {
+      needed = true;
+    }
+  }
+  if (!needed) {
+    wanted_.erase(found);
+    return true;
+  }
+  want::wanted one;
+  one.id = id;
+  if (*tree) {
+    for (const revision_tree::node& leaf : (*tree)->leaves())
+      if (!leaf.deleted) one.leaves.push_back(leaf.rev);
+  }
+  asked.documents.push_back(std::move(one));
+  found->second = {now + defaults::retry_first, true};
+  return true;
+}
+
+void following::delivered(documents&& what, ticks now) {
+  for (documents::sent& item : what.items) {
+    const auto asked = wanted_.find(item.id);
+    if (asked == wanted_.end() || !asked->second.asked) continue; // came already
+    if (!settle(std::move(item), now)) return reject(now);
+  }
+  for (auto& [id, item] : wanted_) {
+    if (std::exchange(item.asked, false)) item.at = now; // the answer was cut: ask for the rest
+  }
+  ask(now);
+  hand_over();
+  pop_done(now);
+}
+
+/// False where it breaks a rule.
+bool following::settle(documents::sent&& item, ticks now) {
+  const std::string id = item.id;
+  ++shared_.fetched;
+  wanted_.erase(id);
+  if (item.tree.empty()) { // the peer has dropped its bucket, and made it again
+    fall_back(now);
+    return true;
+  }
+  auto tree = revision_tree::decode(item.tree);
+  if (!tree) return false;
+  assembly made;
+  made.document.id = id;
+  made.document.tree = std::move(*tree);
+  for (documents::sent_body& body : item.bodies) {
+    if (body.size > shared_.options.limits.document_bytes) {
+      give_up(id);
+      resolve(id);
+      return true;
+    }
+    if (body.body) {
+      made.document.bodies.push_back({body.rev, std::move(*body.body)});
+    } else if (body.size > 0) {
+      made.left.emplace_back(body.rev, body.size);
+    }
+  }
+  if (made.left.empty()) return finish(std::move(made.document), now);
+  assembly& started = assembling_[id] = std::move(made);
+  if (assembling_.size() == 1) ask_part(id, started, now);
+  return true;
+}
+
+/// A document is here, whole. False where it breaks a rule.
+bool following::finish(replicated_document&& document, ticks now) {
+  const auto right = check_replicated(document, shared_.options.limits);
+  if (!right && !is_limit(right.error().code)) return false;
+  if (right) {
+    complete(std::move(document), now);
+  } else {
+    give_up(document.id);
+    resolve(document.id);
+  }
+  return true;
+}
+
+void following::ask_part(const std::string& id, assembly& of, ticks now) {
+  of.asked_at = now;
+  want_part asked;
+  asked.bucket = bucket_.name;
+  asked.id = id;
+  asked.rev = of.left.front().first;
+  asked.offset = of.body.size();
+  shared_.send(std::move(asked));
+}
+
+void following::delivered(part&& what, ticks now) {
+  const auto found = assembling_.find(what.id);
+  if (found == assembling_.end()) return;
+  assembly& of = found->second;
+  if (of.left.front().first != what.rev) return;
+  if (what.size == 0) { // superseded meanwhile: ask for the document as it is now
+    wanted_[what.id] = {now, false};
+    assembling_.erase(found);
+    return ask(now);
+  }
+  if (what.offset != of.body.size()) return; // came already
+  if (what.size != of.left.front().second || what.bytes.empty()) return reject(now);
+  of.body += what.bytes;
+  if (of.body.size() == what.size) {
+    of.document.bodies.push_back({what.rev, std::exchange(of.body, {})});
+    of.left.pop_front();
+  }
+  if (!of.left.empty()) return ask_part(what.id, of, now);
+  replicated_document document = std::move(of.document);
+  assembling_.erase(found);
+  if (!finish(std::move(document), now)) return reject(now);
+  if (!assembling_.empty()) ask_part(assembling_.begin()->first, assembling_.begin()->second, now);
+  hand_over();
+  pop_done(now);
+}
+
+namespace {
+
+/// Whether a document, as it came, leaves nothing to ask for about this revision: it has it, or it
+/// has forgotten it.
+bool answers(const revision_tree& tree, const revision& rev) {
+  if (tree.find(rev) != nullptr) return true;
+  const auto nodes = tree.nodes();
+  return !nodes.empty() && uint64_t{nodes.front().rev.number()} >=
+                               uint64_t{rev.number()} + ::treadmill::defaults::revision_depth;
+}
+
+} // namespace
+
+/// A document came whole: it goes with the first batch that waits for it. A later one may wait for
+/// what the document was not yet when it was sent: then it is asked for again.
+void following::complete(replicated_document&& document, ticks now) {
+  const std::string id = document.id;
+  const revision_tree tree = document.tree;
+  const auto first = std::find_if(queue_.begin(), queue_.end(), [&](const batch& waiting) {
+    return waiting.missing.count(id) != 0;
+  });
+  if (first == queue_.end()) return;
+  note_pending(document);
+  for (const leaf_body& body : document.bodies) first->bytes += body.body.size();
+  first->documents.push_back(std::move(document));
+  bool lacking = false;
+  for (batch& waiting : queue_) {
+    const auto missing = waiting.missing.find(id);
+    if (missing == waiting.missing.end()) continue;
+    std::erase_if(missing->second, [&](const revision& rev) { return answers(tree, rev); });
+    if (missing->second.empty()) {
+      waiting.missing.erase(missing);
+    } else {
+      lacking = true;
+    }
+  }
+  if (lacking) wanted_[id] = {now + defaults::patience, false};
+}
+
+void following::resolve(const std::string& id) {
+  for (batch& waiting : queue_) waiting.missing.erase(id);
+}
+
+// Applying
+// -------------------------------------------------------------------------------------------------
+
+/// Hands over what is complete, in order. What was known needs no batch of its own.
+void following::hand_over() {
+  for (batch& next : queue_) {
+    if (next.done || next.ticket != 0) continue;
+    if (!next.missing.empty() || applying_ >= defaults::applying) return;
+    if (next.documents.empty()) {
+      next.done = true;
+      continue;
+    }
+    next.ticket = ++last_ticket_;
+    ++applying_;
+    shared_.documents_in += next.documents.size();
+    const bool first = run_ == 0;
+    while (run_ == 0) run_ = shared_.options.random();
+    shared_.out.batches.push_back({bucket_.number, next.ticket, shared_.peer_id, run_, first,
+                                   std::move(next.documents), next.reached});
+  }
+}
+
+void following::applied(uint64_t ticket, ec code, ticks now) {
+  if (ticket < valid_from_) return;
+  if (code != ec::none) return fall_back(now);
+  for (batch& waiting : queue_) {
+    if (waiting.ticket != ticket) continue;
+    waiting.done = true;
+    --applying_;
+  }
+  retry_.reset();
+  hand_over();
+  pop_done(now);
+}
+
+void following::pop_done(ticks now) {
+  const uint64_t before = stored_.sequence;
+  while (!queue_.empty() && queue_.front().done) {
+    batch& first = queue_.front();
+    stored_ = first.reached;
+    if (first.ticket != 0) written_ = stored_;
+    queue_.pop_front();
+  }
+  if (queue_.empty()) pending_.clear();
+  if (stored_.sequence == before) return;
+  if (caught_up()) behind_since_ = ticks(-1);
+  if (!(written_ == stored_)) note_soon(now);
+  if (unacknowledged_ >= defaults::window_bytes / 4) {
+    acknowledge(now);
+  } else if (acknowledge_at_ < ticks(0)) {
+    acknowledge_at_ = now + defaults::acknowledge_after;
+  }
+}
+
+void following::note_soon(ticks now) {
+  if (note_at_ < ticks(0)) note_at_ = std::max(now, noted_at_ + defaults::note_after);
+}
+
+// Time
+// -------------------------------------------------------------------------------------------------
+
+void following::tick(ticks now) {
+  ticked_at_ = now;
+  if (note_at_ >= ticks(0) && now >= note_at_) {
+    note_at_ = ticks(-1);
+    if (applying_ == 0) { // else a later one is written with what is being applied
+      noted_at_ = now;
+      written_ = stored_;
+      shared_.out.notes.push_back({bucket_.number, shared_.peer_id, stored_});
+    }
+  }
+  if (acknowledge_at_ >= ticks(0) && now >= acknowledge_at_) acknowledge(now);
+  if (!wanted_.empty()) {
+    ask(now);
+    hand_over();
+    pop_done(now);
+  }
+  if (!assembling_.empty()) { // one at a time
+    auto& [id, of] = *assembling_.begin();
+    if (now >= of.asked_at + defaults::retry_first) ask_part(id, of, now);
+  }
+  // Where the peer has more and nothing comes, a frame got lost.
+  if (now >= again_at_ && !gone_ && (!streaming_ || !answered_ || lacks())) begin_stream(now);
+}
+
+ticks following::due() const {
+  ticks at = ticks::max();
+  if (note_at_ >= ticks(0)) at = std::min(at, note_at_);
+  if (acknowledge_at_ >= ticks(0)) at = std::min(at, acknowledge_at_);
+  // What was due and is not asked for waits for its turn, or for the store.
+  for (const auto& [id, item] : wanted_)
+    at = std::min(at, item.at > ticked_at_ ? item.at : ticked_at_ + defaults::again_soon);
+  if (!assembling_.empty())
+    at = std::min(at, assembling_.begin()->second.asked_at + defaults::retry_first);
+  if (!gone_ && (!streaming_ || !answered_ || lacks())) at = std::min(at, again_at_);
+  return at;
+}
+
+/// Both logs are taken in on both sides, twice in a row, and yet the buckets differ: all of the
+/// peer's log is looked at again.
+void following::compare(uint64_t taken, ticks now) {
+  if (gone_ || !caught_up() || !queue_.empty() || refused_some_ ||
+      head_sequence_ != stored_.sequence)
+    return;
+  const auto state = read_state(*shared_.rows->synced(), bucket_.number);
+  if (!state) return;
+  const bool same = stored_.sequence == rest_sequence_ && state->sequence == rest_own_;
+  rest_sequence_ = stored_.sequence;
+  rest_own_ = state->sequence;
+  const bool rests = taken == state->sequence && state->digest != peer_digest_;
+  rest_seen_ = rests ? (same ? rest_seen_ + 1 : 1) : 0;
+  if (rest_seen_ < 3 || now < rescan_after_) return;
+  rest_seen_ = 0;
+  rescan_after_ = now + defaults::rescan_pause;
+  ++shared_.rescans;
+  stored_ = checkpoint{peer_log_, 0, {}};
+  start_over(now);
+  begin_stream(now);
+}
+
+bucket_progress following::progress(ticks now) const {
+  bucket_progress shown;
+  shown.bucket = bucket_.name;
+  shown.sequence = stored_.sequence;
+  const bool behind = !gone_ && peer_sequence_ > stored_.sequence;
+  shown.behind = behind ? peer_sequence_ - stored_.sequence : 0;
+  if (shown.behind > 0 && behind_since_ >= ticks(0)) shown.lag = now - behind_since_;
+  return shown;
+}
+
+} // namespace treadmill::replication

@@ -1,0 +1,134 @@
+#pragma once
+#include "net/link_context.hpp"
+#include "net/replication_defaults.hpp"
+#include <deque>
+#include <map>
+#include <set>
+#include <unordered_map>
+#include <unordered_set>
+
+namespace treadmill::replication {
+
+/// Follows one bucket of a peer: takes in its activity in order, asks for the documents that are
+/// not known here, has them applied, and moves the checkpoint behind them.
+///
+/// Operation: `received_` is how far the log came in order; `stored_` how far it is applied, or
+/// known. Between them lie the batches of `queue_`. Whatever goes wrong, all of them are forgotten
+/// and a new stream begins at `stored_`.
+class following {
+public:
+  /// `from`: the checkpoint that is stored here.
+  following(link_context& shared, bucket_info bucket, checkpoint from);
+
+  const bucket_info& bucket() const { return bucket_; }
+
+  // Events
+  void announced(const heads::head& head, ticks now);
+  void taken_in(activity&& what, ticks now);
+  void delivered(documents&& what, ticks now);
+  void delivered(part&& what, ticks now);
+  void applied(uint64_t ticket, ec code, ticks now);
+  void tick(ticks now);
+  /// A new session: whatever was on its way is lost.
+  void begin_session(ticks now);
+  /// The peer has no such bucket any more.
+  void stopped(ticks now);
+  /// At rest on both sides: the peer has taken in all of this bucket's log up to `taken`.
+  void compare(uint64_t taken, ticks now);
+
+  ticks due() const;
+  bool caught_up() const;
+  bucket_progress progress(ticks now) const;
+
+private:
+  /// A stretch of the log that came, until it is applied.
+  struct batch {
+    checkpoint reached{};
+    std::vector<replicated_document> documents{};
+    /// The revisions of documents that have to be fetched, by id.
+    std::map<std::string, std::vector<revision>> missing{};
+    size_t bytes = 0;
+    uint64_t ticket = 0; ///< 0: not handed over
+    bool done = false;
+  };
+  /// A document that is asked for.
+  struct wanted {
+    ticks at{0}; ///< when to ask; again, where that is past
+    bool asked = false;
+  };
+  /// A document whose bodies come in parts.
+  struct assembly {
+    replicated_document document{};
+    std::deque<std::pair<revision, uint64_t>> left{}; ///< leaves and the sizes of their bodies
+    std::string body{};                               ///< of the first of them, as far as it came
+    ticks asked_at{0};
+  };
+  enum class knowledge : uint8_t { known, extends, unknown };
+
+  void begin_stream(ticks now);
+  void start_over(ticks now);
+  void fall_back(ticks now);
+  void reject(ticks now);
+  void acknowledge(ticks now);
+  result<void> look_at(peer_entry&& entry, batch& into, ticks now);
+  knowledge look_at(const peer_change& change, const std::string& id,
+                    const std::optional<revision_tree>& tree) const;
+  bool knows(const std::string& id, const revision& rev,
+             const std::optional<revision_tree>& tree) const;
+  result<std::optional<revision_tree>> local_tree(const std::string& id) const;
+  bool take_change(peer_change&& change, const std::string& id, batch& into);
+  void note_pending(const replicated_document& document);
+  void ask(ticks now);
+  bool ask_for(const std::string& id, want& asked, ticks now);
+  bool settle(documents::sent&& item, ticks now);
+  bool finish(replicated_document&& document, ticks now);
+  void ask_part(const std::string& id, assembly& of, ticks now);
+  void complete(replicated_document&& document, ticks now);
+  void give_up(const std::string& id);
+  void resolve(const std::string& id);
+  bool lacks() const;
+  size_t queued_bytes() const;
+  void hand_over();
+  void pop_done(ticks now);
+  void note_soon(ticks now);
+
+  link_context& shared_;
+  bucket_info bucket_;
+  checkpoint stored_{};
+  checkpoint received_{};
+  checkpoint written_{}; ///< stored with a batch, or noted
+  uint64_t stream_ = 0;
+  bool streaming_ = false; ///< the stream was asked for in this session
+  bool answered_ = false;  ///< and has begun to come
+  bool gone_ = false;      ///< the peer has no such bucket, until it announces one
+  uint64_t restarted_ = 0; ///< the stream that began with a restart
+  ticks ticked_at_{0};     ///< the last `tick`
+  ticks again_at_{0};      ///< when to ask for it again
+  back_off retry_{defaults::retry_first, defaults::retry_most};
+  std::deque<batch> queue_{};
+  uint64_t last_ticket_ = 0;
+  uint64_t run_ = 0;        ///< of batches that rest on each other; 0: the next one begins a run
+  uint64_t valid_from_ = 1; ///< answers to older tickets are of a stream that was given up
+  size_t applying_ = 0;
+  std::map<std::string, wanted> wanted_{};
+  std::map<std::string, assembly> assembling_{};
+  /// Revisions in the queue, by "id\0rev": known as soon as their batch is applied.
+  std::unordered_multiset<std::string> pending_{};
+  uint64_t peer_sequence_ = 0;
+  hash128 peer_log_{};
+  uint64_t head_sequence_ = 0; ///< with this digest
+  hash128 peer_digest_{};
+  ticks behind_since_{-1};
+  uint64_t unacknowledged_ = 0;
+  ticks acknowledge_at_{-1};
+  ticks note_at_{-1};
+  ticks noted_at_{0};
+  // Unequal digests at rest.
+  uint64_t rest_sequence_ = 0;
+  uint64_t rest_own_ = 0;
+  int rest_seen_ = 0;
+  ticks rescan_after_{0};
+  bool refused_some_ = false;
+};
+
+} // namespace treadmill::replication

@@ -1,0 +1,57 @@
+#pragma once
+#include "net/link_context.hpp"
+#include "storage/rows.hpp"
+#include <deque>
+#include <set>
+
+namespace treadmill::replication {
+
+/// Serves one bucket of this node to a peer that follows it: sends the activity log from where the
+/// peer asked, as far as its window goes. Keeps nothing that a new `follow` does not bring again.
+class serving {
+public:
+  serving(link_context& shared, bucket_info bucket) : shared_(shared), bucket_(std::move(bucket)) {}
+
+  void asked(const follow& what);
+  enum class outcome : uint8_t {
+    done,
+    more,       ///< after other events
+    unreadable, ///< now: the store is closed for a moment
+  };
+  /// Sends what there is to send.
+  outcome serve();
+  uint64_t taken() const { return taken_; }
+  const bucket_info& bucket() const { return bucket_; }
+
+private:
+  struct sent_batch {
+    uint64_t through = 0;
+    uint64_t bytes = 0;
+  };
+  struct slice;
+
+  result<bool> fits(const row_view& rows, const checkpoint& from, const bucket_state& state) const;
+  void begin(const follow& what);
+  result<slice> read_slice(const row_view& rows, const bucket_state& state) const;
+  result<bool> append_entry(const row_view& rows, const activity_entry& logged, slice& made) const;
+  bool serve_slice(const row_view& rows, const bucket_state& state);
+
+  link_context& shared_;
+  bucket_info bucket_;
+  uint64_t stream_ = 0; ///< 0: the peer does not follow
+  uint64_t window_ = 0;
+  uint64_t taken_ = 0;
+  checkpoint sent_{}; ///< up to here
+  /// Where a new stream is to begin, until that was held against the log.
+  std::optional<checkpoint> from_{};
+  bool restart_ = false; ///< the stream began at 0, because the checkpoint did not fit
+  bool answer_ = false;  ///< a new stream is answered even where there is nothing to send
+  std::deque<sent_batch> on_their_way_{};
+  uint64_t bytes_on_their_way_ = 0;
+};
+
+/// Answers requests for documents and for parts of bodies; these keep no state at all.
+void serve_documents(link_context& shared, const bucket_info& bucket, const want& asked);
+void serve_part(link_context& shared, const bucket_info& bucket, const want_part& asked);
+
+} // namespace treadmill::replication

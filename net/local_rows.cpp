@@ -1,0 +1,97 @@
+#include "net/local_rows.hpp"
+#include "storage/keys.hpp"
+#include <utility>
+
+namespace treadmill::replication {
+
+namespace {
+
+class store_view final : public row_view {
+public:
+  explicit store_view(read_view view) : view_(std::move(view)) {}
+  result<std::optional<std::string>> read(std::string_view key) const override {
+    return view_.read(key);
+  }
+  result<void> scan(
+      std::string_view from, std::string_view to,
+      const std::function<bool(std::string_view key, std::string_view value)>& row) const override {
+    return view_.scan(from, to, row);
+  }
+
+private:
+  read_view view_;
+};
+
+class store_rows final : public local_rows {
+public:
+  explicit store_rows(std::shared_ptr<const store> rows) : rows_(std::move(rows)) {}
+  std::vector<bucket_info> buckets() const override { return rows_->buckets(); }
+  std::optional<bucket_info> find_bucket(std::string_view name) const override {
+    return rows_->find_bucket(name);
+  }
+  bool left(std::string_view name) const override {
+    const auto mark = rows_->latest().read(keys::left_bucket(name));
+    return !mark || mark->has_value(); // what cannot be read now is asked again later
+  }
+  std::unique_ptr<row_view> synced() const override {
+    return std::make_unique<store_view>(rows_->synced());
+  }
+  std::unique_ptr<row_view> latest() const override {
+    return std::make_unique<store_view>(rows_->latest());
+  }
+
+private:
+  std::shared_ptr<const store> rows_;
+};
+
+} // namespace
+
+std::unique_ptr<local_rows> make_local_rows(std::shared_ptr<const store> rows) {
+  return std::make_unique<store_rows>(std::move(rows));
+}
+
+result<bucket_state> read_state(const row_view& rows, uint32_t bucket) {
+  auto bytes = rows.read(keys::bucket_state(bucket));
+  if (!bytes) return tl::unexpected(bytes.error());
+  if (!*bytes) return bucket_state{};
+  return bucket_state::decode(**bytes);
+}
+
+result<std::optional<stored_document>> read_document(const row_view& rows, uint32_t bucket,
+                                                     std::string_view id) {
+  auto bytes = rows.read(keys::document(bucket, id));
+  if (!bytes) return tl::unexpected(bytes.error());
+  if (!*bytes) return std::optional<stored_document>();
+  stored_document found;
+  found.bytes = std::make_unique<const std::string>(std::move(**bytes));
+  auto row = document_row::decode(*found.bytes);
+  if (!row) return tl::unexpected(row.error());
+  found.row = *row;
+  return std::optional<stored_document>(std::move(found));
+}
+
+result<revision_tree> read_tree(const row_view& rows, uint32_t bucket, std::string_view id,
+                                const document_row& row) {
+  auto tree = row.tree();
+  if (!tree || !row.older) return tree;
+  auto bytes = rows.read(keys::older_ancestry(bucket, id));
+  if (!bytes) return tl::unexpected(bytes.error());
+  // Between the two reads of a view that moves the rest may have been written anew.
+  if (!*bytes) return fail(ec::overloaded, "a document changed while it was read");
+  auto older = revision_tree::decode(**bytes);
+  if (!older) return older;
+  tree->merge(*older);
+  return tree;
+}
+
+result<std::optional<std::string>> read_leaf_body(const row_view& rows, uint32_t bucket,
+                                                  std::string_view id, const document_row& row,
+                                                  const revision& rev) {
+  if (rev == row.winner) {
+    if (row.deleted) return std::optional<std::string>();
+    return std::optional<std::string>(std::string(row.body));
+  }
+  return rows.read(keys::losing_body(bucket, id, rev.text()));
+}
+
+} // namespace treadmill::replication

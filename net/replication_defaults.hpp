@@ -1,0 +1,64 @@
+#pragma once
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+
+/// Every number of the peer protocol, with its unit and what it means.
+namespace treadmill::replication::defaults {
+
+using std::chrono::milliseconds;
+
+/// Peers of one node.
+inline constexpr size_t peers = 32;
+/// Bytes of one frame, packed and unpacked.
+inline constexpr size_t frame_bytes = size_t{16} * 1024 * 1024;
+/// Bytes of an `activity` frame, about, and entries in it: one batch that is applied at once.
+inline constexpr size_t batch_bytes = size_t{256} * 1024;
+inline constexpr size_t batch_entries = 2000;
+/// Rows of the log that are looked at for one batch, superseded ones included.
+inline constexpr size_t batch_looks = 4000;
+/// Bytes of activity that may be on their way beyond what was taken in.
+inline constexpr uint64_t window_bytes = uint64_t{4} * 1024 * 1024;
+/// Batches that are being applied at one time, for each bucket.
+inline constexpr size_t applying = 4;
+/// Batches that are served in one go before the next event.
+inline constexpr size_t served_at_once = 4;
+/// Bytes of a body up to which it travels with its entry.
+inline constexpr size_t inline_bytes = size_t{64} * 1024;
+/// Documents in one `want`; bytes of the `documents` that answer it, about.
+inline constexpr size_t wanted_documents = 200;
+inline constexpr size_t documents_bytes = size_t{1024} * 1024;
+/// Bytes of a body above which it goes in parts, and of one part.
+inline constexpr size_t part_bytes = size_t{1024} * 1024;
+/// Buckets that each heartbeat names although nothing changed.
+inline constexpr size_t heads_again = 64;
+/// Refused documents that are shown with a link.
+inline constexpr size_t refused_shown = 20;
+
+/// How often each side gives a sign of life, and after what silence the other is held for gone.
+inline constexpr milliseconds heartbeat{1000};
+inline constexpr milliseconds silence{5000};
+/// Greetings that are not answered are sent again after this, twice as long each time up to the
+/// second; one that was refused after the third.
+inline constexpr milliseconds greet_first{100};
+inline constexpr milliseconds greet_most{1000};
+inline constexpr milliseconds greet_refused{5000};
+/// A request without an answer is sent again after this, twice as long each time up to the second.
+inline constexpr milliseconds retry_first{1000};
+inline constexpr milliseconds retry_most{5000};
+/// Rows that cannot be read now, as the store is closed for a moment, are tried again after this.
+inline constexpr milliseconds read_again{50};
+/// What could not be done at once, because the store was closed, is tried again after this.
+inline constexpr milliseconds again_soon{100};
+/// Between two goes at serving a peer that catches up.
+inline constexpr milliseconds serve_pause{2};
+/// How long an entry of a third node's may wait for that node's own message, which brings the body.
+inline constexpr milliseconds patience{30};
+/// A checkpoint that moved over known entries is written this long after the last one was.
+inline constexpr milliseconds note_after{1000};
+/// What was taken in is acknowledged after this, or when a quarter of the window is used.
+inline constexpr milliseconds acknowledge_after{200};
+/// Between two restarts from 0 because of unequal digests.
+inline constexpr milliseconds rescan_pause{30'000};
+
+} // namespace treadmill::replication::defaults

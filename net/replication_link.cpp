@@ -1,0 +1,470 @@
+#include "net/replication_link.hpp"
+#include "net/link_following.hpp"
+#include "net/link_serving.hpp"
+#include "storage/keys.hpp"
+#include <tuple>
+
+namespace treadmill::replication {
+
+std::string_view to_string(link_state state) {
+  switch (state) {
+  case link_state::connecting: return "connecting";
+  case link_state::catching_up: return "catching_up";
+  case link_state::live: return "live";
+  case link_state::unreachable: return "unreachable";
+  }
+  return "unknown";
+}
+
+struct link::impl {
+  impl(link_options options, const local_rows& rows) {
+    shared.options = std::move(options);
+    shared.rows = &rows;
+    new_session();
+  }
+
+  // Greeting
+  void new_session();
+  void greet(ticks now);
+  void greeted(hello&& what, uint64_t session, ticks now);
+  bool accept(const hello& what, ticks now);
+  void begin_session(hello&& what, ticks now);
+  void establish(ticks now);
+  void end_session(std::string why, ticks now);
+  void refused(parting why, ticks now);
+
+  // Frames of a session
+  void handle(frame&& what, ticks now);
+  void handle(hello&&, ticks) {} // was looked at before
+  void handle(const goodbye& what, ticks now);
+  void handle(heads&& what, ticks now);
+  void handle(follow&& what, ticks now);
+  void handle(leave&& what, ticks now);
+  void handle(activity&& what, ticks now);
+  void handle(want&& what, ticks now);
+  void handle(documents&& what, ticks now);
+  void handle(want_part&& what, ticks now);
+  void handle(part&& what, ticks now);
+
+  // Buckets
+  bool takes(const std::string& bucket) const;
+  std::optional<bucket_info> served_bucket(const std::string& name);
+  following* followed(const std::string& name);
+  void announced(const heads::head& head, ticks now);
+  void start_following(const std::string& name, ticks now);
+  void forget_gone();
+  void serve(serving& bucket, ticks now);
+  void serve_all(ticks now);
+  void send_heads(bool all, ticks now);
+  void compare(ticks now);
+
+  link_context shared{};
+  uint64_t session = 0;
+  bool established = false;
+  hello peer{};
+  std::string reason{};
+  bool once_lost = false; ///< it was established before, or greeted in vain for long
+  ticks greet_at{0};
+  back_off greeting{defaults::greet_first, defaults::greet_most};
+  ticks heard_at{0};
+  ticks first_greeted{-1};
+  ticks heartbeat_at{0};
+  ticks serve_at{-1}; ///< when there is more to serve
+  std::map<std::string, std::unique_ptr<following>> followings{};
+  std::map<std::string, std::unique_ptr<serving>> servings{};
+  /// What the peer was told of each bucket last.
+  std::map<std::string, std::tuple<hash128, uint64_t, hash128>> told{};
+  std::string told_next{};               ///< where the rotation of unchanged buckets goes on
+  std::map<std::string, ticks> making{}; ///< buckets that are asked for, and until when
+};
+
+// Greeting
+// -------------------------------------------------------------------------------------------------
+
+void link::impl::new_session() {
+  do session = shared.options.random();
+  while (session == 0);
+}
+
+void link::impl::greet(ticks now) {
+  hello mine;
+  mine.session = session;
+  mine.instance = shared.options.instance;
+  mine.node_id = shared.options.node_id;
+  mine.name = shared.options.name;
+  mine.zmq_uri = shared.options.zmq_uri;
+  mine.invites = shared.options.invites;
+  mine.zstd = shared.options.zstd;
+  mine.all_buckets = shared.options.all_buckets;
+  mine.buckets = shared.options.buckets;
+  shared.send(std::move(mine));
+  if (first_greeted < ticks(0)) first_greeted = now;
+  greet_at = now + greeting.wait(shared.options.random());
+}
+
+/// False where no link is made with this peer.
+bool link::impl::accept(const hello& what, ticks now) {
+  if (what.newest < protocol_oldest || what.oldest > protocol_version) {
+    shared.peer_session = what.session;
+    shared.send(goodbye{parting::version});
+    refused(parting::version, now);
+    return false;
+  }
+  if (what.node_id == shared.options.node_id) {
+    refused(what.instance == shared.options.instance ? parting::itself : parting::same_identity,
+            now);
+    return false;
+  }
+  return true;
+}
+
+void link::impl::greeted(hello&& what, uint64_t to, ticks now) {
+  if (!accept(what, now)) return;
+  if (what.session != shared.peer_session) begin_session(std::move(what), now);
+  if (to == session) {
+    establish(now);
+  } else {
+    greet(now); // the peer does not know this session yet
+  }
+}
+
+void link::impl::begin_session(hello&& what, ticks now) {
+  peer = std::move(what);
+  shared.peer_session = peer.session;
+  shared.compress = shared.options.zstd && peer.zstd;
+  established = false;
+  if (shared.peer_id != peer.node_id) { // another node in its place, or the first greeting
+    shared.peer_id = peer.node_id;
+    followings.clear();
+  }
+  servings.clear();
+  told.clear();
+  for (auto& [name, bucket] : followings) bucket->begin_session(now);
+}
+
+void link::impl::establish(ticks now) {
+  if (established) return;
+  established = true;
+  once_lost = true;
+  reason.clear();
+  shared.options.invites = false;
+  greeting.reset();
+  heartbeat_at = now + defaults::heartbeat;
+  send_heads(true, now);
+}
+
+void link::impl::end_session(std::string why, ticks now) {
+  established = false;
+  once_lost = true;
+  reason = std::move(why);
+  shared.peer_session = 0;
+  servings.clear();
+  told.clear();
+  new_session();
+  greeting.reset();
+  greet_at = now + greeting.wait(shared.options.random());
+}
+
+void link::impl::refused(parting why, ticks now) {
+  end_session(std::string(replication::to_string(why)), now);
+  if (why != parting::ending) greet_at = now + defaults::greet_refused;
+  if (why != parting::ending) shared.out.ended = why;
+}
+
+// Frames
+// -------------------------------------------------------------------------------------------------
+
+void link::impl::handle(frame&& what, ticks now) {
+  std::visit([&](auto& content) { handle(std::move(content), now); }, what);
+}
+
+void link::impl::handle(const goodbye& what, ticks now) { refused(what.why, now); }
+
+void link::impl::handle(heads&& what, ticks now) {
+  for (const heads::head& head : what.buckets) announced(head, now);
+  compare(now);
+}
+
+void link::impl::handle(follow&& what, ticks now) {
+  const auto bucket = served_bucket(what.bucket);
+  if (!bucket) {
+    shared.send(leave{what.bucket});
+    return;
+  }
+  auto& served = servings[what.bucket];
+  if (!served) served = std::make_unique<serving>(shared, *bucket);
+  served->asked(what);
+  serve(*served, now);
+}
+
+void link::impl::handle(leave&& what, ticks now) {
+  if (following* bucket = followed(what.bucket)) bucket->stopped(now);
+}
+
+void link::impl::handle(activity&& what, ticks now) {
+  if (following* bucket = followed(what.bucket)) bucket->taken_in(std::move(what), now);
+}
+
+void link::impl::handle(want&& what, ticks) {
+  if (const auto bucket = served_bucket(what.bucket)) return serve_documents(shared, *bucket, what);
+  shared.send(leave{what.bucket});
+}
+
+void link::impl::handle(documents&& what, ticks now) {
+  if (following* bucket = followed(what.bucket)) bucket->delivered(std::move(what), now);
+}
+
+void link::impl::handle(want_part&& what, ticks) {
+  if (const auto bucket = served_bucket(what.bucket)) return serve_part(shared, *bucket, what);
+  shared.send(leave{what.bucket});
+}
+
+void link::impl::handle(part&& what, ticks now) {
+  if (following* bucket = followed(what.bucket)) bucket->delivered(std::move(what), now);
+}
+
+// Buckets
+// -------------------------------------------------------------------------------------------------
+
+namespace {
+
+bool among(bool all, const std::vector<std::string>& buckets, const std::string& name) {
+  return all || std::find(buckets.begin(), buckets.end(), name) != buckets.end();
+}
+
+} // namespace
+
+/// Where one of the two sides limits the link to some buckets, only those pass, in both directions.
+bool link::impl::takes(const std::string& bucket) const {
+  return among(shared.options.all_buckets, shared.options.buckets, bucket) &&
+         among(peer.all_buckets, peer.buckets, bucket);
+}
+
+std::optional<bucket_info> link::impl::served_bucket(const std::string& name) {
+  if (!takes(name)) return std::nullopt;
+  auto bucket = shared.rows->find_bucket(name);
+  const auto served = servings.find(name);
+  // Dropped, or dropped and made again, with another log.
+  if (served != servings.end() && (!bucket || bucket->number != served->second->bucket().number))
+    servings.erase(served);
+  return bucket;
+}
+
+following* link::impl::followed(const std::string& name) {
+  const auto found = followings.find(name);
+  if (found == followings.end()) return nullptr;
+  const auto bucket = shared.rows->find_bucket(name);
+  if (bucket && bucket->number == found->second->bucket().number) return found->second.get();
+  followings.erase(found);
+  return nullptr;
+}
+
+void link::impl::announced(const heads::head& head, ticks now) {
+  if (!takes(head.bucket)) return;
+  if (following* bucket = followed(head.bucket)) return bucket->announced(head, now);
+  if (shared.rows->find_bucket(head.bucket)) {
+    start_following(head.bucket, now);
+    if (following* bucket = followed(head.bucket)) bucket->announced(head, now);
+    return;
+  }
+  if (shared.rows->left(head.bucket)) return;
+  auto& until = making[head.bucket];
+  if (now < until) return;
+  until = now + defaults::retry_most;
+  shared.out.make_buckets.push_back(head.bucket);
+}
+
+void link::impl::start_following(const std::string& name, ticks now) {
+  const auto bucket = shared.rows->find_bucket(name);
+  if (!bucket) return;
+  const auto rows = shared.rows->latest();
+  const auto bytes = rows->read(keys::checkpoint(bucket->number, shared.peer_id));
+  if (!bytes) return; // the store is closed for a moment: the next heartbeat names it again
+  checkpoint from;
+  // One that cannot be read costs looking at everything again.
+  if (*bytes) from = checkpoint::decode(**bytes).value_or(checkpoint{});
+  followings[name] = std::make_unique<following>(shared, *bucket, from);
+  followings[name]->begin_session(now);
+}
+
+/// What was dropped here.
+void link::impl::forget_gone() {
+  std::erase_if(followings, [&](const auto& item) {
+    const auto bucket = shared.rows->find_bucket(item.first);
+    return !bucket || bucket->number != item.second->bucket().number;
+  });
+}
+
+void link::impl::serve(serving& bucket, ticks now) {
+  const serving::outcome served = bucket.serve();
+  if (served == serving::outcome::done) return;
+  const ticks at = served == serving::outcome::more ? now : now + defaults::read_again;
+  serve_at = serve_at < ticks(0) ? at : std::min(serve_at, at);
+}
+
+void link::impl::serve_all(ticks now) {
+  serve_at = ticks(-1);
+  for (auto& [name, bucket] : servings) serve(*bucket, now);
+}
+
+/// Tells of what changed since it was told last, and of some that did not: a frame may get lost.
+void link::impl::send_heads(bool all, ticks) {
+  heads mine;
+  mine.complete = all;
+  const auto rows = shared.rows->synced();
+  size_t again = 0;
+  std::string next;
+  for (const bucket_info& bucket : shared.rows->buckets()) {
+    if (!takes(bucket.name)) continue;
+    const auto state = read_state(*rows, bucket.number);
+    if (!state) continue;
+    const std::tuple now{bucket.log_id, state->sequence, state->digest};
+    auto& before = told[bucket.name];
+    const bool rotated = bucket.name >= told_next && again < defaults::heads_again;
+    if (rotated) ++again;
+    if (!rotated && next.empty() && bucket.name >= told_next) next = bucket.name;
+    if (!all && !rotated && before == now) continue;
+    before = now;
+    mine.buckets.push_back({bucket.name, bucket.log_id, state->sequence, state->digest});
+  }
+  told_next = next;
+  shared.send(std::move(mine));
+}
+
+void link::impl::compare(ticks now) {
+  for (auto& [name, bucket] : followings) {
+    const auto served = servings.find(name);
+    if (served != servings.end()) bucket->compare(served->second->taken(), now);
+  }
+}
+
+// The link
+// -------------------------------------------------------------------------------------------------
+
+link::link(link_options options, const local_rows& rows)
+    : impl_(std::make_unique<impl>(std::move(options), rows)) {}
+link::~link() = default;
+
+void link::received(std::string_view bytes, ticks now) {
+  impl& me = *impl_;
+  auto opened = decode_frame(bytes, defaults::frame_bytes);
+  if (!opened) {
+    if (opened.error().code != ec::not_found) ++me.shared.rejected; // else: of a newer version
+    return;
+  }
+  if (auto* greeting = std::get_if<hello>(&opened->content)) {
+    me.heard_at = now;
+    return me.greeted(std::move(*greeting), opened->session, now);
+  }
+  if (me.shared.peer_session == 0 || opened->session != me.session) {
+    // A goodbye can come from a peer that never learned this session.
+    if (auto* last = std::get_if<goodbye>(&opened->content);
+        last != nullptr && (opened->session == 0 || opened->session == me.session)) {
+      return me.handle(*last, now);
+    }
+    if (now >= me.greet_at) me.greet(now); // of another session: the peer does not know ours
+    return;
+  }
+  me.heard_at = now;
+  me.establish(now);
+  me.handle(std::move(opened->content), now);
+}
+
+void link::tick(ticks now) {
+  impl& me = *impl_;
+  me.forget_gone();
+  if (!me.established) {
+    if (now >= me.greet_at) me.greet(now);
+    if (me.reason.empty() && now - me.first_greeted >= defaults::silence) {
+      me.once_lost = true;
+      me.reason = "the peer does not answer";
+    }
+    return;
+  }
+  if (now - me.heard_at >= defaults::silence) return me.end_session("the peer fell silent", now);
+  if (now >= me.heartbeat_at) {
+    me.heartbeat_at = now + defaults::heartbeat;
+    me.send_heads(false, now);
+  }
+  if (me.serve_at >= ticks(0) && now >= me.serve_at) me.serve_all(now);
+  for (auto& [name, bucket] : me.followings) bucket->tick(now);
+}
+
+void link::advanced(uint32_t number, ticks now) {
+  impl& me = *impl_;
+  if (!me.established) return;
+  for (auto& [name, bucket] : me.servings) {
+    if (bucket->bucket().number != number) continue;
+    return me.serve(*bucket, now);
+  }
+  me.send_heads(false, now); // the peer does not follow it yet: a new one, maybe
+}
+
+void link::applied(uint32_t number, uint64_t ticket, ec code, ticks now) {
+  for (auto& [name, bucket] : impl_->followings)
+    if (bucket->bucket().number == number) return bucket->applied(ticket, code, now);
+}
+
+void link::bucket_made(const std::string& name, ec code, ticks now) {
+  impl& me = *impl_;
+  if (code != ec::none) return; // asked for again at a later heartbeat
+  me.making.erase(name);
+  if (me.established && me.followings.count(name) == 0) me.start_following(name, now);
+}
+
+void link::lost(ticks now) {
+  if (impl_->established) impl_->end_session("the connection was lost", now);
+}
+
+void link::set_patient(bool patient) { impl_->shared.patient = patient; }
+
+void link::say_goodbye(parting why) { impl_->shared.send(goodbye{why}); }
+
+effects link::take() { return std::exchange(impl_->shared.out, {}); }
+
+ticks link::due(ticks) const {
+  const impl& me = *impl_;
+  if (!me.established) return me.greet_at;
+  ticks at = std::min(me.heartbeat_at, me.heard_at + defaults::silence);
+  if (me.serve_at >= ticks(0)) at = std::min(at, me.serve_at);
+  for (const auto& [name, bucket] : me.followings) at = std::min(at, bucket->due());
+  return at;
+}
+
+link_status link::status(ticks now) const {
+  const impl& me = *impl_;
+  const link_context& shared = me.shared;
+  link_status shown;
+  shown.peer_name = me.peer.name;
+  shown.peer_id = shared.peer_id;
+  shown.peer_uri = me.peer.zmq_uri;
+  shown.last_seen = me.heard_at;
+  shown.entries_in = shared.entries_in;
+  shown.documents_in = shared.documents_in;
+  shown.fetched = shared.fetched;
+  shown.rejected = shared.rejected;
+  shown.restarts = shared.restarts;
+  shown.rescans = shared.rescans;
+  shown.refused = shared.refused;
+  shown.refused_documents = shared.refused_documents;
+  bool live = true;
+  for (const auto& [name, bucket] : me.followings) {
+    shown.buckets.push_back(bucket->progress(now));
+    shown.sequence_number += shown.buckets.back().sequence;
+    shown.behind += shown.buckets.back().behind;
+    shown.lag = std::max(shown.lag, shown.buckets.back().lag);
+    live = live && bucket->caught_up();
+  }
+  if (me.established) {
+    shown.state = live ? link_state::live : link_state::catching_up;
+  } else {
+    shown.state = me.reason.empty() ? link_state::connecting : link_state::unreachable;
+    shown.reason = me.reason;
+  }
+  return shown;
+}
+
+bool link::established() const { return impl_->established; }
+const std::string& link::peer_id() const { return impl_->shared.peer_id; }
+
+} // namespace treadmill::replication
