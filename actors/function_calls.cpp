@@ -93,7 +93,7 @@ void function_calls::check_all(
   if (!to) return answer(tl::unexpected(no_pool));
   const auto what = rest->back();
   rest->pop_back();
-  auto checked = [this, rest, answer](const js::map_answer& made) {
+  auto checked = [this, rest, answer = std::move(answer)](const js::map_answer& made) {
     if (made.how != js::outcome::done)
       return answer(tl::unexpected(problem_of(made.how, made.message)));
     check_all(rest, answer);

@@ -64,7 +64,9 @@ result<std::optional<index_run::part>> index_run::next_part() {
 
 void index_run::mapped(uint64_t number, std::vector<run_rows> rows) {
   for (waiting_part& waiting : parts_) {
-    if (waiting.number == number) waiting.rows = std::move(rows);
+    if (waiting.number != number) continue;
+    waiting.rows = std::move(rows);
+    return;
   }
 }
 
