@@ -370,12 +370,16 @@ result<write_outcome> bucket_core::write_tombstones(document& doc, const write_o
   const std::vector<revision> ended =
       op.rev ? std::vector<revision>{*op.rev} : live_leaves(doc.recent);
   std::vector<revision> changes;
-  revision_tree added;
+  std::vector<revision_tree::node> tombstones;
   for (const revision& rev : ended) {
     if (rev.number() >= defaults::revision_number) return refused(op, too_many_edits());
     changes.push_back(make_revision(rev, true, ""));
-    added.add(changes.back(), rev, true);
+    revision_tree::node& made = tombstones.emplace_back();
+    made.rev = changes.back();
+    made.parent = rev;
+    made.deleted = true;
   }
+  const revision_tree added = revision_tree::of(std::move(tombstones));
   doc.note_before();
   if (auto taken = take_in_older(doc, added); !taken) return tl::unexpected(taken.error());
   doc.recent.merge(added);

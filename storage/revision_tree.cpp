@@ -184,6 +184,15 @@ bool revision_tree::add(const revision& rev, const revision& parent, bool delete
   return find(rev) != nullptr || nodes_.size() != before;
 }
 
+revision_tree revision_tree::of(std::vector<node> nodes) {
+  revision_tree tree;
+  tree.nodes_ = std::move(nodes);
+  std::sort(tree.nodes_.begin(), tree.nodes_.end(),
+            [](const node& a, const node& b) { return a.rev > b.rev; });
+  tree.normalise();
+  return tree;
+}
+
 bool revision_tree::merge(const revision_tree& other) {
   if (&other == this) return false;
   const auto before = std::exchange(nodes_, {});

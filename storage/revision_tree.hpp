@@ -55,6 +55,10 @@ public:
   /// parent.number().
   bool add(const revision& rev, const revision& parent, bool deleted, bool foreign = false);
 
+  /// The tree of these nodes, in any order, in one pass: adding each costs a pass over all of them.
+  /// Precondition: as of add, and no revision twice. Their `leaf` is derived anew.
+  static revision_tree of(std::vector<node> nodes);
+
   /// The union with `other`. Returns true where anything is new here. A node that is a leaf in one
   /// and has children in the other is no leaf; parent knowledge is kept from whichever has it.
   /// Where two trees contradict each other (only hashes made elsewhere can), the larger parent and

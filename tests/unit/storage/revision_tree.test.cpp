@@ -144,6 +144,32 @@ TEST_CASE("an ancestor that is too old to be kept can still unmask a leaf as one
   CHECK(texts(tree.leaves()) == strings{"rev5-a"});
 }
 
+TEST_CASE("a tree of many nodes at once is the tree that adding them one by one makes") {
+  const auto expected = chain("a", 1, 5);
+  std::vector<revision_tree::node> nodes(expected.nodes().begin(), expected.nodes().end());
+  std::rotate(nodes.begin(), nodes.begin() + 2, nodes.end());
+  for (auto& node : nodes) node.leaf = !node.leaf;
+  CHECK(revision_tree::of(nodes) == expected);
+  CHECK(revision_tree::of({}).empty());
+}
+
+TEST_CASE("a part of a tree has its own leaves and forgets nothing") {
+  auto tree = chain("a", 1, 5);
+  tree.add(revision(3, "b"), revision(2, "a"), true);
+  const auto part = tree.part([](const auto& node) { return node.rev.number() < 4; });
+  CHECK(texts(part.leaves()) == strings{"rev3-a", "rev3-b"});
+  CHECK(part.find(revision(3, "b"))->deleted);
+  const auto ends = tree.part([](const auto& node) { return node.rev.number() != 3; });
+  CHECK(texts(ends.leaves()) == strings{"rev5-a", "rev2-a"});
+  revision_tree far;
+  far.add(revision(1, "a"), {}, false);
+  far.add(revision(2, "b"), revision(1, "a"), false); // keeps the first
+  far.add(revision(900, "a"), revision(1, "a"), false, true);
+  far.add(revision(1800, "a"), revision(900, "a"), false, true);
+  const auto without = far.part([](const auto& node) { return node.rev.number() != 2; });
+  CHECK(without.find(revision(1, "a")) != nullptr);
+}
+
 TEST_CASE("a merge takes the union: branches become leaves, known ancestors change nothing") {
   auto ours = chain("a", 1, 3);
   auto theirs = chain("a", 1, 2);
