@@ -41,6 +41,8 @@ class mapper {
 public:
   explicit mapper(const std::string& source)
       : platform_(v8::platform::NewSingleThreadedDefaultPlatform()) {
+    v8::V8::SetFlagsFromString(
+        "--single-threaded"); // as the platform is; V8 would call it for threads
     v8::V8::InitializePlatform(platform_.get());
     v8::V8::Initialize();
     parameters_.array_buffer_allocator = v8::ArrayBuffer::Allocator::NewDefaultAllocator();
