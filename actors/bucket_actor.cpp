@@ -14,6 +14,19 @@ void answer_problem(const reply_ptr<rest::write_answer>& answer, ec code, std::s
   (*answer)(rest::write_answer{{code, std::move(reason)}, {}});
 }
 
+void refuse(const bucket_actor_state::postponed_work& work, ec code, const std::string& reason) {
+  if (const auto* write = std::get_if<write_documents>(&work)) {
+    answer_problem(write->answer, code, reason);
+  } else {
+    (*std::get<merge_documents>(work).answer)(code);
+  }
+}
+
+void refuse(const bucket_actor_state::waiting_answer& waiting, ec code, const std::string& reason) {
+  if (waiting.write) answer_problem(waiting.write, code, reason);
+  if (waiting.merge) (*waiting.merge)(code);
+}
+
 void begin_new_generation(bucket_pointer self) {
   if (std::exchange(self->state.beginning, true)) return;
   self->state.core.reset();
@@ -24,12 +37,13 @@ void hand_over(bucket_pointer self) {
   bucket_actor_state& state = self->state;
   if (!state.core || !state.core->dirty()) return;
   bucket_core::batch batch = state.core->take_batch();
+  const bool lazy = batch.sequence == std::exchange(state.last_sequence, batch.sequence);
   state.handed_over = batch.number;
   state.sequences.emplace_back(batch.number, batch.sequence);
   if (batch.queries) state.query_batch = batch.number;
   self->send(state.options.storage,
              commit_batch{state.options.number, state.generation, batch.number,
-                          std::make_shared<const row_batch>(std::move(batch.rows))});
+                          std::make_shared<const row_batch>(std::move(batch.rows)), lazy});
 }
 
 /// Hands over when nothing is on its way, after what is in the mailbox already; or at once when
@@ -58,7 +72,46 @@ void apply(bucket_pointer self, const write_documents& asked) {
     (*asked.answer)(rest::write_answer{{ec::none, {}}, std::move(outcomes)});
     return;
   }
-  state.answers.push_back({batch, asked.answer, std::move(outcomes)});
+  state.answers.push_back({batch, asked.answer, std::move(outcomes), {}, ec::none});
+  hand_over_soon(self);
+}
+
+/// A commit has failed since the link read what it rests on.
+bool is_stale(const bucket_actor_state& state, uint64_t failures) {
+  const auto& counters = state.options.counters;
+  return counters != nullptr && counters->failed_commits.load() != failures;
+}
+
+/// What was merged before a document that cannot be is good; the checkpoint stays where it was, and
+/// nothing that rests on it is taken.
+ec merge_all(bucket_core& core, const replication::apply_batch& what) {
+  if (!core.continue_run(what.peer_id, what.run, what.first)) return ec::overloaded;
+  for (const replicated_document& document : what.documents) {
+    if (const auto merged = core.merge(document); !merged) {
+      log::warn("a peer's document cannot be merged",
+                {{"bucket", what.bucket}, {"reason", merged.error().reason}});
+      core.end_run(what.peer_id);
+      return merged.error().code;
+    }
+  }
+  core.note_checkpoint(what.peer_id, what.reached);
+  return ec::none;
+}
+
+void apply(bucket_pointer self, const merge_documents& asked) {
+  bucket_actor_state& state = self->state;
+  if (is_stale(state, asked.failures)) return (*asked.answer)(ec::overloaded);
+  const ec merged = merge_all(*state.core, *asked.what);
+  const uint64_t batch = state.core->dirty() ? state.handed_over + 1 : state.handed_over;
+  if (batch == state.finished) return (*asked.answer)(merged);
+  state.answers.push_back({batch, {}, {}, asked.answer, merged});
+  hand_over_soon(self);
+}
+
+void note(bucket_pointer self, const record_checkpoint& asked) {
+  bucket_actor_state& state = self->state;
+  if (!state.core || is_stale(state, asked.failures)) return;
+  state.core->note_checkpoint(asked.peer, asked.reached);
   hand_over_soon(self);
 }
 
@@ -84,9 +137,7 @@ void tell_what_is_synced(bucket_pointer self) {
 }
 
 void refuse_postponed(bucket_actor_state& state, ec code, const std::string& reason) {
-  for (const write_documents& write : std::exchange(state.postponed, {})) {
-    answer_problem(write.answer, code, reason);
-  }
+  for (const auto& work : std::exchange(state.postponed, {})) refuse(work, code, reason);
 }
 
 void start_core(bucket_pointer self, uint64_t generation) {
@@ -100,6 +151,7 @@ void start_core(bucket_pointer self, uint64_t generation) {
   }
   state.generation = generation;
   state.handed_over = state.finished = 0;
+  state.last_sequence = stored->sequence;
   state.sequences.clear();
   // A batch whose fate nobody knew may have defined queries.
   if (std::exchange(state.query_batch, 0) != 0 || stored->queries > 0) tell_of_queries(self);
@@ -108,7 +160,8 @@ void start_core(bucket_pointer self, uint64_t generation) {
       [rows = state.options.rows](std::string_view key) { return rows->latest().read(key); },
       state.options.limits);
   tell_what_is_synced(self); // of a predecessor that did not come to it
-  for (const write_documents& write : std::exchange(state.postponed, {})) apply(self, write);
+  for (const auto& work : std::exchange(state.postponed, {}))
+    std::visit([self](const auto& asked) { apply(self, asked); }, work);
 }
 
 void begun(bucket_pointer self, const generation_begun& answer) {
@@ -125,13 +178,12 @@ void begun(bucket_pointer self, const generation_begun& answer) {
 void fail_batch(bucket_pointer self, const batch_done& done) {
   bucket_actor_state& state = self->state;
   while (!state.answers.empty() && state.answers.front().batch <= done.number) {
-    answer_problem(state.answers.front().answer, static_cast<ec>(done.code), done.reason);
+    refuse(state.answers.front(), static_cast<ec>(done.code), done.reason);
     state.answers.pop_front();
   }
   if (!state.core) return; // it starts over already
   while (!state.answers.empty() && state.answers.back().batch > state.handed_over) {
-    answer_problem(state.answers.back().answer, ec::disk_full,
-                   "an earlier write failed; nothing was applied");
+    refuse(state.answers.back(), ec::disk_full, "an earlier write failed; nothing was applied");
     state.answers.pop_back();
   }
   begin_new_generation(self);
@@ -148,7 +200,8 @@ void finish(bucket_pointer self, const batch_done& done) {
   state.core->committed(done.number);
   while (!state.answers.empty() && state.answers.front().batch <= done.number) {
     auto& ready = state.answers.front();
-    (*ready.answer)(rest::write_answer{{ec::none, {}}, std::move(ready.outcomes)});
+    if (ready.write) (*ready.write)(rest::write_answer{{ec::none, {}}, std::move(ready.outcomes)});
+    if (ready.merge) (*ready.merge)(ready.merged);
     state.answers.pop_front();
   }
   uint64_t sequence = 0;
@@ -165,20 +218,26 @@ void finish(bucket_pointer self, const batch_done& done) {
   hand_over_soon(self);
 }
 
+/// Now, or when the generation has begun.
+template<class Asked>
+void apply_or_postpone(bucket_pointer self, const Asked& asked) {
+  if (self->state.core) {
+    apply(self, asked);
+    return;
+  }
+  self->state.postponed.push_back(asked);
+  begin_new_generation(self);
+}
+
 } // namespace
 
 bucket_actor::behavior_type bucket(bucket_pointer self, bucket_options options) {
   self->state.options = std::move(options);
   begin_new_generation(self);
   return {
-      [self](const write_documents& asked) {
-        if (self->state.core) {
-          apply(self, asked);
-          return;
-        }
-        self->state.postponed.push_back(asked);
-        begin_new_generation(self);
-      },
+      [self](const write_documents& asked) { apply_or_postpone(self, asked); },
+      [self](const merge_documents& asked) { apply_or_postpone(self, asked); },
+      [self](const record_checkpoint& asked) { note(self, asked); },
       [self](const generation_begun& answer) { begun(self, answer); },
       [self](const batch_done& done) { finish(self, done); },
       [self](batches_synced) { tell_what_is_synced(self); },

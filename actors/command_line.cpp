@@ -97,11 +97,24 @@ struct given {
 };
 using given_values = std::map<std::string, given, std::less<>>;
 
+bool is_list(const std::string& name) {
+  const auto& table = settings_table();
+  return std::any_of(table.begin(), table.end(), [&](const setting_description& one) {
+    return one.repeats && one.name == name;
+  });
+}
+
 /// The flags of `app`, and what it did not understand.
 void take_flags(const CLI::App& app, given_values& values, std::vector<std::string>& problems) {
   for (const CLI::Option* option : app.get_options()) {
     if (option->count() == 0 || option->get_lnames().empty()) continue;
     const std::string& name = option->get_lnames().front();
+    if (is_list(name)) {
+      std::string all;
+      for (const std::string& text : option->results()) all += (all.empty() ? "" : ",") + text;
+      values[name] = {"--" + name, all};
+      continue;
+    }
     if (option->count() > 1)
       problems.push_back("--" + name + ": is given " + std::to_string(option->count()) + " times");
     values[name] = {"--" + name, option->results().back()};

@@ -6,7 +6,7 @@
 /// Every number of the actor layer, with its unit and what it means.
 namespace treadmill::defaults {
 
-/// Where REST listens, and where peers will be listened for.
+/// Where REST listens, and where peers are listened for.
 inline constexpr uint16_t http_port = 1444;
 inline constexpr uint16_t zmq_port = 1445;
 
@@ -26,6 +26,27 @@ inline constexpr std::chrono::milliseconds view_pause{500};
 inline constexpr std::chrono::milliseconds tick_interval{100};
 /// How long the node waits for storage to make or drop a bucket before it answers `ambiguous`.
 inline constexpr std::chrono::seconds catalogue_timeout{30};
+/// How long the answer to a new peer waits for it to be reached.
+inline constexpr std::chrono::milliseconds peer_wait{3000};
+/// How often a link's state is shown while it changes.
+inline constexpr std::chrono::milliseconds peer_shown_every{100};
+/// How often the ZeroMQ gateway looks after its connections.
+inline constexpr std::chrono::milliseconds peers_tick{500};
+/// A connection with a peer over which nothing came for so long is not held for alive. Longer than
+/// the heartbeat of links.
+inline constexpr std::chrono::milliseconds connection_silence{2000};
+/// How long another process with a peer's identity waits until it is known whether that peer's own
+/// connection is alive.
+inline constexpr std::chrono::milliseconds identity_probe{1500};
+/// How long one of several connections with a peer must have been in use before the others are hung
+/// up.
+inline constexpr std::chrono::milliseconds connection_settled{3000};
+/// Bytes of frames of one connection, or of all that belong to no link, that wait for their actor;
+/// what comes beyond is dropped, which the protocol takes for a loss. Each counts for some more.
+inline constexpr size_t frames_waiting = size_t{64} * 1024 * 1024;
+inline constexpr size_t frame_overhead = 256;
+/// Bytes of a frame from whom no link is known: the longest greeting.
+inline constexpr size_t greeting_bytes = size_t{1} * 1024 * 1024;
 /// How long requests that are being answered may take after SIGTERM or SIGINT.
 inline constexpr std::chrono::milliseconds shutdown_grace{4000};
 

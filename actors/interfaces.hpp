@@ -37,6 +37,8 @@ using storage_actor = caf::typed_actor<
     caf::replies_to<commit_index>::with<index_committed>,
     // Take a query's indexes away; their rows go in the background.
     caf::replies_to<drop_query>::with<index_committed>,
+    // Keep the list of peers.
+    caf::replies_to<keep_peers>::with<peers_kept>,
     // INTERNAL: commit what has gathered.
     caf::reacts_to<flush_batch>,
     // INTERNAL: every `tick_interval`.
@@ -46,6 +48,8 @@ using storage_actor = caf::typed_actor<
 using bucket_actor = caf::typed_actor<
     // Apply writes; the answer goes through the message's own reply.
     caf::reacts_to<write_documents>,
+    // From peer links: take in documents; the answer goes through the message's own reply.
+    caf::reacts_to<merge_documents>, caf::reacts_to<record_checkpoint>,
     // Storage's answer to begin_generation.
     caf::reacts_to<generation_begun>,
     // Storage's answer to commit_batch.
@@ -87,6 +91,40 @@ using view_actor = follower_actor::extend<
     // INTERNAL: something failed a while ago.
     caf::reacts_to<try_again>>;
 
+/// A peer link's bucket, or why there is none. INTERNAL.
+struct bucket_found {
+  std::string name{};
+  uint32_t number = 0;
+  bool made = false; ///< it was asked to be made
+  uint8_t code = 0;  ///< an ec
+  bucket_actor actor{};
+};
+
+/// Follows one peer and serves it.
+using peer_link_actor = follower_actor::extend<
+    // From the wire's thread.
+    caf::reacts_to<frame_received>,
+    // From the gateway: where to send, and whether there are other links.
+    caf::reacts_to<connection_chosen>, caf::reacts_to<others_linked>,
+    // From the gateway: it ends after this.
+    caf::reacts_to<part_link>,
+    // INTERNAL: what buckets and the node answered.
+    caf::reacts_to<documents_merged>, caf::reacts_to<bucket_found>,
+    // INTERNAL: something is due.
+    caf::reacts_to<tick>>;
+
+/// Knows the peers, and which connection belongs to which of them.
+using zmq_gateway_actor = caf::typed_actor<
+    // From the REST gateway's threads.
+    caf::reacts_to<add_peer>, caf::reacts_to<remove_peer>,
+    // From the wire's thread: frames of connections that belong to no link yet.
+    caf::reacts_to<frame_received>, caf::reacts_to<connection_lost>,
+    caf::reacts_to<connection_made>,
+    // From links.
+    caf::reacts_to<link_changed>, caf::reacts_to<link_refused>,
+    // INTERNAL: so much time has passed.
+    caf::reacts_to<wait_over>, caf::reacts_to<probe_over>, caf::reacts_to<tick>>;
+
 /// A bucket's actor is running (again).
 struct bucket_started {
   bucket_facts facts{};
@@ -96,6 +134,15 @@ struct bucket_started {
 struct bucket_stopped {
   std::string name{};
   uint32_t number = 0;
+};
+
+/// The ZeroMQ gateway is running (again).
+struct peers_started {
+  zmq_gateway_actor actor{};
+};
+/// The links that there are now: they follow all buckets.
+struct links_changed {
+  std::vector<follower_actor> links{};
 };
 
 /// The isolate pool is running (again).
@@ -108,6 +155,7 @@ struct open_bucket {
   std::string name{};
   bool make = false;
   reply_ptr<result<bucket_started>> answer{};
+  bool for_peer = false; ///< not made where it was dropped here
 };
 /// Drop a bucket and end its actor. LOCAL.
 struct remove_bucket {
@@ -128,7 +176,9 @@ using node_actor = query_keeper_actor::extend<
     caf::reacts_to<await_query>,
     // INTERNAL: what storage could not drop is tried again.
     caf::reacts_to<drop_query>,
-    // From the gateway's threads.
+    // From the ZeroMQ gateway: who follows all buckets, and what storage is to keep.
+    caf::reacts_to<links_changed>, caf::replies_to<keep_peers>::with<peers_kept>,
+    // From the gateway's threads and from peer links.
     caf::reacts_to<open_bucket>,
     // From the gateway's threads.
     caf::reacts_to<remove_bucket>>;
@@ -139,8 +189,8 @@ using gateway_actor = follower_actor::extend<
     caf::reacts_to<bucket_started>,
     // From the node: writes and feeds of that actor are over.
     caf::reacts_to<bucket_stopped>,
-    // From the node: where functions run.
-    caf::reacts_to<pool_started>>;
+    // From the node: where functions run, and where peers are added.
+    caf::reacts_to<pool_started>, caf::reacts_to<peers_started>>;
 
 template<class Inspector>
 typename Inspector::result_type inspect(Inspector& f, followers_changed& x) {
@@ -153,6 +203,18 @@ typename Inspector::result_type inspect(Inspector& f, bucket_started& x) {
 template<class Inspector>
 typename Inspector::result_type inspect(Inspector& f, pool_started& x) {
   return f(caf::meta::type_name("pool_started"), x.actor);
+}
+template<class Inspector>
+typename Inspector::result_type inspect(Inspector& f, peers_started& x) {
+  return f(caf::meta::type_name("peers_started"), x.actor);
+}
+template<class Inspector>
+typename Inspector::result_type inspect(Inspector& f, links_changed& x) {
+  return f(caf::meta::type_name("links_changed"), x.links);
+}
+template<class Inspector>
+typename Inspector::result_type inspect(Inspector& f, bucket_found& x) {
+  return f(caf::meta::type_name("bucket_found"), x.name, x.number, x.made, x.code, x.actor);
 }
 template<class Inspector>
 typename Inspector::result_type inspect(Inspector& f, bucket_stopped& x) {

@@ -2,7 +2,10 @@
 #include "actors/reply.hpp"
 #include "js/jobs.hpp"
 #include "net/node_backend.hpp"
+#include "net/peer_frames.hpp"
+#include "net/replication_link.hpp"
 #include "storage/bucket_core.hpp"
+#include "storage/checkpoint.hpp"
 #include "storage/hash.hpp"
 #include "storage/result.hpp"
 #include <caf/meta/type_name.hpp>
@@ -28,6 +31,25 @@ struct write_documents {
   reply_ptr<rest::write_answer> answer{};
 };
 
+// Peer link -> bucket
+// -------------------------------------------------------------------------------------------------------
+
+/// Merge these documents of a peer and write its checkpoint, in one batch; answered after its
+/// commit. LOCAL.
+struct merge_documents {
+  std::shared_ptr<const replication::apply_batch> what{};
+  uint64_t failures = 0; ///< node_counters::failed_commits when the link read what it rests on
+  reply_ptr<ec> answer{};
+};
+
+/// Write this checkpoint of a peer at leisure: it moved over what was known. Not answered: a lost
+/// one costs looking again.
+struct record_checkpoint {
+  std::string peer{}; ///< node id
+  checkpoint reached{};
+  uint64_t failures = 0; ///< as in merge_documents
+};
+
 // Bucket -> storage and back
 // --------------------------------------------------------------------------------------------------
 
@@ -49,10 +71,12 @@ struct commit_batch {
   uint64_t generation = 0;
   uint64_t number = 0;
   std::shared_ptr<const row_batch> rows{};
+  bool lazy = false; ///< it has no activity: not synced for its own sake
 };
 
 /// Answers commit_batch. Code none: the batch is on disk, or, where it is not `synced`, in LevelDB,
-/// and batches_synced follows. ambiguous: its write failed. Any other: it was not attempted.
+/// and batches_synced follows unless it was lazy. ambiguous: its write failed. Any other: it was
+/// not attempted.
 struct batch_done {
   uint64_t generation = 0;
   uint64_t number = 0;
@@ -70,6 +94,7 @@ struct batches_synced {};
 
 struct make_bucket {
   std::string name{};
+  bool for_peer = false; ///< not where it was dropped here: not_found
 };
 struct drop_bucket {
   std::string name{};
@@ -80,6 +105,19 @@ struct bucket_facts {
   uint32_t number = 0;
   hash128 log_id{};
   bool fresh = false;
+};
+
+// ZeroMQ gateway -> node -> storage
+// -------------------------------------------------------------------------------------------
+
+/// Keep the peers, as their registry encodes them, in one synced batch.
+struct keep_peers {
+  std::string text{};
+};
+/// Code none: they are on disk.
+struct peers_kept {
+  uint8_t code = 0;
+  std::string reason{};
 };
 
 // View -> storage and back
@@ -195,12 +233,92 @@ struct activity_advanced {
   uint64_t sequence = 0;
 };
 
+// Wire -> ZeroMQ gateway, peer link
+// -------------------------------------------------------------------------------------------
+
+/// A frame came in.
+struct frame_received {
+  uint64_t connection = 0;
+  std::string frame{};
+  bool routed = false;  ///< to the link that the connection belonged to then
+  uint64_t waiting = 0; ///< what peer_wire counts it for until it is handled
+};
+/// What was on its way over this connection may be lost. One that was dialled is dialled again by
+/// the wire, any other is over.
+struct connection_lost {
+  uint64_t connection = 0;
+};
+/// A dialled connection is there, for the first time or again.
+struct connection_made {
+  uint64_t connection = 0;
+};
+
+// ZeroMQ gateway -> peer link and back
+// ----------------------------------------------------------------------------------------
+
+/// Send over this connection from now on; 0: there is none.
+struct connection_chosen {
+  uint64_t connection = 0;
+  bool lost = false; ///< what was sent over the one before may not have arrived
+};
+/// Whether other links may bring the same documents.
+struct others_linked {
+  bool any = false;
+};
+/// Say goodbye; what ends the link comes behind it.
+struct part_link {
+  uint8_t why = 0; ///< a replication::parting
+};
+/// The link was established, or is not any more.
+struct link_changed {
+  uint64_t peer = 0; ///< as the gateway numbers them
+  bool established = false;
+  std::string node_id{}; ///< of the peer that greeted
+};
+/// The peer refuses this node, or has removed it.
+struct link_refused {
+  uint64_t peer = 0;
+  uint8_t why = 0; ///< a replication::parting
+};
+
+// REST gateway -> ZeroMQ gateway
+// ----------------------------------------------------------------------------------------
+
+/// Federate with the node at this address. LOCAL.
+struct add_peer {
+  rest::peer_request asked{};
+  steady_time deadline{};
+  reply_ptr<result<rest::peer_added>> answer{};
+};
+/// End the federation with a peer, on both sides. LOCAL.
+struct remove_peer {
+  std::string name{}; ///< or host:port
+  reply_ptr<result<void>> answer{};
+};
+
 // Actors to themselves (INTERNAL)
 // ---------------------------------------------------------------------------------------------
 
 struct flush_batch {}; ///< bucket: hand over what has gathered; storage: commit what has gathered
-struct tick {};        ///< storage: reopen, sync, clean up; view: look after who waits
-struct try_again {};   ///< view: something failed a while ago
+/// Storage: reopen, sync, clean up; view: look after who waits; peer link: something is due; ZeroMQ
+/// gateway: look after its connections.
+struct tick {};
+struct try_again {}; ///< view: something failed a while ago
+/// Peer link: a bucket has merged, or refused, a batch.
+struct documents_merged {
+  uint32_t bucket = 0;
+  uint64_t ticket = 0;
+  uint8_t code = 0;      ///< an ec
+  uint64_t failures = 0; ///< of the merge_documents that is answered
+};
+/// ZeroMQ gateway: who waits for a new peer is answered by now.
+struct wait_over {
+  uint64_t waiter = 0;
+};
+/// ZeroMQ gateway: whether the peer's old connection was alive is known by now.
+struct probe_over {
+  uint64_t connection = 0; ///< the new one
+};
 /// Isolate pool: what its own thread brings. One of the two is there.
 struct job_done {
   uint64_t ticket = 0; ///< of the pool
@@ -254,7 +372,7 @@ typename Inspector::result_type inspect(Inspector& f, look_at_definition&) {
 }
 template<class Inspector>
 typename Inspector::result_type inspect(Inspector& f, make_bucket& x) {
-  return f(caf::meta::type_name("make_bucket"), x.name);
+  return f(caf::meta::type_name("make_bucket"), x.name, x.for_peer);
 }
 template<class Inspector>
 typename Inspector::result_type inspect(Inspector& f, drop_bucket& x) {
@@ -279,6 +397,63 @@ typename Inspector::result_type inspect(Inspector& f, try_again&) {
 template<class Inspector>
 typename Inspector::result_type inspect(Inspector& f, tick&) {
   return f(caf::meta::type_name("tick"));
+}
+template<class Inspector>
+typename Inspector::result_type inspect(Inspector& f, record_checkpoint& x) {
+  return f(caf::meta::type_name("record_checkpoint"), x.peer, x.reached.log_id, x.reached.sequence,
+           x.reached.chain, x.failures);
+}
+template<class Inspector>
+typename Inspector::result_type inspect(Inspector& f, keep_peers& x) {
+  return f(caf::meta::type_name("keep_peers"), x.text);
+}
+template<class Inspector>
+typename Inspector::result_type inspect(Inspector& f, peers_kept& x) {
+  return f(caf::meta::type_name("peers_kept"), x.code, x.reason);
+}
+template<class Inspector>
+typename Inspector::result_type inspect(Inspector& f, frame_received& x) {
+  return f(caf::meta::type_name("frame_received"), x.connection, x.frame, x.routed, x.waiting);
+}
+template<class Inspector>
+typename Inspector::result_type inspect(Inspector& f, connection_lost& x) {
+  return f(caf::meta::type_name("connection_lost"), x.connection);
+}
+template<class Inspector>
+typename Inspector::result_type inspect(Inspector& f, connection_made& x) {
+  return f(caf::meta::type_name("connection_made"), x.connection);
+}
+template<class Inspector>
+typename Inspector::result_type inspect(Inspector& f, connection_chosen& x) {
+  return f(caf::meta::type_name("connection_chosen"), x.connection, x.lost);
+}
+template<class Inspector>
+typename Inspector::result_type inspect(Inspector& f, others_linked& x) {
+  return f(caf::meta::type_name("others_linked"), x.any);
+}
+template<class Inspector>
+typename Inspector::result_type inspect(Inspector& f, part_link& x) {
+  return f(caf::meta::type_name("part_link"), x.why);
+}
+template<class Inspector>
+typename Inspector::result_type inspect(Inspector& f, link_changed& x) {
+  return f(caf::meta::type_name("link_changed"), x.peer, x.established, x.node_id);
+}
+template<class Inspector>
+typename Inspector::result_type inspect(Inspector& f, link_refused& x) {
+  return f(caf::meta::type_name("link_refused"), x.peer, x.why);
+}
+template<class Inspector>
+typename Inspector::result_type inspect(Inspector& f, documents_merged& x) {
+  return f(caf::meta::type_name("documents_merged"), x.bucket, x.ticket, x.code, x.failures);
+}
+template<class Inspector>
+typename Inspector::result_type inspect(Inspector& f, wait_over& x) {
+  return f(caf::meta::type_name("wait_over"), x.waiter);
+}
+template<class Inspector>
+typename Inspector::result_type inspect(Inspector& f, probe_over& x) {
+  return f(caf::meta::type_name("probe_over"), x.connection);
 }
 
 } // namespace treadmill

@@ -52,12 +52,23 @@ void start_view(node_pointer self, node_state::running_bucket& running, const st
   running.views[name] = self->spawn<caf::monitored>(view, std::move(options));
 }
 
+std::vector<follower_actor> followers_of_all(const node_state& state) {
+  std::vector<follower_actor> followers{caf::actor_cast<follower_actor>(state.options.gateway)};
+  followers.insert(followers.end(), state.links.begin(), state.links.end());
+  return followers;
+}
+
 void tell_followers(node_pointer self, const node_state::running_bucket& running) {
-  followers_changed now;
-  now.followers.push_back(caf::actor_cast<follower_actor>(self->state.options.gateway));
+  followers_changed now{followers_of_all(self->state)};
   for (const auto& [name, actor] : running.views)
     now.followers.push_back(caf::actor_cast<follower_actor>(actor));
   self->send(running.actor, std::move(now));
+}
+
+/// A bucket was made or dropped.
+void tell_links(node_pointer self, uint32_t bucket) {
+  for (const follower_actor& link : self->state.links)
+    self->send(link, activity_advanced{bucket, 0});
 }
 
 /// The view is told to end; when it has, nothing more comes from it, and its indexes are dropped.
@@ -122,9 +133,10 @@ bucket_started start_bucket(node_pointer self, const bucket_facts& facts) {
   const bucket_options options{facts.number,
                                state.options.rows,
                                state.storage,
-                               {caf::actor_cast<follower_actor>(state.options.gateway)},
+                               followers_of_all(state),
                                caf::actor_cast<query_keeper_actor>(self),
-                               state.options.limits};
+                               state.options.limits,
+                               state.options.counters};
   const bucket_actor actor = self->spawn<caf::monitored>(bucket, options);
   state.buckets[facts.number] = {facts, actor, {}};
   look_at_queries(self, facts.number);
@@ -139,6 +151,7 @@ void answer_started(node_pointer self, const bucket_facts& facts, const open_buc
                                ? bucket_started{running->second.facts, running->second.actor}
                                : start_bucket(self, facts);
   started.facts.fresh = facts.fresh;
+  if (facts.fresh) tell_links(self, facts.number);
   (*asked.answer)(std::move(started));
 }
 
@@ -152,7 +165,8 @@ void open(node_pointer self, const open_bucket& asked) {
     (*asked.answer)(fail(ec::not_found, "there is no such bucket"));
     return;
   }
-  self->request(self->state.storage, defaults::catalogue_timeout, make_bucket{asked.name})
+  self->request(self->state.storage, defaults::catalogue_timeout,
+                make_bucket{asked.name, asked.for_peer})
       .then([self, asked](const bucket_facts& facts) { answer_started(self, facts, asked); },
             [asked](const caf::error& problem) {
               (*asked.answer)(tl::unexpected(from_caf(problem)));
@@ -168,6 +182,7 @@ void end_bucket(node_pointer self, const bucket_facts& facts) {
     self->send_exit(actor, caf::exit_reason::user_shutdown);
   }
   self->send(self->state.options.gateway, bucket_stopped{facts.name, facts.number});
+  tell_links(self, facts.number);
 }
 
 void remove(node_pointer self, const remove_bucket& asked) {
@@ -218,6 +233,26 @@ void start_pool(node_pointer self) {
   self->state.pool = self->state.options.spawn_pool(self->system());
   self->monitor(self->state.pool);
   self->send(self->state.options.gateway, pool_started{self->state.pool});
+}
+
+void start_peers(node_pointer self) {
+  if (!self->state.options.spawn_peers) return;
+  self->state.peers = self->state.options.spawn_peers(self->system(), node_actor(self));
+  self->monitor(self->state.peers);
+  self->send(self->state.options.gateway, peers_started{self->state.peers});
+}
+
+void change_links(node_pointer self, const links_changed& news) {
+  self->state.links = news.links;
+  for (const auto& [number, running] : self->state.buckets) tell_followers(self, running);
+}
+
+/// Its links have died with it.
+void peers_died(node_pointer self) {
+  log::error("the ZeroMQ gateway died; it and all links with peers are started again");
+  self->state.options.counters->restarts.fetch_add(1);
+  change_links(self, {});
+  start_peers(self);
 }
 
 void bucket_died(node_pointer self, uint32_t number) {
@@ -281,6 +316,7 @@ void child_ended(node_pointer self, const caf::down_msg& down) {
   if (self->state.ending) return;
   if (down.source == self->state.storage.address()) return storage_died(self);
   if (down.source == self->state.pool.address()) return pool_died(self);
+  if (self->state.peers && down.source == self->state.peers.address()) return peers_died(self);
   for (const auto& [number, running] : self->state.buckets) {
     if (running.actor.address() != down.source) continue;
     return bucket_died(self, number);
@@ -290,6 +326,7 @@ void child_ended(node_pointer self, const caf::down_msg& down) {
 
 void end_children(node_pointer self, const caf::exit_msg& exit) {
   self->state.ending = true;
+  if (self->state.peers) self->send_exit(self->state.peers, caf::exit_reason::user_shutdown);
   for (auto& [number, running] : self->state.buckets) {
     end_views(self, running);
     self->send_exit(running.actor, caf::exit_reason::user_shutdown);
@@ -308,12 +345,15 @@ node_actor::behavior_type node(node_pointer self, node_options options) {
   start_storage(self);
   start_pool(self);
   start_buckets_with_queries(self);
+  start_peers(self);
   return {
       [self](const open_bucket& asked) { open(self, asked); },
       [self](const remove_bucket& asked) { remove(self, asked); },
       [self](const await_query& asked) { wait_for_query(self, asked); },
       [self](const queries_changed& news) { look_at_queries(self, news.bucket); },
       [self](const drop_query& again) { drop_indexes(self, again); },
+      [self](const links_changed& news) { change_links(self, news); },
+      [self](const keep_peers& asked) { return self->delegate(self->state.storage, asked); },
   };
 }
 

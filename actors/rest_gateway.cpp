@@ -78,6 +78,7 @@ gateway_actor::behavior_type rest_gateway::behavior(gateway_actor::pointer, rest
       [gateway](const bucket_started& news) { gateway->started(news); },
       [gateway](const bucket_stopped& news) { gateway->stopped(news); },
       [gateway](const pool_started& news) { gateway->functions_.connect(news.actor); },
+      [gateway](const peers_started& news) { gateway->started(news); },
   };
 }
 
@@ -90,6 +91,7 @@ void rest_gateway::disconnect() {
   const std::unique_lock lock(mutex_);
   node_ = node_actor();
   known_.clear();
+  peers_ = zmq_gateway_actor();
   functions_.connect({});
   actor_ = gateway_actor();
 }
@@ -105,6 +107,11 @@ void rest_gateway::wake_all() { followers_->wake_all(); }
 void rest_gateway::started(const bucket_started& bucket) {
   const std::unique_lock lock(mutex_);
   known_[bucket.facts.name] = {bucket.facts.number, bucket.actor};
+}
+
+void rest_gateway::started(const peers_started& news) {
+  const std::unique_lock lock(mutex_);
+  peers_ = news.actor;
 }
 
 void rest_gateway::stopped(const bucket_stopped& bucket) {
@@ -225,6 +232,35 @@ std::shared_ptr<void> rest_gateway::follow(uint32_t bucket, http::waker wake) {
           [followers = followers_, bucket, key](void*) { followers->leave(bucket, key); }};
 }
 
+zmq_gateway_actor rest_gateway::zmq_gateway() const {
+  const std::shared_lock lock(mutex_);
+  return peers_;
+}
+
+void rest_gateway::add_peer(rest::peer_request asked, http::clock::time_point deadline,
+                            std::function<void(result<rest::peer_added>)> answer) {
+  if (stopping()) {
+    answer(fail(ec::shutting_down, "the node is ending; nothing was applied"));
+    return;
+  }
+  auto carried = std::make_shared<reply<result<rest::peer_added>>>(
+      std::move(answer), fail(ec::ambiguous, "the peer may or may not have been added"));
+  if (const auto peers = zmq_gateway())
+    caf::anon_send(peers, treadmill::add_peer{std::move(asked), deadline, std::move(carried)});
+}
+
+void rest_gateway::remove_peer(std::string name, http::clock::time_point,
+                               std::function<void(result<void>)> answer) {
+  if (stopping()) {
+    answer(fail(ec::shutting_down, "the node is ending; nothing was applied"));
+    return;
+  }
+  auto carried = std::make_shared<reply<result<void>>>(
+      std::move(answer), fail(ec::ambiguous, "the peer may or may not have been removed"));
+  if (const auto peers = zmq_gateway())
+    caf::anon_send(peers, treadmill::remove_peer{std::move(name), std::move(carried)});
+}
+
 rest::node_facts rest_gateway::facts() const {
   const node_counters& counters = *options_.counters;
   rest::node_facts facts;
@@ -241,6 +277,7 @@ rest::node_facts rest_gateway::facts() const {
   facts.fsync_seconds = static_cast<double>(counters.commit_nanoseconds.load()) / 1e9;
   facts.queued_writes = counters.queued_writes.load();
   facts.restarts = counters.restarts.load();
+  if (options_.transport_facts) options_.transport_facts(facts);
   return facts;
 }
 

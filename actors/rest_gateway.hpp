@@ -6,6 +6,7 @@
 #include "storage/store.hpp"
 #include <caf/actor_system.hpp>
 #include <chrono>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -24,6 +25,9 @@ struct rest_gateway_options {
   std::shared_ptr<store> rows{};
   std::shared_ptr<node_counters> counters{};
   std::shared_ptr<rest::query_board> board{};
+  std::shared_ptr<rest::peer_board> peers{};
+  /// Adds what the transport knows: where it listens, and what it carried. May be empty.
+  std::function<void(rest::node_facts&)> transport_facts{};
   json_limits limits{};
 };
 
@@ -77,6 +81,11 @@ public:
                    std::function<void(result<std::vector<std::string>>)> answer) override {
     functions_.reduce(function, std::move(inputs), std::move(answer));
   }
+  rest::peer_board& peers() const override { return *options_.peers; }
+  void add_peer(rest::peer_request asked, http::clock::time_point deadline,
+                std::function<void(result<rest::peer_added>)> answer) override;
+  void remove_peer(std::string name, http::clock::time_point deadline,
+                   std::function<void(result<void>)> answer) override;
   rest::node_facts facts() const override;
   bool ready() const override;
   bool stopping() const override { return stopping_.load(); }
@@ -87,8 +96,10 @@ private:
   void wake(uint32_t bucket);
   void wake_all();
   void started(const bucket_started& bucket);
+  void started(const peers_started& news);
   void stopped(const bucket_stopped& bucket);
   bucket_actor find(const std::string& name) const;
+  zmq_gateway_actor zmq_gateway() const;
   static gateway_actor::behavior_type behavior(gateway_actor::pointer self, rest_gateway* gateway);
 
   caf::actor_system& system_;
@@ -99,6 +110,7 @@ private:
 
   mutable std::shared_mutex mutex_{};
   node_actor node_{};
+  zmq_gateway_actor peers_{};
   struct known_bucket {
     uint32_t number = 0;
     bucket_actor actor{};

@@ -6,7 +6,9 @@
 #include "actors/run.hpp"
 #include "actors/stop_signal.hpp"
 #include "actors/storage_actor.hpp"
+#include "actors/zmq_gateway.hpp"
 #include "net/http_server.hpp"
+#include "net/peer_transport.hpp"
 #include "net/rest_api.hpp"
 #include <algorithm>
 #include <caf/actor_system.hpp>
@@ -14,6 +16,7 @@
 #include <caf/scoped_actor.hpp>
 #include <filesystem>
 #include <memory>
+#include <random>
 #include <thread>
 #include <utility>
 
@@ -40,6 +43,27 @@ store_options options_of_store(const settings& how) {
   options.buckets = how.buckets;
   options.free_floor_bytes = how.free_floor_bytes;
   options.warn = [](std::string_view text) { log::warn("store", {{"what", text}}); };
+  return options;
+}
+
+replication::transport_options options_of_transport(const settings& how) {
+  replication::transport_options options;
+  if (how.listens) options.listen = "tcp://" + to_string(how.zmq);
+  options.message_bytes = replication::defaults::frame_bytes;
+  return options;
+}
+
+/// What is the same for as long as the process runs.
+zmq_gateway_options options_of_peers(const settings& how, const store& rows) {
+  std::random_device seed;
+  std::mt19937_64 engine((uint64_t{seed()} << 32) | seed());
+  zmq_gateway_options options;
+  options.own = {rows.node_id(), engine(), how.name};
+  options.advertised = advertised_uri(how);
+  options.peers = how.peers;
+  options.most_peers = how.most_peers;
+  options.limits = how.json;
+  options.random = engine;
   return options;
 }
 
@@ -109,8 +133,10 @@ class running_node {
 public:
   running_node(const settings& how, std::shared_ptr<store> rows)
       : how_(how), config_(how.scheduler_threads), rows_(std::move(rows)),
+        wire_(std::make_shared<peer_wire>(carrier())),
+        transport_(options_of_transport(how), heard()),
         pool_(std::make_shared<js::map_pool>(options_of_pool(how))),
-        gateway_(actors_, options_of_gateway(how, rows_, counters_, board_)),
+        gateway_(actors_, with_peers(options_of_gateway(how, rows_, counters_, board_))),
         api_(gateway_, options_of_api(how)),
         server_(
             how.server,
@@ -119,43 +145,96 @@ public:
             },
             [this](const http::request_record& done) { record(done); }) {
     api_.set_server_counters([this] { return server_.counters(); });
-    node_options options;
-    options.rows = rows_;
-    options.counters = counters_;
-    options.gateway = gateway_.actor();
-    options.limits = how.json;
-    options.spawn_storage = [rows = rows_, counters = counters_,
-                             interval = how.sync_interval](caf::actor_system& system) {
-      return system.spawn<caf::detached>(storage, storage_options{rows, counters, interval});
-    };
-    options.spawn_pool = [pool = pool_](caf::actor_system& system) {
-      return system.spawn(isolate_pool, pool);
-    };
-    options.board = board_;
-    options.parts_out = 2 * options_of_pool(how).workers + 1;
-    node_ = actors_.spawn(node, options);
-    gateway_.connect(node_);
   }
 
-  result<void> start() { return server_.start(); }
+  /// Peers are listened for first, so that the actors know where.
+  result<void> start() {
+    if (auto listening = transport_.start(); !listening) {
+      return fail(listening.error().code,
+                  "peers cannot be listened for (--zmq): " + listening.error().reason);
+    }
+    start_actors();
+    return server_.start();
+  }
   uint16_t port() const { return server_.port(); }
+  std::string zmq_uri() const { return transport_.endpoint(); }
 
   void end() {
     gateway_.stop(); // no new writes; feeds end themselves
     server_.stop(how_.shutdown_grace);
     {
       caf::scoped_actor self(actors_); // counts as an actor itself, so it must be gone below
-      self->send_exit(node_, caf::exit_reason::user_shutdown);
-      self->wait_for(node_);
+      if (node_) {
+        self->send_exit(node_, caf::exit_reason::user_shutdown);
+        self->wait_for(node_);
+      }
       pool_->stop(); // kills the workers; what was asked of them is answered
       self->send_exit(gateway_.actor(), caf::exit_reason::user_shutdown);
     }
     gateway_.disconnect();
     node_ = node_actor();
     actors_.await_all_actors_done();
+    transport_.stop(); // after the goodbyes of links have left
   }
 
 private:
+  void start_actors() {
+    node_options options;
+    options.rows = rows_;
+    options.counters = counters_;
+    options.gateway = gateway_.actor();
+    options.limits = how_.json;
+    options.spawn_storage = [rows = rows_, counters = counters_,
+                             interval = how_.sync_interval](caf::actor_system& system) {
+      return system.spawn<caf::detached>(storage, storage_options{rows, counters, interval});
+    };
+    options.spawn_pool = [pool = pool_](caf::actor_system& system) {
+      return system.spawn(isolate_pool, pool);
+    };
+    zmq_gateway_options peers = options_of_peers(how_, *rows_);
+    peers.listening = transport_.endpoint();
+    peers.rows = rows_;
+    peers.counters = counters_;
+    peers.board = peers_;
+    peers.wire = wire_;
+    options.spawn_peers = [peers](caf::actor_system& system, node_actor subject) {
+      zmq_gateway_options chosen = peers;
+      chosen.node = std::move(subject);
+      return system.spawn(zmq_gateway, std::move(chosen));
+    };
+    options.board = board_;
+    options.parts_out = 2 * options_of_pool(how_).workers + 1;
+    node_ = actors_.spawn(node, options);
+    gateway_.connect(node_);
+  }
+
+  frame_carrier carrier() {
+    return {[this](const std::string& uri) { return transport_.dial(uri); },
+            [this](uint64_t connection) { transport_.hang_up(connection); },
+            [this](uint64_t connection, std::string frame) {
+              return transport_.send(connection, std::move(frame));
+            }};
+  }
+
+  replication::transport_handlers heard() {
+    return {[this](uint64_t connection, std::string frame) {
+              wire_->received(connection, std::move(frame));
+            },
+            [this](uint64_t connection) { wire_->lost(connection); },
+            [this](uint64_t connection) { wire_->made(connection); }};
+  }
+
+  rest_gateway_options with_peers(rest_gateway_options options) {
+    options.peers = peers_;
+    options.transport_facts = [this](rest::node_facts& facts) {
+      const replication::transport_counters counts = transport_.counters();
+      facts.zmq_uri = transport_.endpoint();
+      facts.peers = {counts.frames_in, counts.frames_out, counts.bytes_in, counts.bytes_out,
+                     counts.dropped_frames};
+    };
+    return options;
+  }
+
   void record(const http::request_record& done) {
     api_.record(done);
     if (how_.access_log) log_request(done);
@@ -167,6 +246,9 @@ private:
   std::shared_ptr<store> rows_;
   std::shared_ptr<node_counters> counters_ = std::make_shared<node_counters>();
   std::shared_ptr<rest::query_board> board_ = std::make_shared<rest::query_board>();
+  std::shared_ptr<rest::peer_board> peers_ = std::make_shared<rest::peer_board>();
+  std::shared_ptr<peer_wire> wire_;
+  replication::transport transport_;
   std::shared_ptr<js::map_pool> pool_;
   rest_gateway gateway_;
   rest::api api_;
@@ -190,6 +272,7 @@ int run_node(const settings& how) {
   }
   log::info("ready", {{"name", how.name},
                       {"http", to_string(endpoint{how.server.host, running.port()})},
+                      {"zmq", running.zmq_uri()},
                       {"data", how.data},
                       {"node_id", rows->node_id()}});
   const int received = wait_for_stop_signal();

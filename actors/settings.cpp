@@ -1,5 +1,6 @@
 #include "actors/settings.hpp"
 #include "actors/setting_forms.hpp"
+#include "net/zmq_uri.hpp"
 #include <algorithm>
 #include <functional>
 #include <type_traits>
@@ -23,9 +24,11 @@ struct setting {
   std::function<result<void>(settings&, const std::string&)> set;
   std::function<std::string(const settings&)> show;
   std::function<std::string(const settings&)> check;
+  bool repeats = false; ///< a list, with commas between
 };
 
 constexpr std::string_view node_group = "Node";
+constexpr std::string_view peer_group = "Peers";
 constexpr std::string_view limits_group = "Limits of documents";
 constexpr std::string_view http_group = "Limits of HTTP";
 constexpr std::string_view work_group = "Threads, queues and memory";
@@ -63,7 +66,7 @@ auto in_json(T json_limits::*member) {
 template<typename T, typename Member>
 setting ranged(std::string_view name, std::string_view group, const form<T>& how, Member member,
                std::type_identity_t<T> least, std::type_identity_t<T> most, std::string_view help) {
-  setting made{name, how.value, group, help, {}, {}, {}};
+  setting made{name, how.value, group, help, {}, {}, {}, false};
   made.set = [how, member](settings& all, const std::string& text) {
     return how.parse(text).map([&](T value) { std::invoke(member, all) = value; });
   };
@@ -128,24 +131,81 @@ std::string check_origins(const settings& all) {
   return {};
 }
 
-result<void> set_origins(settings& all, const std::string& text) {
-  std::vector<std::string> origins;
+/// The items of a list with commas between, without the spaces around them.
+std::vector<std::string> split_list(const std::string& text) {
+  std::vector<std::string> items;
   for (size_t begin = 0; begin <= text.size();) {
     const size_t end = std::min(text.find(',', begin), text.size());
-    std::string origin = text.substr(begin, end - begin);
-    origin.erase(0, origin.find_first_not_of(' '));
-    origin.erase(origin.find_last_not_of(' ') + 1);
-    if (!origin.empty()) origins.push_back(origin);
+    std::string item = text.substr(begin, end - begin);
+    item.erase(0, item.find_first_not_of(' '));
+    item.erase(item.find_last_not_of(' ') + 1);
+    if (!item.empty()) items.push_back(item);
     begin = end + 1;
   }
-  all.cors_origins = std::move(origins);
-  return {};
+  return items;
 }
 
-std::string show_origins(const settings& all) {
+std::string show_list(const std::vector<std::string>& items) {
   std::string out;
-  for (const std::string& origin : all.cors_origins) out += (out.empty() ? "" : ",") + origin;
+  for (const std::string& item : items) out += (out.empty() ? "" : ",") + item;
   return out;
+}
+
+/// A setting that is a list of texts.
+setting listed(std::string_view name, std::string_view value, std::string_view group,
+               std::string_view help, std::vector<std::string> settings::*member,
+               std::string (*check)(const settings&)) {
+  setting made{name, value, group, help, {}, {}, check, false};
+  made.set = [member](settings& all, const std::string& text) -> result<void> {
+    all.*member = split_list(text);
+    return {};
+  };
+  made.show = [member](const settings& all) { return show_list(all.*member); };
+  return made;
+}
+
+// Peers
+// -------------------------------------------------------------------------------------------------
+
+constexpr std::string_view tcp = "tcp://";
+
+result<void> set_zmq(settings& all, const std::string& text) {
+  all.listens = text != "off";
+  if (!all.listens) return {};
+  return parse_endpoint(text, tcp).map([&](const endpoint& at) { all.zmq = at; });
+}
+
+std::string listening_uri(const settings& all) { return std::string(tcp) + to_string(all.zmq); }
+
+std::string show_zmq(const settings& all) { return all.listens ? listening_uri(all) : "off"; }
+
+std::string check_zmq(const settings& all) {
+  if (!all.listens) return {};
+  if (const auto fits = replication::check_zmq_listen(listening_uri(all)); !fits)
+    return fits.error().reason;
+  const bool same = all.zmq.port != 0 && all.zmq == endpoint{all.server.host, all.server.port};
+  return same ? "is the address of --http too" : "";
+}
+
+std::string check_uri(const std::string& uri) {
+  const auto fits = replication::check_zmq_uri(uri);
+  return fits ? "" : "`" + uri + "`: " + fits.error().reason;
+}
+
+std::string check_advertise(const settings& all) {
+  return all.advertise.empty() ? "" : check_uri(all.advertise);
+}
+
+std::string check_peers(const settings& all) {
+  for (const std::string& uri : all.peers)
+    if (std::string problem = check_uri(uri); !problem.empty()) return problem;
+  if (all.peers.size() <= all.most_peers) return {};
+  return std::to_string(all.peers.size()) + " peers are more than --max-peers of " +
+         std::to_string(all.most_peers);
+}
+
+bool is_loopback(std::string_view host) {
+  return host == "localhost" || host == "::1" || host.starts_with("127.");
 }
 
 template<typename T, size_t N>
@@ -194,26 +254,38 @@ std::vector<setting> node_settings() {
        [](const settings& all) {
          return std::string(all.server.host.empty() ? "needs a host" : "");
        }},
-      {"zmq", "tcp://HOST:PORT", node_group,
-       "where peers are listened for (kept for federation; nothing listens there yet)",
-       [](settings& all, const std::string& text) {
-         return parse_endpoint(text, "tcp://").map([&](const endpoint& at) { all.zmq = at; });
-       },
-       [](const settings& all) { return "tcp://" + to_string(all.zmq); },
-       [](const settings& all) -> std::string {
-         if (all.zmq.host.empty()) return "needs a host";
-         const bool same =
-             all.zmq.port != 0 && all.zmq == endpoint{all.server.host, all.server.port};
-         return same ? "is the address of --http too" : "";
-       }},
       {"durability", "commit|interval=TIME", node_group,
        "when a write is answered: after its fsync, or at once with an fsync within TIME",
        set_durability, show_durability, check_durability},
-      {"cors-origins", "ORIGINS", node_group,
-       "comma-separated origins whose pages may use this node from a browser; `*`: all",
-       set_origins, show_origins, check_origins},
+      listed("cors-origins", "ORIGINS", node_group,
+             "comma-separated origins whose pages may use this node from a browser; `*`: all",
+             &settings::cors_origins, check_origins),
       ranged("shutdown-grace", node_group, time_form, &settings::shutdown_grace, milliseconds(0),
              minute, "how long requests may still be answered after SIGTERM or SIGINT"),
+  };
+}
+
+std::vector<setting> peer_settings() {
+  setting peer = listed("peer", "tcp://HOST:PORT", peer_group,
+                        "a node to federate with at every start; again for each further one (in "
+                        "TREADMILL_PEERS: with commas between)",
+                        &settings::peers, check_peers);
+  peer.repeats = true;
+  return {
+      {"zmq", "tcp://HOST:PORT|off", peer_group,
+       "where peers are listened for; off: this node only dials them", set_zmq, show_zmq,
+       check_zmq},
+      {"advertise", "tcp://HOST:PORT", peer_group,
+       "where peers can dial this node; empty: where it listens, unless that is loopback or all "
+       "addresses: then only this node dials",
+       [](settings& all, const std::string& text) -> result<void> {
+         all.advertise = text;
+         return {};
+       },
+       [](const settings& all) { return all.advertise; }, check_advertise},
+      std::move(peer),
+      ranged("max-peers", peer_group, count_form, &settings::most_peers, 1, 256,
+             "nodes that this one is federated with"),
   };
 }
 
@@ -351,22 +423,30 @@ std::vector<setting> log_settings() {
 const std::vector<setting>& all_settings() {
   static const std::vector<setting> table = [] {
     std::vector<setting> out;
-    for (auto part : {node_settings, limit_settings, http_settings, work_settings, query_settings,
-                      log_settings})
+    for (auto part : {node_settings, peer_settings, limit_settings, http_settings, work_settings,
+                      query_settings, log_settings})
       for (setting& one : part()) out.push_back(std::move(one));
     return out;
   }();
   return table;
 }
 
-std::string variable_of(std::string_view name) {
+/// A list's variable is in the plural.
+std::string variable_of(std::string_view name, bool repeats) {
   std::string out = "TREADMILL_";
   for (const char c : name)
     out += c == '-' ? '_' : static_cast<char>(c >= 'a' && c <= 'z' ? c - 'a' + 'A' : c);
-  return out;
+  return repeats ? out + 'S' : out;
 }
 
 } // namespace
+
+std::string advertised_uri(const settings& all) {
+  if (!all.advertise.empty()) return all.advertise;
+  if (!all.listens || is_loopback(all.zmq.host)) return {};
+  const std::string uri = listening_uri(all);
+  return replication::check_zmq_uri(uri) ? uri : std::string(); // not one machine, or any port
+}
 
 result<endpoint> parse_endpoint(std::string_view text, std::string_view scheme) {
   const auto wrong = [&](std::string_view why) { return fail(ec::bad_request, std::string(why)); };
@@ -412,8 +492,9 @@ std::vector<setting_description> describe_settings() {
   std::vector<setting_description> out;
   const settings initial;
   for (const setting& one : all_settings())
-    out.push_back({std::string(one.name), variable_of(one.name), std::string(one.value),
-                   one.show(initial), std::string(one.group), std::string(one.help)});
+    out.push_back({std::string(one.name), variable_of(one.name, one.repeats),
+                   std::string(one.value), one.show(initial), std::string(one.group),
+                   std::string(one.help), one.repeats});
   return out;
 }
 

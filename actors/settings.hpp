@@ -3,6 +3,7 @@
 #include "actors/logging.hpp"
 #include "js/defaults.hpp"
 #include "net/http_server.hpp"
+#include "net/replication_defaults.hpp"
 #include "storage/json.hpp"
 #include "storage/result.hpp"
 #include <chrono>
@@ -32,7 +33,11 @@ std::string to_string(const endpoint& where);
 struct settings {
   std::string name; ///< of this node among its peers; parse_settings fills in the host name
   std::string data = "data";                     ///< folder of the store, made where it is missing
-  endpoint zmq{"127.0.0.1", defaults::zmq_port}; ///< for peers; kept, not yet listened on
+  endpoint zmq{"127.0.0.1", defaults::zmq_port}; ///< where peers are listened for
+  bool listens = true;                           ///< for peers; else this node only dials
+  std::string advertise;          ///< where others can dial this node; see advertised_uri
+  std::vector<std::string> peers; ///< addresses to federate with at every start
+  size_t most_peers = replication::defaults::peers;
 
   /// Zero: fsynced before the answer (`commit`). Else written before the answer and fsynced within
   /// this time.
@@ -69,6 +74,10 @@ struct settings {
   std::vector<std::string> validate() const;
 };
 
+/// Where this node tells its peers that it can be dialled: --advertise, or where it listens, if
+/// that is one address that others can mean. Empty: nowhere, it dials them.
+std::string advertised_uri(const settings& all);
+
 /// One setting as an operator sees it: `--http`, `TREADMILL_HTTP`, and `http = …` in the
 /// configuration file.
 struct setting_description {
@@ -78,6 +87,7 @@ struct setting_description {
   std::string initial;     ///< the default as text
   std::string group;       ///< heading of `--help`
   std::string help;
+  bool repeats = false; ///< a list: the flag can be given again, other places have commas
 };
 
 /// Every setting, in the order of `--help`.

@@ -6,6 +6,7 @@
 #include "actors/storage_actor.hpp"
 #include "storage/index.hpp"
 #include "storage/keys.hpp"
+#include <algorithm>
 #include <utility>
 
 namespace treadmill {
@@ -56,6 +57,8 @@ std::vector<storage_state::waiting_batch> take_writable(storage_state& state) {
 
 void note_failure(storage_state& state, const error& problem) {
   if (problem.code != ec::ambiguous) return; // refused before anything was written: nothing new
+  // Nothing is known of what was committed since the last sync, either: all buckets start over.
+  if (state.unsynced) state.generations.clear();
   state.options.counters->failed_commits.fetch_add(1);
   log::error("a commit failed; the store reads only until it is reopened",
              {{"reason", problem.reason}});
@@ -68,14 +71,16 @@ void flush(storage_state& state) {
   std::vector<const row_batch*> batches;
   batches.reserve(good.size());
   for (const auto& item : good) batches.push_back(item.batch.rows.get());
-  const bool sync = state.options.sync_interval.count() == 0;
+  const bool eager =
+      std::any_of(good.begin(), good.end(), [](const auto& item) { return !item.batch.lazy; });
+  const bool sync = eager && state.options.sync_interval.count() == 0;
   const clock::time_point begin = clock::now();
   const result<void> done = state.options.rows->commit(batches, sync);
   if (done) {
-    count_commit(*state.options.counters, good.size(), clock::now() - begin);
-    state.unsynced = state.unsynced || !sync;
+    if (eager) count_commit(*state.options.counters, good.size(), clock::now() - begin);
+    state.unsynced = state.unsynced || (eager && !sync);
     for (auto& item : good) {
-      if (!sync) state.to_tell[item.batch.bucket] = std::move(item.from);
+      if (!sync && !item.batch.lazy) state.to_tell[item.batch.bucket] = std::move(item.from);
       item.answer.deliver(success(item.batch, sync));
     }
     return;
@@ -239,9 +244,22 @@ caf::result<index_committed> drop(storage_state& state, const drop_query& asked)
   return answer_of({}, done);
 }
 
-caf::result<bucket_facts> make(storage_state& state, const std::string& name) {
+/// Whether a bucket was dropped here, and is not taken from peers.
+result<bool> left(const store& rows, const std::string& name) {
+  return rows.latest().read(keys::left_bucket(name)).map([](const auto& row) {
+    return row.has_value();
+  });
+}
+
+caf::result<bucket_facts> make(storage_state& state, const make_bucket& asked) {
   flush(state);
+  const std::string& name = asked.name;
   const bool fresh = !state.options.rows->find_bucket(name);
+  if (fresh && asked.for_peer) {
+    const auto dropped = left(*state.options.rows, name);
+    if (!dropped) return to_caf(dropped.error());
+    if (*dropped) return to_caf({ec::not_found, "the bucket was dropped here"});
+  }
   auto info = state.options.rows->create_bucket(name);
   if (!info) return to_caf(info.error());
   return bucket_facts{info->name, info->number, info->log_id, fresh};
@@ -255,6 +273,16 @@ caf::result<bucket_facts> drop(storage_state& state, const std::string& name) {
   state.to_tell.erase(info->number);
   state.cleaning = true;
   return bucket_facts{info->name, info->number, info->log_id, false};
+}
+
+caf::result<peers_kept> keep(storage_state& state, const keep_peers& asked) {
+  row_batch batch;
+  batch.put(keys::meta("peers"), asked.text);
+  const row_batch* only = &batch;
+  const auto done = state.options.rows->commit({&only, 1}, true);
+  if (done) return peers_kept{};
+  note_failure(state, done.error());
+  return peers_kept{static_cast<uint8_t>(done.error().code), done.error().reason};
 }
 
 } // namespace
@@ -282,10 +310,11 @@ storage_actor::behavior_type storage(storage_pointer self, storage_options optio
         flush_soon(self);
         return answer;
       },
-      [self](const make_bucket& asked) { return make(self->state, asked.name); },
+      [self](const make_bucket& asked) { return make(self->state, asked); },
       [self](const drop_bucket& asked) { return drop(self->state, asked.name); },
       [self](const begin_index& asked) { return begin(self->state, asked); },
       [self](const drop_query& asked) { return drop(self->state, asked); },
+      [self](const keep_peers& asked) { return keep(self->state, asked); },
       [self](flush_batch) {
         flush(self->state);
         write_one_index(self);

@@ -59,7 +59,8 @@ struct storage_state {
 /// **Mailbox bound**: by the gateway (queued writes and bytes). **Errors**: a batch is committed,
 /// `ambiguous` (its write failed), or refused with the store's problem; after the last two its
 /// bucket's generation is over, and what follows of it is refused. A sync tells the buckets that
-/// wait for it; where every commit is synced, no message is sent for it. **On exit**: what was
+/// wait for it; where every commit is synced, no message is sent for it. Lazy batches alone are not
+/// synced: LevelDB's log keeps them behind what they rest on. **On exit**: what was
 /// waiting is committed first, since stop messages queue behind it; then an interval's unsynced
 /// rest is synced.
 storage_actor::behavior_type storage(storage_actor::stateful_pointer<storage_state> self,

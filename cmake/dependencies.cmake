@@ -9,6 +9,7 @@ if(NOT TARGET rapidjson)
 endif()
 find_package(doctest REQUIRED)
 find_package(tl-expected REQUIRED)
+find_package(ZLIB REQUIRED)
 find_package(PkgConfig REQUIRED)
 
 # LevelDB's own CMake target pulls a snappy target in; the plain library needs neither.
@@ -29,6 +30,12 @@ target_compile_options(treadmill_httplib INTERFACE ${HTTPLIB_CFLAGS} ${HTTPLIB_C
 target_link_libraries(treadmill_httplib INTERFACE ${HTTPLIB_LINK_LIBRARIES} OpenSSL::SSL OpenSSL::Crypto)
 
 pkg_check_modules(ZSTD REQUIRED IMPORTED_TARGET libzstd)
+
+pkg_check_modules(ZMQ REQUIRED IMPORTED_TARGET libzmq)
+find_path(CPPZMQ_INCLUDE zmq.hpp REQUIRED)
+add_library(treadmill_zmq INTERFACE)
+target_include_directories(treadmill_zmq SYSTEM INTERFACE ${CPPZMQ_INCLUDE})
+target_link_libraries(treadmill_zmq INTERFACE PkgConfig::ZMQ)
 
 pkg_check_modules(SECCOMP REQUIRED IMPORTED_TARGET libseccomp)
 add_library(treadmill_seccomp INTERFACE)
@@ -59,4 +66,8 @@ if(V8_LIBRARY AND V8_INCLUDE)
   add_library(treadmill_v8 SHARED IMPORTED)
   set_target_properties(treadmill_v8 PROPERTIES IMPORTED_LOCATION ${V8_LIBRARY}
     INTERFACE_INCLUDE_DIRECTORIES ${V8_INCLUDE})
+else()
+  # One without the other is of another package; what deploy/install-deps.sh brings later is to be found then.
+  unset(V8_LIBRARY CACHE)
+  unset(V8_INCLUDE CACHE)
 endif()

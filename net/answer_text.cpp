@@ -19,6 +19,14 @@ void append_decimal(std::string& out, double number) {
   out.append(digits.data(), end);
 }
 
+void append_string_or_null(std::string& out, std::string_view text) {
+  if (text.empty()) {
+    out += "null";
+  } else {
+    append_json_string(out, text);
+  }
+}
+
 void append_revision(std::string& out, const revision& rev) {
   std::array<char, revision::text_bytes> buffer; // NOLINT: filled before it is read
   out += rev.text(buffer);

@@ -14,6 +14,8 @@ namespace treadmill::rest {
 void append_number(std::string& out, uint64_t number);
 /// With three places after the point. Precondition: finite.
 void append_decimal(std::string& out, double number);
+/// As a JSON string; `null` where it is empty.
+void append_string_or_null(std::string& out, std::string_view text);
 /// The text of a revision, without quotes: nothing in it needs an escape.
 void append_revision(std::string& out, const revision& rev);
 /// `["rev2-…","rev1-…"]`

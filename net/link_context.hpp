@@ -1,4 +1,5 @@
 #pragma once
+#include "net/replication_defaults.hpp"
 #include "net/replication_link.hpp"
 #include <algorithm>
 #include <string>
@@ -6,6 +7,26 @@
 
 /// What the parts of a link share; included by them alone.
 namespace treadmill::replication {
+
+/// How long an answer may take: twice what one took lately, and doubled by each request that is
+/// repeated, until one is answered.
+class answer_time {
+public:
+  ticks wait() const {
+    return std::clamp(2 * lately_ * (1 << repeats_), defaults::retry_first * (1 << repeats_),
+                      defaults::retry_most);
+  }
+  void repeated() { repeats_ = std::min(repeats_ + 1, 2); }
+  /// `took`: since the request was sent for the first time.
+  void answered(ticks took) {
+    lately_ = std::max(took, lately_ - lately_ / 8);
+    repeats_ = 0;
+  }
+
+private:
+  ticks lately_{0};
+  int repeats_ = 0;
+};
 
 /// Of the two directions of all buckets of a link.
 struct link_context {
@@ -17,6 +38,7 @@ struct link_context {
   bool patient = false;      ///< other links are there
   uint64_t streams = 0;      ///< the last number of a stream; those of all buckets grow together
   std::string peer_id{};
+  answer_time answers{};
   // Counted, see link_status.
   uint64_t entries_in = 0;
   uint64_t documents_in = 0;
@@ -27,6 +49,12 @@ struct link_context {
   uint64_t refused_documents = 0;
   std::vector<std::string> refused{};
 
+  /// How long to wait for an answer to what is sent now; a part is left to chance, so that nothing
+  /// keeps in step with what makes it get lost.
+  ticks answer_wait() const {
+    const ticks wait = answers.wait();
+    return wait + wait * static_cast<int64_t>(options.random() % 1024) / 4096;
+  }
   void send(frame content) {
     out.frames.push_back(encode_frame({peer_session, std::move(content)}, compress));
   }

@@ -34,6 +34,7 @@ void following::start_over(ticks now) {
   pending_.clear();
   wanted_.clear();
   assembling_.clear();
+  asking_ = false;
   applying_ = 0;
   valid_from_ = last_ticket_ + 1;
   run_ = 0;
@@ -62,9 +63,15 @@ void following::begin_stream(ticks now) {
   asked.taken = stored_.sequence;
   asked.window = defaults::window_bytes;
   shared_.send(std::move(asked));
+  const bool begun_again = streaming_ && !answered_;
+  if (begun_again) {
+    shared_.answers.repeated();
+  } else {
+    begun_at_ = now;
+  }
   streaming_ = true;
   answered_ = false;
-  again_at_ = now + retry_.wait(shared_.options.random());
+  again_at_ = now + shared_.answer_wait();
   unacknowledged_ = 0;
   acknowledge_at_ = ticks(-1);
 }
@@ -80,7 +87,7 @@ void following::acknowledge(ticks now) {
   asked.taken = stored_.sequence;
   asked.window = defaults::window_bytes;
   shared_.send(std::move(asked));
-  again_at_ = std::max(again_at_, now + defaults::retry_first);
+  again_at_ = std::max(again_at_, now + shared_.answer_wait());
 }
 
 void following::stopped(ticks now) {
@@ -128,15 +135,16 @@ void following::taken_in(activity&& what, ticks now) {
     restarted_ = stream_;
     stored_ = received_ = checkpoint{what.log_id, 0, {}};
   }
-  answered_ = true;
+  if (!std::exchange(answered_, true)) shared_.answers.answered(now - begun_at_);
+  const bool same_log = peer_log_ == what.log_id;
   peer_log_ = what.log_id;
-  peer_sequence_ = std::max(peer_sequence_, what.last);
+  peer_sequence_ = same_log ? std::max(peer_sequence_, what.last) : what.last;
   if (what.through > received_.sequence && what.after != received_.sequence) {
     // What lies before it was lost: ask from there. What is queued is good, unless it is much.
     if (queued_bytes() > defaults::window_bytes) start_over(now);
     return begin_stream(now);
   }
-  again_at_ = now + defaults::retry_first;
+  again_at_ = now + shared_.answer_wait();
   if (what.through <= received_.sequence) return; // nothing yet, or it came already
   batch made;
   made.reached = checkpoint{what.log_id, what.through, what.chain};
@@ -248,13 +256,19 @@ void following::give_up(const std::string& id) {
 
 /// Asks for what is due, the first batches first: no more is fetched than will soon be applied.
 void following::ask(ticks now) {
-  for (const auto& [id, item] : wanted_)
-    if (item.asked && item.at > now) return; // one request at a time
+  if (asking_ && ask_again_at_ > now) return; // one request at a time
+  const bool again = std::exchange(asking_, false);
+  if (again) {
+    shared_.answers.repeated();
+    for (auto& [id, item] : wanted_) item.asked = false;
+  }
+  ask_again_at_ = now + shared_.answer_wait();
   want asked;
   asked.bucket = bucket_.name;
-  size_t batches = 0;
+  size_t bytes = 0;
   for (batch& waiting : queue_) {
-    if (++batches > 2 * defaults::applying) break;
+    if (bytes > defaults::window_bytes) break;
+    bytes += waiting.bytes;
     std::vector<std::string> ids;
     for (const auto& [id, revs] : waiting.missing) ids.push_back(id);
     for (const std::string& id : ids) {
@@ -262,7 +276,10 @@ void following::ask(ticks now) {
       if (!ask_for(id, asked, now)) return;
     }
   }
-  if (!asked.documents.empty()) shared_.send(std::move(asked));
+  if (asked.documents.empty()) return;
+  asking_ = true;
+  if (!again) asked_at_ = now;
+  shared_.send(std::move(asked));
 }
 
 /// What has come from elsewhere meanwhile is not asked for any more. False where nothing can be
@@ -294,14 +311,21 @@ bool following::ask_for(const std::string& id, want& asked, ticks now) {
       if (!leaf.deleted) one.leaves.push_back(leaf.rev);
   }
   asked.documents.push_back(std::move(one));
-  found->second = {now + defaults::retry_first, true};
+  found->second = {ask_again_at_, true};
   return true;
 }
 
 void following::delivered(documents&& what, ticks now) {
+  const auto is_asked = [this](const documents::sent& item) {
+    const auto found = wanted_.find(item.id);
+    return found != wanted_.end() && found->second.asked;
+  };
+  // The second answer to a request that was repeated: what is asked for now is still to come.
+  if (std::none_of(what.items.begin(), what.items.end(), is_asked)) return;
+  shared_.answers.answered(now - asked_at_);
+  asking_ = false;
   for (documents::sent& item : what.items) {
-    const auto asked = wanted_.find(item.id);
-    if (asked == wanted_.end() || !asked->second.asked) continue; // came already
+    if (!is_asked(item)) continue; // came already
     if (!settle(std::move(item), now)) return reject(now);
   }
   for (auto& [id, item] : wanted_) {
@@ -515,7 +539,7 @@ void following::tick(ticks now) {
   }
   if (!assembling_.empty()) { // one at a time
     auto& [id, of] = *assembling_.begin();
-    if (now >= of.asked_at + defaults::retry_first) ask_part(id, of, now);
+    if (now >= of.asked_at + shared_.answers.wait()) ask_part(id, of, now);
   }
   // Where the peer has more and nothing comes, a frame got lost.
   if (now >= again_at_ && !gone_ && (!streaming_ || !answered_ || lacks())) begin_stream(now);
@@ -529,13 +553,14 @@ ticks following::due() const {
   for (const auto& [id, item] : wanted_)
     at = std::min(at, item.at > ticked_at_ ? item.at : ticked_at_ + defaults::again_soon);
   if (!assembling_.empty())
-    at = std::min(at, assembling_.begin()->second.asked_at + defaults::retry_first);
+    at = std::min(at, assembling_.begin()->second.asked_at + shared_.answers.wait());
   if (!gone_ && (!streaming_ || !answered_ || lacks())) at = std::min(at, again_at_);
   return at;
 }
 
-/// Both logs are taken in on both sides, twice in a row, and yet the buckets differ: all of the
-/// peer's log is looked at again.
+/// Both logs are taken in on both sides, and stay so for a while, and yet the buckets differ: all
+/// of the peer's log is looked at again. For a while, because what either side has taken in may not
+/// be synced yet, and the digests are of what is.
 void following::compare(uint64_t taken, ticks now) {
   if (gone_ || !caught_up() || !queue_.empty() || refused_some_ ||
       head_sequence_ != stored_.sequence)
@@ -547,7 +572,7 @@ void following::compare(uint64_t taken, ticks now) {
   rest_own_ = state->sequence;
   const bool rests = taken == state->sequence && state->digest != peer_digest_;
   rest_seen_ = rests ? (same ? rest_seen_ + 1 : 1) : 0;
-  if (rest_seen_ < 3 || now < rescan_after_) return;
+  if (rest_seen_ < defaults::rests_before_rescan || now < rescan_after_) return;
   rest_seen_ = 0;
   rescan_after_ = now + defaults::rescan_pause;
   ++shared_.rescans;

@@ -103,6 +103,7 @@ private:
   bool gone_ = false;      ///< the peer has no such bucket, until it announces one
   uint64_t restarted_ = 0; ///< the stream that began with a restart
   ticks ticked_at_{0};     ///< the last `tick`
+  ticks begun_at_{0};      ///< when the stream was asked for
   ticks again_at_{0};      ///< when to ask for it again
   back_off retry_{defaults::retry_first, defaults::retry_most};
   std::deque<batch> queue_{};
@@ -111,6 +112,9 @@ private:
   uint64_t valid_from_ = 1; ///< answers to older tickets are of a stream that was given up
   size_t applying_ = 0;
   std::map<std::string, wanted> wanted_{};
+  bool asking_ = false; ///< documents were asked for, and have not come
+  ticks asked_at_{0};
+  ticks ask_again_at_{0};
   std::map<std::string, assembly> assembling_{};
   /// Revisions in the queue, by "id\0rev": known as soon as their batch is applied.
   std::unordered_multiset<std::string> pending_{};

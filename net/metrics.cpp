@@ -188,6 +188,73 @@ void append_queries(std::string& out, const store& rows, const query_board& quer
   }
 }
 
+std::string peer_label(const shown_peer& peer) { return "peer=\"" + escaped(peer.name) + '"'; }
+
+void append_peer_states(std::string& out, const std::vector<shown_peer>& peers) {
+  using replication::link_state;
+  head(out, "treadmill_peer_state", "gauge", "1 for the state that the link with the peer is in.");
+  for (const shown_peer& peer : peers) {
+    for (const link_state state : {link_state::connecting, link_state::catching_up,
+                                   link_state::live, link_state::unreachable}) {
+      sample(out, "treadmill_peer_state",
+             peer_label(peer) + ",state=\"" + std::string(replication::to_string(state)) + '"',
+             peer.status.state == state ? 1 : 0);
+    }
+  }
+  head(out, "treadmill_peer_lag_seconds", "gauge",
+       "Since when there are entries of the peer that are not taken in.");
+  for (const shown_peer& peer : peers)
+    seconds_sample(out, "treadmill_peer_lag_seconds", peer_label(peer),
+                   std::chrono::duration<double>(peer.status.lag).count());
+}
+
+void append_peers(std::string& out, const peer_traffic& traffic,
+                  const std::vector<shown_peer>& peers) {
+  using replication::link_status;
+  struct family {
+    std::string_view name;
+    std::string_view type;
+    std::string_view help;
+    uint64_t link_status::*member;
+  };
+  static constexpr std::array<family, 9> families{
+      family{"treadmill_peer_sequence", "gauge", "Entries of the peer that are taken in.",
+             &link_status::sequence_number},
+      family{"treadmill_peer_behind", "gauge", "Entries of the peer that are not taken in yet.",
+             &link_status::behind},
+      family{"treadmill_peer_entries_total", "counter", "Entries that came.",
+             &link_status::entries_in},
+      family{"treadmill_peer_documents_total", "counter", "Documents that were applied.",
+             &link_status::documents_in},
+      family{"treadmill_peer_fetched_total", "counter", "Documents that had to be asked for.",
+             &link_status::fetched},
+      family{"treadmill_peer_rejected_total", "counter", "Frames that break a rule.",
+             &link_status::rejected},
+      family{"treadmill_peer_refused_total", "counter", "Documents above a limit of this node.",
+             &link_status::refused_documents},
+      family{"treadmill_peer_restarts_total", "counter", "From 0: another log of the peer.",
+             &link_status::restarts},
+      family{"treadmill_peer_rescans_total", "counter", "From 0: digests differed at rest.",
+             &link_status::rescans}};
+  single(out, "treadmill_peers", "gauge", "Peers of the node.", peers.size());
+  append_peer_states(out, peers);
+  for (const family& one : families) {
+    head(out, one.name, one.type, one.help);
+    for (const shown_peer& peer : peers)
+      sample(out, one.name, peer_label(peer), peer.status.*one.member);
+  }
+  single(out, "treadmill_peer_frames_received_total", "counter", "Frames from peers.",
+         traffic.frames_in);
+  single(out, "treadmill_peer_frames_sent_total", "counter", "Frames to peers.",
+         traffic.frames_out);
+  single(out, "treadmill_peer_bytes_received_total", "counter", "Bytes of frames from peers.",
+         traffic.bytes_in);
+  single(out, "treadmill_peer_bytes_sent_total", "counter", "Bytes of frames to peers.",
+         traffic.bytes_out);
+  single(out, "treadmill_peer_frames_dropped_total", "counter", "Frames that could not be sent.",
+         traffic.dropped_frames);
+}
+
 void append_leveldb(std::string& out, const store& rows) {
   const auto number = [&](const std::string& name) {
     uint64_t value = 0;
@@ -270,7 +337,7 @@ void request_metrics::append_text(std::string& out) const {
 
 std::string metrics_text(const request_metrics& requests, const node_facts& facts,
                          const http::server_counters& server, const store& rows,
-                         const query_board& queries, bool ready) {
+                         const query_board& queries, const peer_board& peers, bool ready) {
   std::string out;
   head(out, "treadmill_build_info", "gauge", "What runs here.");
   sample(out, "treadmill_build_info",
@@ -285,6 +352,7 @@ std::string metrics_text(const request_metrics& requests, const node_facts& fact
   append_commits(out, facts);
   append_buckets(out, rows);
   append_queries(out, rows, queries);
+  append_peers(out, facts.peers, peers.all());
   append_leveldb(out, rows);
   append_memory(out);
   return out;

@@ -62,6 +62,6 @@ inline constexpr size_t metrics_queries = 200;
 /// The whole answer of /_system/metrics: Prometheus text, version 0.0.4. `server` may be all zero.
 std::string metrics_text(const request_metrics& requests, const node_facts& facts,
                          const http::server_counters& server, const store& rows,
-                         const query_board& queries, bool ready);
+                         const query_board& queries, const peer_board& peers, bool ready);
 
 } // namespace treadmill::rest

@@ -1,5 +1,6 @@
 #pragma once
 #include "net/http.hpp"
+#include "net/peer_board.hpp"
 #include "net/query_board.hpp"
 #include "storage/bucket_core.hpp"
 #include "storage/index_run.hpp"
@@ -36,6 +37,27 @@ struct node_facts {
   double fsync_seconds = 0;   ///< sum
   uint64_t queued_writes = 0; ///< writes accepted and not yet answered
   uint64_t restarts = 0;      ///< actors that died and were restarted
+  std::string zmq_uri{};      ///< where peers are listened for; empty: nowhere
+  peer_traffic peers{};
+};
+
+/// A peer that an operator asks for.
+struct peer_request {
+  std::string zmq_uri{};   ///< checked by check_zmq_uri
+  bool all_buckets = true; ///< else only `buckets`
+  std::vector<std::string> buckets{};
+};
+
+/// How a peer that was asked for is listed from then on.
+struct peer_added {
+  enum class how : uint8_t {
+    made,    ///< it is reached
+    known,   ///< it was there, and is reached
+    waiting, ///< it has not been reached yet
+  };
+  how what = how::waiting;
+  std::string name{};
+  std::string zmq_uri{};
 };
 
 /// What a JavaScript reduction is to make one value of.
@@ -93,6 +115,20 @@ public:
   /// Errors: bad_reduce (it failed on one, and how); overloaded.
   virtual void reduce_rows(std::string function, std::vector<reduce_input> inputs,
                            std::function<void(result<std::vector<std::string>>)> answer) = 0;
+
+  // Federation
+
+  /// Where peers show themselves.
+  virtual peer_board& peers() const = 0;
+  /// Federates with the node at that address: answers when it is reached, or after a while. Errors:
+  /// bad_request (it is this node, or one peer too many), conflict (the peer refuses, and why);
+  /// those of writing. Nothing is kept then of a peer that was new.
+  virtual void add_peer(peer_request asked, http::clock::time_point deadline,
+                        std::function<void(result<peer_added>)> answer) = 0;
+  /// Ends the federation, on both sides. `name`: of the peer, or host:port of its address. Errors:
+  /// not_found; those of writing.
+  virtual void remove_peer(std::string name, http::clock::time_point deadline,
+                           std::function<void(result<void>)> answer) = 0;
 
   virtual node_facts facts() const = 0;
   virtual bool ready() const = 0;    ///< takes writes

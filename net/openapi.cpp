@@ -13,7 +13,8 @@ constexpr std::string_view components = R"json({
 "parameters":{
 "bucket":{"name":"bucket","in":"path","required":true,"description":"The bucket.","schema":{"type":"string","pattern":"^[a-z0-9][a-z0-9_.-]{0,127}$"}},
 "id":{"name":"id","in":"path","required":true,"description":"The document, percent-encoded: 1 to 512 bytes of UTF-8 without control characters, not beginning with _.","schema":{"type":"string","minLength":1}},
-"name":{"name":"name","in":"path","required":true,"description":"The query.","schema":{"type":"string","pattern":"^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$"}}},
+"name":{"name":"name","in":"path","required":true,"description":"The query.","schema":{"type":"string","pattern":"^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$"}},
+"peer":{"name":"peer","in":"path","required":true,"description":"The peer's name, or the host:port of its address.","schema":{"type":"string","minLength":1}}},
 "responses":{
 "Error":{"description":"Nothing was applied, unless `error` is `ambiguous`.","content":{"application/json":{"schema":{"$ref":"#/components/schemas/Error"}}}}},
 "schemas":{
@@ -45,10 +46,15 @@ constexpr std::string_view components = R"json({
 "Query":{"type":"object","required":["name","map","reduce","state","sequence","rows","bytes","progress","errors","last_error"],"properties":{"name":{"type":"string"},"map":{"type":"string"},"reduce":{"type":"string","nullable":true},"state":{"type":"string","enum":["building","ready","redefining","suspended"]},"sequence":{"type":"integer"},"rows":{"type":"integer"},"bytes":{"type":"integer"},"progress":{"type":"number"},"rate":{"type":"number","description":"Activity entries a second, while building."},"seconds_left":{"type":"number"},"errors":{"type":"integer"},"last_error":{"nullable":true,"allOf":[{"$ref":"#/components/schemas/QueryError"}]},"problem":{"type":"string","description":"Why it is suspended."}}},
 "Queries":{"type":"object","required":["count","queries"],"properties":{"count":{"type":"integer"},"queries":{"type":"array","items":{"$ref":"#/components/schemas/Query"}}}},
 "Trial":{"type":"object","required":["rows","count","documents","errors"],"properties":{"rows":{"type":"array","items":{"$ref":"#/components/schemas/QueryRow"}},"count":{"type":"integer"},"documents":{"type":"integer","description":"So many were mapped."},"cut":{"type":"boolean","enum":[true],"description":"There are more rows than are shown."},"errors":{"type":"array","items":{"$ref":"#/components/schemas/QueryError"}},"reduced":{"type":"array","nullable":true,"items":{"$ref":"#/components/schemas/QueryRow"}},"reduce_error":{"type":"string"}}},
+"PeerRequest":{"type":"object","required":["zmq_uri"],"properties":{"zmq_uri":{"type":"string","pattern":"^tcp://.+:[0-9]+$"},"buckets":{"type":"array","nullable":true,"items":{"type":"string","pattern":"^[a-z0-9][a-z0-9_.-]{0,127}$"},"description":"Only these, in both directions; without it, all."}},"additionalProperties":false},
+"PeerAdded":{"type":"object","required":["status","name","zmq_uri"],"properties":{"status":{"type":"string","enum":["OK"]},"name":{"type":"string"},"zmq_uri":{"type":"string"}}},
+"PeerBucket":{"type":"object","required":["bucket","sequence","behind","lag_ms"],"properties":{"bucket":{"type":"string"},"sequence":{"type":"integer"},"behind":{"type":"integer"},"lag_ms":{"type":"integer"}}},
+"Peer":{"type":"object","required":["name","zmq_uri","node_id","state","sequence_number","behind","lag_ms","last_seen","restarts","rescans","rejected","refused","refused_documents","buckets"],"properties":{"name":{"type":"string"},"zmq_uri":{"type":"string","nullable":true,"description":"null: the peer dials, nobody knows where it could be dialled."},"node_id":{"type":"string","nullable":true},"state":{"type":"string","enum":["connecting","catching_up","live","unreachable"]},"reason":{"type":"string","description":"Why it is unreachable."},"sequence_number":{"type":"integer","description":"Entries of the peer's activity that are taken in here, the sum over its buckets."},"behind":{"type":"integer","description":"Entries that are not yet."},"lag_ms":{"type":"integer","description":"Since when there are such."},"last_seen":{"type":"string","format":"date-time","nullable":true},"restarts":{"type":"integer","description":"From 0, because the peer's log is not the one that was followed."},"rescans":{"type":"integer","description":"From 0, because digests differed at rest."},"rejected":{"type":"integer","description":"Frames that break a rule."},"refused":{"type":"array","items":{"type":"string"},"description":"The first documents, as bucket/id, that a limit of this node refused."},"refused_documents":{"type":"integer"},"buckets":{"type":"array","items":{"$ref":"#/components/schemas/PeerBucket"}}}},
+"Peers":{"type":"object","required":["count","peers"],"properties":{"count":{"type":"integer"},"peers":{"type":"array","items":{"$ref":"#/components/schemas/Peer"}}}},
 "BucketMade":{"type":"object","required":["status","name"],"properties":{"status":{"type":"string","enum":["OK"]},"name":{"type":"string"}}},
 "Bucket":{"type":"object","required":["name","documents","deleted","conflicts","sequence","digest","bytes","queries","log"],"properties":{"name":{"type":"string"},"documents":{"type":"integer"},"deleted":{"type":"integer"},"conflicts":{"type":"integer"},"sequence":{"type":"integer"},"digest":{"type":"string"},"bytes":{"type":"integer"},"queries":{"type":"integer"},"log":{"type":"string"}}},
 "Buckets":{"type":"object","required":["count","buckets"],"properties":{"count":{"type":"integer"},"buckets":{"type":"array","items":{"$ref":"#/components/schemas/Bucket"}}}},
-"Node":{"type":"object","required":["name","node_id","version","durability","uptime_seconds","buckets","writable"],"properties":{"name":{"type":"string"},"node_id":{"type":"string"},"version":{"type":"string"},"durability":{"type":"string"},"uptime_seconds":{"type":"number"},"buckets":{"type":"integer"},"writable":{"type":"boolean"}}}
+"Node":{"type":"object","required":["name","node_id","version","durability","uptime_seconds","buckets","peers","zmq_uri","writable"],"properties":{"name":{"type":"string"},"node_id":{"type":"string"},"version":{"type":"string"},"durability":{"type":"string"},"uptime_seconds":{"type":"number"},"buckets":{"type":"integer"},"peers":{"type":"integer"},"zmq_uri":{"type":"string","nullable":true,"description":"Where peers are listened for."},"writable":{"type":"boolean"}}}
 }})json";
 
 std::string_view value_schema(takes what) {
@@ -78,7 +84,7 @@ void append_parameters(std::string& out, const route& row) {
   const std::string_view pattern = pattern_of(row.where);
   const size_t begin = out.size();
   const auto separate = [&] { out += out.size() == begin ? "" : ","; };
-  for (const std::string_view piece : {"bucket", "id", "name"}) {
+  for (const std::string_view piece : {"bucket", "id", "name", "peer"}) {
     if (pattern.find("{" + std::string(piece) + "}") == std::string_view::npos) continue;
     separate();
     out += R"({"$ref":"#/components/parameters/)" + std::string(piece) + "\"}";
@@ -106,6 +112,7 @@ void append_body(std::string& out, body_kind body) {
   case body_kind::ids: schema = "Ids"; break;
   case body_kind::definition: schema = "Definition"; break;
   case body_kind::query: schema = "DefinitionOrTerms"; break;
+  case body_kind::peer: schema = "PeerRequest"; break;
   }
   out += R"("requestBody":{"required":true,"content":{"application/json":)";
   append_schema(out, schema);

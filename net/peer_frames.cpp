@@ -3,6 +3,7 @@
 #include "storage/names.hpp"
 #include "storage/query_definition.hpp"
 #include <memory>
+#include <zlib.h>
 #include <zstd.h>
 
 namespace treadmill::replication {
@@ -11,6 +12,8 @@ namespace {
 
 constexpr uint8_t magic = 0xd7;
 constexpr uint8_t compressed_flag = 1;
+constexpr size_t checksum_at = 11;
+constexpr size_t envelope_bytes = 15;
 constexpr size_t compress_from = 512; ///< below it there is nothing to gain
 constexpr int compression_level = 1;
 
@@ -59,6 +62,11 @@ public:
   uint64_t word() {
     uint64_t value = 0;
     require(take_fixed64_be(in_, value));
+    return value;
+  }
+  uint32_t half_word() {
+    uint32_t value = 0;
+    require(take_fixed32_be(in_, value));
     return value;
   }
   hash128 hash() {
@@ -442,32 +450,56 @@ std::string_view to_string(parting why) {
   return "unknown";
 }
 
+namespace {
+
+/// CRC-32 of all bytes but its own.
+uint32_t checksum(std::string_view bytes) {
+  const auto add = [](uLong sum, std::string_view more) {
+    return crc32_z(sum, reinterpret_cast<const Bytef*>(more.data()), more.size());
+  };
+  return static_cast<uint32_t>(
+      add(add(0, bytes.substr(0, checksum_at)), bytes.substr(envelope_bytes)));
+}
+
+} // namespace
+
+void seal_frame(std::string& bytes) {
+  if (bytes.size() < envelope_bytes) return;
+  std::string sum;
+  put_fixed32_be(sum, checksum(bytes));
+  bytes.replace(checksum_at, sum.size(), sum);
+}
+
 std::string encode_frame(const addressed_frame& what, bool compress) {
   std::string payload;
   std::visit([&](const auto& content) { put(payload, content); }, what.content);
   std::string packed;
   if (compress && payload.size() >= compress_from) packed = compressed(payload);
   std::string out;
-  out.reserve(11 + (packed.empty() ? payload.size() : packed.size()));
+  out.reserve(envelope_bytes + (packed.empty() ? payload.size() : packed.size()));
   out += static_cast<char>(magic);
   out += static_cast<char>(what.content.index() + 1);
   out += static_cast<char>(packed.empty() ? 0 : compressed_flag);
   put_fixed64_be(out, what.session);
+  put_fixed32_be(out, 0);
   out += packed.empty() ? payload : packed;
+  seal_frame(out);
   return out;
 }
 
 result<addressed_frame> decode_frame(std::string_view bytes, size_t most) {
-  fields envelope(bytes.substr(0, 11));
+  fields envelope(bytes.substr(0, envelope_bytes));
   const bool ours = envelope.byte() == magic;
   const size_t type = envelope.byte();
   const uint8_t flags = envelope.byte();
   const uint64_t session = envelope.word();
+  const uint32_t sum = envelope.half_word();
   if (!envelope.ok() || !ours || type == 0 || (flags & ~compressed_flag) != 0) {
     return fail(ec::bad_request, "a frame of another protocol");
   }
+  if (sum != checksum(bytes)) return fail(ec::bad_request, "a frame that was damaged on its way");
   if (type > std::size(readers)) return fail(ec::not_found, "a frame of an unknown type");
-  std::string_view payload = bytes.substr(11);
+  std::string_view payload = bytes.substr(envelope_bytes);
   std::string whole;
   if ((flags & compressed_flag) != 0) {
     auto made = unpacked(payload, most);

@@ -161,12 +161,16 @@ struct addressed_frame {
   frame content{};
 };
 
+/// Writes the checksum of a frame into its envelope, where the frame has one: to be called by who
+/// has changed its bytes.
+void seal_frame(std::string& bytes);
+
 /// The bytes of a frame. `compress`: with zstd, where that makes it smaller.
 std::string encode_frame(const addressed_frame& what, bool compress);
 
 /// Reads a frame. `most`: bytes that it may have when it is unpacked. Errors: bad_request (no frame
-/// of this protocol, or a field that breaks its rules), not_found (a type that is not known here:
-/// to be ignored), too_large.
+/// of this protocol, one that was damaged on its way, or a field that breaks its rules), not_found
+/// (a type that is not known here: to be ignored), too_large.
 result<addressed_frame> decode_frame(std::string_view bytes, size_t most);
 
 } // namespace treadmill::replication

@@ -26,7 +26,7 @@ inline constexpr size_t served_at_once = 4;
 /// Bytes of a body up to which it travels with its entry.
 inline constexpr size_t inline_bytes = size_t{64} * 1024;
 /// Documents in one `want`; bytes of the `documents` that answer it, about.
-inline constexpr size_t wanted_documents = 200;
+inline constexpr size_t wanted_documents = 1000;
 inline constexpr size_t documents_bytes = size_t{1024} * 1024;
 /// Bytes of a body above which it goes in parts, and of one part.
 inline constexpr size_t part_bytes = size_t{1024} * 1024;
@@ -43,7 +43,8 @@ inline constexpr milliseconds silence{5000};
 inline constexpr milliseconds greet_first{100};
 inline constexpr milliseconds greet_most{1000};
 inline constexpr milliseconds greet_refused{5000};
-/// A request without an answer is sent again after this, twice as long each time up to the second.
+/// A request without an answer is sent again after this, twice as long each time up to the second;
+/// later where answers take long on this link.
 inline constexpr milliseconds retry_first{1000};
 inline constexpr milliseconds retry_most{5000};
 /// Rows that cannot be read now, as the store is closed for a moment, are tried again after this.
@@ -58,6 +59,9 @@ inline constexpr milliseconds patience{30};
 inline constexpr milliseconds note_after{1000};
 /// What was taken in is acknowledged after this, or when a quarter of the window is used.
 inline constexpr milliseconds acknowledge_after{200};
+/// Heartbeats in a row that say that all was taken in and the digests differ, before it is
+/// believed.
+inline constexpr int rests_before_rescan = 10;
 /// Between two restarts from 0 because of unequal digests.
 inline constexpr milliseconds rescan_pause{30'000};
 

@@ -132,6 +132,7 @@ void link::impl::begin_session(hello&& what, ticks now) {
   peer = std::move(what);
   shared.peer_session = peer.session;
   shared.compress = shared.options.zstd && peer.zstd;
+  shared.answers = {};
   established = false;
   if (shared.peer_id != peer.node_id) { // another node in its place, or the first greeting
     shared.peer_id = peer.node_id;

@@ -116,6 +116,13 @@ constexpr std::array bucket_shown{described_answer{200, "Bucket", "Facts of the 
 constexpr std::array bucket_dropped{described_answer{200, "Ok", "Dropped on this node."}};
 constexpr std::array node_shown{described_answer{200, "Node", "Facts of the node."}};
 constexpr std::array buckets_listed{described_answer{200, "Buckets", "In the order of names."}};
+constexpr std::array peers_listed{described_answer{200, "Peers", "In the order of names."}};
+constexpr std::array peer_shown{described_answer{200, "Peer", "How far this node is with it."}};
+constexpr std::array peer_posted{
+    described_answer{200, "PeerAdded", "Known already."},
+    described_answer{201, "PeerAdded", "Federated; Location names it."},
+    described_answer{202, "PeerAdded", "Kept, but not reached yet: `name` is its host:port."}};
+constexpr std::array peer_dropped{described_answer{200, "Ok", "Ended on both sides."}};
 constexpr std::array alive{described_answer{200, "Ok", "The process answers."}};
 constexpr std::array takes_writes{described_answer{200, "Ok", "The node takes writes."}};
 constexpr std::array counted{described_answer{200, "text", "Prometheus text, version 0.0.4."}};
@@ -178,6 +185,31 @@ constexpr std::array table{
           body_kind::none,
           described,
           read_openapi},
+    route{shape::peers,
+          verb::get,
+          "peers",
+          "All peers, and how far this node has taken in what they have",
+          {},
+          body_kind::none,
+          peers_listed,
+          list_peers},
+    route{shape::peers,
+          verb::post,
+          "peer_add",
+          "Federate with another node, both ways",
+          {},
+          body_kind::peer,
+          peer_posted,
+          add_peer},
+    route{shape::peer, verb::get, "peer", "One peer", {}, body_kind::none, peer_shown, read_peer},
+    route{shape::peer,
+          verb::remove,
+          "peer_remove",
+          "End the federation with a node, on both sides",
+          {},
+          body_kind::none,
+          peer_dropped,
+          remove_peer},
     route{shape::bucket,
           verb::get,
           "bucket_info",
@@ -271,6 +303,8 @@ constexpr std::array<std::string_view, shapes> patterns{"/",
                                                         "/_system/ready",
                                                         "/_system/metrics",
                                                         "/_system/openapi.json",
+                                                        "/_system/peers",
+                                                        "/_system/peers/{peer}",
                                                         "/{bucket}",
                                                         "/{bucket}/_bulk",
                                                         "/{bucket}/_get",
@@ -286,9 +320,9 @@ struct named_shape {
   shape where;
 };
 constexpr std::array system_names{
-    named_shape{"buckets", shape::buckets}, named_shape{"health", shape::health},
-    named_shape{"ready", shape::ready}, named_shape{"metrics", shape::metrics},
-    named_shape{"openapi.json", shape::openapi}};
+    named_shape{"buckets", shape::buckets},      named_shape{"health", shape::health},
+    named_shape{"ready", shape::ready},          named_shape{"metrics", shape::metrics},
+    named_shape{"openapi.json", shape::openapi}, named_shape{"peers", shape::peers}};
 constexpr std::array bucket_names{
     named_shape{"_bulk", shape::bulk},           named_shape{"_get", shape::bulk_get},
     named_shape{"_documents", shape::documents}, named_shape{"_conflicts", shape::conflicts},
@@ -355,6 +389,7 @@ result<matched_path> match_path(std::span<const std::string_view> pieces) {
     if (pieces.size() == 2)
       for (const auto& [name, where] : system_names)
         if (pieces[1] == name) return matched_path{where, {}, {}};
+    if (pieces.size() == 3 && pieces[1] == "peers") return matched_path{shape::peer, {}, pieces[2]};
     return fail(ec::not_found, "there is no such route");
   }
   if (first.starts_with('_')) return fail(ec::bad_bucket, "a bucket's name does not begin with _");

@@ -18,6 +18,8 @@ enum class shape : uint8_t {
   ready,
   metrics,
   openapi,
+  peers,
+  peer,
   bucket,
   bulk,
   bulk_get,
@@ -28,7 +30,7 @@ enum class shape : uint8_t {
   query,
   document,
 };
-inline constexpr size_t shapes = 16;
+inline constexpr size_t shapes = 18;
 
 enum class verb : uint8_t { get, post, put, patch, remove };
 inline constexpr size_t verbs = 5;
@@ -61,6 +63,7 @@ enum class body_kind : uint8_t {
   ids,
   definition, ///< of a query
   query,      ///< a definition, or `{"terms":[…]}`
+  peer,       ///< `{"zmq_uri":"…"}`
 };
 
 /// An answer that is no error; for the API's description.
@@ -95,7 +98,7 @@ std::string allowed_methods(shape where);
 struct matched_path {
   shape where = shape::root;
   std::string_view bucket; ///< as it stands in the path, decoded; not checked
-  std::string_view id;     ///< of the document, or the name of the query: the same
+  std::string_view id;     ///< of the document, or the name of the query or peer: the same
 };
 
 /// What a path names, split and decoded. Errors: not_found; bad_bucket and bad_id where a piece

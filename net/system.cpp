@@ -103,6 +103,9 @@ void read_system(exchange& x) {
   out += R"("uptime_seconds":)";
   append_decimal(out, facts.uptime_seconds);
   append_fact(out, "buckets", x.node.backend.rows().buckets().size());
+  append_fact(out, "peers", x.node.backend.peers().count());
+  out += R"(,"zmq_uri":)";
+  append_string_or_null(out, facts.zmq_uri);
   out += R"(,"writable":)";
   out += x.node.backend.rows().writable() ? "true}" : "false}";
   x.answer(std::move(answer));
@@ -139,8 +142,9 @@ void read_metrics(exchange& x) {
   const auto server = x.node.server ? x.node.server() : http::server_counters{};
   http::response answer;
   answer.content_type = "text/plain; version=0.0.4; charset=utf-8";
-  answer.body = metrics_text(x.node.requests, x.node.backend.facts(), server, x.node.backend.rows(),
-                             x.node.backend.queries(), x.node.backend.ready());
+  answer.body =
+      metrics_text(x.node.requests, x.node.backend.facts(), server, x.node.backend.rows(),
+                   x.node.backend.queries(), x.node.backend.peers(), x.node.backend.ready());
   x.answer(std::move(answer));
 }
 

@@ -69,6 +69,10 @@ storage_actor::behavior_type scripted(storage_actor::pointer self, scripted_stor
         FAIL("a bucket drops no query");
         return index_committed{};
       },
+      [](const keep_peers&) -> caf::result<peers_kept> {
+        FAIL("a bucket knows no peers");
+        return peers_kept{};
+      },
       [](flush_batch) { FAIL("only storage flushes itself"); },
       [](tick) { FAIL("only storage ticks itself"); },
   };
@@ -84,7 +88,8 @@ struct bucket_world : actor_world {
     info = *rows->create_bucket("b");
     storage = system.spawn(scripted, &script);
     follower = system.spawn(note_sequences, &sequences);
-    subject = system.spawn(bucket, bucket_options{info.number, rows, storage, {follower}, {}});
+    subject = system.spawn(
+        bucket, bucket_options{info.number, rows, storage, {follower}, {}, {}, counters});
     script.bucket = subject;
     run();
   }
@@ -97,10 +102,39 @@ struct bucket_world : actor_world {
     }
     run();
   }
+  /// As a peer link sends it: documents of one edit each, and how far the peer's log is then.
+  void merge(std::optional<ec>& answer, const std::vector<write_op>& ops, uint64_t reached) {
+    auto batch = std::make_shared<replication::apply_batch>();
+    batch->bucket = info.number;
+    batch->peer_id = "peer";
+    batch->run = 1;
+    batch->first = first_of_run;
+    batch->reached = checkpoint{{1}, reached, {2}};
+    for (const write_op& op : ops) {
+      replicated_document document;
+      document.id = op.id;
+      const revision rev = make_revision({}, false, op.body);
+      document.tree.add(rev, {}, false);
+      if (with_bodies) document.bodies.push_back({rev, op.body});
+      batch->documents.push_back(std::move(document));
+    }
+    caf::anon_send(
+        subject, merge_documents{std::move(batch), failures,
+                                 std::make_shared<reply<ec>>([&answer](ec code) { answer = code; },
+                                                             ec::ambiguous)});
+  }
+  std::optional<uint64_t> stored_checkpoint() const {
+    const auto bytes = rows->latest().read(keys::checkpoint(info.number, "peer"));
+    if (!bytes || !*bytes) return std::nullopt;
+    return checkpoint::decode(**bytes)->sequence;
+  }
   void write(answer_box& box, std::vector<write_op> ops, steady_time deadline = soon()) {
     caf::anon_send(subject, write_documents{group(std::move(ops)), deadline, box.reply_to_here()});
   }
 
+  bool with_bodies = true; ///< of what is merged
+  bool first_of_run = true;
+  uint64_t failures = 0;
   scripted_storage script{};
   std::vector<uint64_t> sequences{};
   bucket_info info{};
@@ -322,6 +356,156 @@ TEST_CASE("a bucket that dies answers what it held with ambiguous") {
   CHECK(applied.code() == ec::ambiguous);
   CHECK(applied.given == 1);
   CHECK(queued.given == 1);
+}
+
+TEST_CASE("documents of a peer are answered after the commit of their batch, which has the "
+          "checkpoint") {
+  bucket_world world;
+  std::optional<ec> merged;
+  world.merge(merged, {put("a", R"({"n":1})"), put("b", R"({"n":2})")}, 9); // before it has begun
+  world.run();
+  world.script.begin(1);
+  world.run();
+  REQUIRE(world.script.commits.size() == 1);
+  CHECK_FALSE(world.script.commits.front().lazy);
+  CHECK_FALSE(merged.has_value());
+  CHECK_FALSE(world.stored_checkpoint().has_value());
+  world.script.commit(*world.rows);
+  world.run();
+  CHECK(merged == ec::none);
+  CHECK(world.stored_checkpoint() == 9);
+  CHECK(world.rows->latest().state(world.info.number)->sequence == 2);
+  CHECK(world.sequences == std::vector<uint64_t>{2});
+}
+
+TEST_CASE("a batch of a peer that was known moves the checkpoint alone, and is lazy") {
+  bucket_world world;
+  world.script.begin(1);
+  std::optional<ec> first, second;
+  world.merge(first, {put("a", "{}")}, 1);
+  world.run();
+  world.merge(second, {put("a", "{}")}, 2); // while the first is on its way
+  world.run();
+  CHECK_FALSE(second.has_value());
+  world.script.commit(*world.rows);
+  world.run();
+  CHECK(first == ec::none);
+  REQUIRE(world.script.commits.size() == 1);
+  CHECK(world.script.commits.front().lazy);
+  world.script.commit(*world.rows, false);
+  world.run();
+  CHECK(second == ec::none);
+  CHECK(world.stored_checkpoint() == 2);
+  CHECK(world.sequences == std::vector<uint64_t>{1});
+}
+
+TEST_CASE("a checkpoint that is noted goes lazily, or along with a write") {
+  bucket_world world;
+  world.script.begin(1);
+  world.run();
+  caf::anon_send(world.subject, record_checkpoint{"peer", {{1}, 3, {2}}, 0});
+  world.run();
+  REQUIRE(world.script.commits.size() == 1);
+  CHECK(world.script.commits.front().lazy);
+  answer_box box;
+  world.write(box, {put("a", "{}")});
+  caf::anon_send(world.subject, record_checkpoint{"peer", {{1}, 4, {2}}, 0});
+  world.run();
+  world.script.commit(*world.rows, false);
+  world.run();
+  REQUIRE(world.script.commits.size() == 1);
+  CHECK_FALSE(world.script.commits.front().lazy);
+  world.script.commit(*world.rows);
+  world.run();
+  CHECK(box.ok());
+  CHECK(world.stored_checkpoint() == 4);
+}
+
+TEST_CASE("a document that cannot be merged is answered so, and the checkpoint stays") {
+  bucket_world world;
+  world.script.begin(1);
+  world.run();
+  world.with_bodies = false;
+  std::optional<ec> merged;
+  world.merge(merged, {put("a", "{}")}, 5);
+  world.run();
+  CHECK(merged == ec::bad_rev);
+  CHECK(world.script.commits.empty());
+  answer_box box;
+  world.write(box, {put("b", "{}")});
+  world.run();
+  world.script.commit(*world.rows);
+  world.run();
+  CHECK_FALSE(world.stored_checkpoint().has_value());
+}
+
+TEST_CASE("a failed commit fails the batches of peers in it, and those behind it") {
+  bucket_world world;
+  world.script.begin(1);
+  std::optional<ec> first, second, third;
+  world.merge(first, {put("a", "{}")}, 1);
+  world.run();
+  world.merge(second, {put("b", "{}")}, 2);
+  world.run();
+  world.script.answer(ec::ambiguous);
+  world.run();
+  CHECK(first == ec::ambiguous);
+  CHECK(second == ec::disk_full);
+  world.merge(third, {put("a", "{}")}, 1);
+  world.run();
+  CHECK_FALSE(third.has_value());
+  world.script.refuse_begin(ec::disk_full);
+  world.run();
+  CHECK(third == ec::disk_full);
+  CHECK_FALSE(world.stored_checkpoint().has_value());
+}
+
+TEST_CASE("what rests on a batch of a peer that was not taken in is refused") {
+  bucket_world world;
+  world.script.begin(1);
+  world.run();
+  std::optional<ec> unfounded, bad, next, fresh;
+  world.first_of_run = false;
+  world.merge(unfounded, {put("a", "{}")}, 2); // the one before it was of an older core
+  world.run();
+  CHECK(unfounded == ec::overloaded);
+  world.first_of_run = true;
+  world.with_bodies = false;
+  world.merge(bad, {put("a", "{}")}, 1);
+  world.run();
+  CHECK(bad == ec::bad_rev);
+  world.first_of_run = false;
+  world.with_bodies = true;
+  world.merge(next, {put("b", "{}")}, 2);
+  world.run();
+  CHECK(next == ec::overloaded);
+  CHECK(world.script.commits.empty());
+  world.first_of_run = true;
+  world.merge(fresh, {put("a", "{}")}, 1);
+  world.run();
+  world.script.commit(*world.rows);
+  world.run();
+  CHECK(fresh == ec::none);
+  CHECK(world.stored_checkpoint() == 1);
+}
+
+TEST_CASE("what rests on reads of before a failed commit is refused") {
+  bucket_world world;
+  world.script.begin(1);
+  world.run();
+  world.counters->failed_commits.fetch_add(1);
+  std::optional<ec> old, fresh;
+  world.merge(old, {put("a", "{}")}, 1);
+  caf::anon_send(world.subject, record_checkpoint{"peer", {{1}, 3, {2}}, 0});
+  world.run();
+  CHECK(old == ec::overloaded);
+  CHECK(world.script.commits.empty());
+  world.failures = 1;
+  world.merge(fresh, {put("a", "{}")}, 1);
+  world.run();
+  world.script.commit(*world.rows);
+  world.run();
+  CHECK(fresh == ec::none);
 }
 
 } // namespace treadmill::test

@@ -38,6 +38,7 @@ TEST_CASE("every message that could travel comes back as it was, member by membe
   CHECK(done.synced);
 
   CHECK(round_trip(world, make_bucket{"places"}).name == "places");
+  CHECK(round_trip(world, make_bucket{"places", true}).for_peer);
   CHECK(round_trip(world, drop_bucket{"places"}).name == "places");
 
   hash128 log_id{};
@@ -72,6 +73,49 @@ TEST_CASE("every message that could travel comes back as it was, member by membe
   CHECK(round_trip(world, queries_changed{10}).bucket == 10);
   CHECK(round_trip(world, followers_changed{}).followers.empty());
   CHECK_FALSE(round_trip(world, pool_started{}).actor);
+
+  const auto noted = round_trip(world, record_checkpoint{"node", {{1}, 2, {3}}, 4});
+  CHECK(noted.peer == "node");
+  CHECK(noted.reached == checkpoint{{1}, 2, {3}});
+  CHECK(noted.failures == 4);
+  CHECK(round_trip(world, keep_peers{"text"}).text == "text");
+  const auto kept = round_trip(world, peers_kept{24, "full"});
+  CHECK(kept.code == 24);
+  CHECK(kept.reason == "full");
+  const auto frame = round_trip(world, frame_received{7, "bytes", true, 8});
+  CHECK(frame.connection == 7);
+  CHECK(frame.frame == "bytes");
+  CHECK(frame.routed);
+  CHECK(frame.waiting == 8);
+  CHECK(round_trip(world, connection_lost{7}).connection == 7);
+  CHECK(round_trip(world, connection_made{7}).connection == 7);
+  const auto chosen = round_trip(world, connection_chosen{7, true});
+  CHECK(chosen.connection == 7);
+  CHECK(chosen.lost);
+  CHECK(round_trip(world, others_linked{true}).any);
+  CHECK(round_trip(world, part_link{2}).why == 2);
+  const auto changed = round_trip(world, link_changed{3, true, "node"});
+  CHECK(changed.peer == 3);
+  CHECK(changed.established);
+  CHECK(changed.node_id == "node");
+  const auto refused = round_trip(world, link_refused{3, 4});
+  CHECK(refused.peer == 3);
+  CHECK(refused.why == 4);
+  const auto merged = round_trip(world, documents_merged{1, 2, 3, 4});
+  CHECK(merged.bucket == 1);
+  CHECK(merged.ticket == 2);
+  CHECK(merged.code == 3);
+  CHECK(merged.failures == 4);
+  const auto found = round_trip(world, bucket_found{"b", 1, true, 2, {}});
+  CHECK(found.name == "b");
+  CHECK(found.number == 1);
+  CHECK(found.made);
+  CHECK(found.code == 2);
+  CHECK_FALSE(found.actor);
+  CHECK(round_trip(world, wait_over{5}).waiter == 5);
+  CHECK(round_trip(world, probe_over{6}).connection == 6);
+  CHECK_FALSE(round_trip(world, peers_started{}).actor);
+  CHECK(round_trip(world, links_changed{}).links.empty());
 
   round_trip(world, look_at_definition{});
   round_trip(world, try_again{});

@@ -15,6 +15,7 @@ struct node_world : actor_world {
     options.rows = rows;
     options.counters = counters;
     options.board = board;
+    options.peers = std::make_shared<rest::peer_board>();
     gateway = std::make_unique<rest_gateway>(system, options);
     node_options chosen;
     chosen.rows = rows;

@@ -66,7 +66,10 @@ TEST_CASE("without any setting a node serves on the loopback address with the de
   const auto& all = answer.values;
   CHECK(all.server.host == "127.0.0.1");
   CHECK(all.server.port == 1444);
+  CHECK(all.listens);
   CHECK(all.zmq == treadmill::endpoint{"127.0.0.1", 1445});
+  CHECK(treadmill::advertised_uri(all).empty());
+  CHECK(all.peers.empty());
   CHECK(all.data == "data");
   CHECK(all.sync_interval == 0ms);
   char host[256] = {};
@@ -234,6 +237,48 @@ TEST_CASE("an endpoint is a host and a port, with brackets around IPv6") {
        {"", "box", "box:", ":80", "box:65536", "box:-1", "box:8x", "::1:80", "[::1]", "[]:80",
         "a b:1", "http://box:80", "box:80/", "box: 80", "[::1:80", "::1]:80"})
     CHECK_MESSAGE(!parse_endpoint(wrong), wrong);
+}
+
+TEST_CASE("peers come from repeated flags, from one variable, and from a list in the file") {
+  using list = std::vector<std::string>;
+  const list both{"tcp://box2:1445", "tcp://[::1]:9"};
+  CHECK(parse({"serve", "--peer", "tcp://box2:1445", "--peer=tcp://[::1]:9"}).values.peers == both);
+  CHECK(parse({"serve", "--peer", "tcp://box2:1445, tcp://[::1]:9"}).values.peers == both);
+  CHECK(parse({"serve"}, {{"TREADMILL_PEERS", "tcp://box2:1445,tcp://[::1]:9"}}).values.peers ==
+        both);
+  const temporary_file file("peer = [\"tcp://box2:1445\", \"tcp://[::1]:9\"]\n");
+  CHECK(parse({"serve", "--config", file.path.c_str()}).values.peers == both);
+  CHECK(says(parse({"serve", "--peer", "box2:1445"}), "--peer: `box2:1445`: "));
+  CHECK(says(parse({"serve", "--peer", "tcp://box2:1445", "--peer", "tcp://box3:0"}),
+             "--peer: `tcp://box3:0`: "));
+  CHECK(says(parse({"serve", "--max-peers=1", "--peer=tcp://a:1", "--peer=tcp://b:1"}),
+             "--peer: 2 peers are more than --max-peers of 1"));
+}
+
+TEST_CASE("a node advertises what it is told to, or the one address where it listens") {
+  const auto advertised = [](std::vector<const char*> arguments) {
+    arguments.insert(arguments.begin(), "serve");
+    const auto answer = parse(arguments);
+    CAPTURE(answer.output);
+    REQUIRE(answer.what == command_line::action::serve);
+    return treadmill::advertised_uri(answer.values);
+  };
+  CHECK(advertised({"--advertise", "tcp://box1:1445"}) == "tcp://box1:1445");
+  CHECK(advertised({"--zmq", "off", "--advertise", "tcp://box1:1445"}) == "tcp://box1:1445");
+  CHECK(advertised({"--zmq", "tcp://10.0.0.7:1445"}) == "tcp://10.0.0.7:1445");
+  CHECK(advertised({"--zmq", "tcp://[fd00::7]:1445"}) == "tcp://[fd00::7]:1445");
+  for (const char* nobody :
+       {"tcp://127.0.0.1:1445", "tcp://[::1]:1445", "tcp://localhost:1445", "tcp://0.0.0.0:1445",
+        "tcp://[::]:1445", "tcp://*:1445", "tcp://10.0.0.7:0", "off"})
+    CHECK_MESSAGE(advertised({"--zmq", nobody}).empty(), nobody);
+  CHECK(says(parse({"serve", "--advertise", "tcp://0.0.0.0:1445"}), "--advertise: "));
+  CHECK(says(parse({"serve", "--advertise", "box1:1445"}), "--advertise: `box1:1445`: "));
+}
+
+TEST_CASE("listening for peers can be switched off") {
+  CHECK_FALSE(parse({"serve", "--zmq", "off"}).values.listens);
+  CHECK(parse({"serve", "--zmq", "tcp://127.0.0.1:0"}).values.listens);
+  CHECK(says(parse({"serve", "--zmq", "tcp://a b:1"}), "--zmq: "));
 }
 
 TEST_CASE("IPv6 reaches the HTTP server without its brackets") {

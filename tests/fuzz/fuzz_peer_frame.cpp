@@ -75,7 +75,9 @@ void check_link(std::string_view input) {
     std::string frame("\xd7\x00\x00", 3);
     treadmill::put_fixed64_be(frame, 1);
     if (size > 0) frame[1] = static_cast<char>(1 + static_cast<uint8_t>(input[1]) % 12);
+    treadmill::put_fixed32_be(frame, 0);
     if (size > 1) frame += input.substr(2, size - 1);
+    replication::seal_frame(frame);
     input.remove_prefix(1 + size);
     link.received(frame, now);
     now += replication::ticks(50);
@@ -97,8 +99,10 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   check_codec(input);
   std::string enveloped("\xd7\x01\x00", 3);
   treadmill::put_fixed64_be(enveloped, 1);
+  treadmill::put_fixed32_be(enveloped, 0);
   if (!input.empty()) enveloped[1] = static_cast<char>(1 + static_cast<uint8_t>(input[0]) % 10);
   if (size > 1) enveloped += input.substr(1);
+  replication::seal_frame(enveloped);
   check_codec(enveloped);
   check_link(input);
   return 0;

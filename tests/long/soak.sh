@@ -19,7 +19,7 @@ fail() {
 
 start() {
   : >"$work/log"
-  build/release/treadmill serve --http 127.0.0.1:0 --data "$work/data" --log-format json 2>"$work/log" &
+  build/release/treadmill serve --http 127.0.0.1:0 --zmq tcp://127.0.0.1:0 --data "$work/data" --log-format json 2>"$work/log" &
   node=$!
   for ((i = 0; i < 300; i++)); do
     base=$(jq -r 'select(.message == "ready") | "http://" + .http' "$work/log" 2>/dev/null) && [[ -n $base ]] && return 0

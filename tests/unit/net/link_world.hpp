@@ -160,6 +160,8 @@ struct link_world {
   }
   void step() {
     a.now = b.now = now;
+    for (; !late.empty() && late.front().due <= now; late.pop_front())
+      (late.front().for_a ? to_a : to_b).push_back(std::move(late.front().frame));
     if (a.link->due(now) <= now) a.link->tick(now);
     if (b.link->due(now) <= now) b.link->tick(now);
     for (int i = 0; i < 1000; ++i) {
@@ -173,7 +175,9 @@ struct link_world {
   void carry(std::deque<std::string>& to, std::string frame) {
     frames += 1;
     bytes += frame.size();
-    if (!passes || passes(frame)) to.push_back(std::move(frame));
+    if (passes && !passes(frame)) return;
+    if (delay == ticks(0)) return to.push_back(std::move(frame));
+    late.push_back({now + delay, &to == &to_a, std::move(frame)});
   }
   void deliver(std::deque<std::string>& from, replication::link& to) {
     for (; !from.empty(); from.pop_front()) to.received(from.front(), now);
@@ -183,11 +187,19 @@ struct link_world {
            b.state(bucket).sequence > 0;
   }
 
+  struct late_frame {
+    ticks due{0};
+    bool for_a = false;
+    std::string frame{};
+  };
+
   linked_node a{"a", 1};
   linked_node b{"b", 2};
   std::deque<std::string> to_a{};
   std::deque<std::string> to_b{};
   ticks now{0};
+  ticks delay{0}; ///< of each frame
+  std::deque<late_frame> late{};
   uint64_t frames = 0;
   uint64_t bytes = 0;
   std::function<bool(const std::string& frame)> passes{}; ///< false: the frame is lost

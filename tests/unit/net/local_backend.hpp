@@ -46,6 +46,10 @@ public:
   bool hold_reductions = false;                ///< they are called by `give_reductions`
   std::vector<std::function<void()>> reducing; ///< those
   std::optional<error> refuse_functions;       ///< the answer to checks and trials
+  /// How the next peer is added: its name is its address's host, unless it waits.
+  rest::peer_added::how peer_is = rest::peer_added::how::made;
+  std::optional<error> refuse_peers; ///< the answer to calls that change peers
+  rest::peer_request last_peer;      ///< that was asked for
 
   /// Brings an index to where its bucket is, or some batches further, and wakes its feeds.
   void catch_up(const std::string& bucket, const std::string& name, size_t batches = SIZE_MAX) {
@@ -159,6 +163,27 @@ public:
     reducing.emplace_back(std::move(give));
   }
 
+  rest::peer_board& peers() const override { return *peers_; }
+  void add_peer(rest::peer_request asked, http::clock::time_point,
+                std::function<void(result<rest::peer_added>)> answer) override {
+    last_peer = asked;
+    if (refuse_peers) return answer(tl::unexpected(*refuse_peers));
+    std::string name = asked.zmq_uri.substr(sizeof("tcp://") - 1);
+    if (peer_is != rest::peer_added::how::waiting) name.resize(name.rfind(':'));
+    peers_->keep(++last_key_, name, asked.zmq_uri, "");
+    peer_keys_[name] = last_key_;
+    answer(rest::peer_added{peer_is, name, asked.zmq_uri});
+  }
+  void remove_peer(std::string name, http::clock::time_point,
+                   std::function<void(result<void>)> answer) override {
+    if (refuse_peers) return answer(tl::unexpected(*refuse_peers));
+    const auto found = peer_keys_.find(name);
+    if (found == peer_keys_.end()) return answer(fail(ec::not_found, "there is no such peer"));
+    peers_->forget(found->second);
+    peer_keys_.erase(found);
+    answer({});
+  }
+
   rest::node_facts facts() const override {
     rest::node_facts facts;
     facts.name = "box1";
@@ -169,6 +194,8 @@ public:
     facts.commits = 7;
     facts.fsync_histogram = {1, 2};
     facts.fsync_seconds = 0.25;
+    facts.zmq_uri = "tcp://127.0.0.1:1445";
+    facts.peers = {1, 2, 3, 4, 5};
     return facts;
   }
   bool ready() const override { return is_ready; }
@@ -247,6 +274,9 @@ private:
   std::string log_;
   std::string whole_log_;
   std::unique_ptr<store> store_;
+  std::unique_ptr<rest::peer_board> peers_ = std::make_unique<rest::peer_board>();
+  uint64_t last_key_ = 0;
+  std::map<std::string, uint64_t> peer_keys_;
   std::vector<std::pair<uint32_t, std::weak_ptr<http::waker>>> followers_;
 };
 

@@ -94,13 +94,29 @@ TEST_CASE("a frame that is cut short anywhere is refused") {
 }
 
 TEST_CASE("what follows the known fields is ignored: a newer node may add some") {
-  for (const frame& whole : all_frames())
-    CHECK(decode_frame(encode_frame({42, whole}, false) + "more", most));
+  for (const frame& whole : all_frames()) {
+    std::string longer = encode_frame({42, whole}, false) + "more";
+    seal_frame(longer);
+    CHECK(decode_frame(longer, most));
+  }
+}
+
+TEST_CASE("a frame of which any bit is changed is refused") {
+  for (const frame& whole : all_frames()) {
+    const std::string bytes = encode_frame({42, whole}, false);
+    for (size_t bit = 0; bit < 8 * bytes.size(); ++bit) {
+      std::string changed = bytes;
+      changed[bit / 8] = static_cast<char>(changed[bit / 8] ^ (1 << bit % 8));
+      CAPTURE(bit);
+      CHECK(!decode_frame(changed, most));
+    }
+  }
 }
 
 TEST_CASE("a type that is not known is told from bytes that are no frame") {
   std::string bytes = encode_frame({42, goodbye{}}, false);
   bytes[1] = 99;
+  seal_frame(bytes);
   CHECK(decode_frame(bytes, most).error().code == ec::not_found);
   bytes[0] = 0;
   CHECK(decode_frame(bytes, most).error().code == ec::bad_request);
@@ -117,6 +133,7 @@ TEST_CASE("large frames are packed where that helps, and unpacked within the lim
   CHECK(encode_frame({1, goodbye{}}, true) == encode_frame({1, goodbye{}}, false));
   std::string broken = packed;
   broken[30] = static_cast<char>(broken[30] + 1);
+  seal_frame(broken);
   CHECK(!decode_frame(broken, most));
 }
 

@@ -1,6 +1,7 @@
 #include "net/replication_defaults.hpp"
 #include "tests/unit/net/link_world.hpp"
 #include <doctest/doctest.h>
+#include <random>
 
 namespace treadmill::replication {
 
@@ -85,14 +86,53 @@ TEST_CASE("a history of many edits of one document travels as one") {
 
 TEST_CASE("lost frames delay, and nothing else") {
   link_world w;
-  uint64_t count = 0;
-  w.passes = [&](const std::string&) { return ++count % 3 != 0; };
+  std::mt19937_64 random(1);
+  w.passes = [&](const std::string&) { return random() % 3 != 0; };
   for (int i = 0; i < 100; ++i) {
     w.a.put("b", "a" + std::to_string(i % 30), "{\"i\":" + std::to_string(i) + "}");
     w.b.put("b", "b" + std::to_string(i % 30), "{\"i\":" + std::to_string(i) + "}");
     w.run(ticks(50));
   }
   w.run(ticks(60'000));
+  CHECK(w.same("b"));
+}
+
+TEST_CASE("where answers take long nothing is asked for twice for long") {
+  link_world w;
+  // Documents with two leaves: they are fetched whole.
+  for (int i = 0; i < 3000; ++i) {
+    const std::string id = "d" + std::to_string(i);
+    w.a.put("b", id, "{}");
+    w.a.remove("b", id);
+    w.a.put("b", id, "{\"n\":" + std::to_string(i) + "}");
+  }
+  w.delay = ticks(1500);
+  size_t wants = 0;
+  w.passes = [&](const std::string& bytes) {
+    const auto opened = decode_frame(bytes, defaults::frame_bytes);
+    if (std::holds_alternative<want>(opened->content)) ++wants;
+    return true;
+  };
+  w.run(ticks(60'000));
+  CHECK(w.same("b"));
+  CHECK(w.b.state("b").documents == 3000);
+  CHECK(wants <= 10);
+  CHECK(w.bytes < 2'000'000);
+}
+
+TEST_CASE("where answers take long what comes in many small frames is fetched at once, too") {
+  link_world w;
+  w.run();
+  w.delay = ticks(1000);
+  // A history that b does not have in between: each is fetched whole, and comes alone.
+  for (int i = 0; i < 400; ++i) {
+    const std::string id = "d" + std::to_string(i);
+    w.a.put("b", id, "{}");
+    w.a.remove("b", id);
+    w.a.put("b", id, "{\"n\":" + std::to_string(i) + "}");
+    w.run(ticks(10));
+  }
+  w.run(ticks(15'000));
   CHECK(w.same("b"));
 }
 
@@ -146,6 +186,38 @@ TEST_CASE("an older store put back is followed again from 0") {
   CHECK(w.same("b"));
   CHECK(w.a.state("b").documents == 11);
   CHECK(w.b.link->status(w.now).restarts == 1);
+}
+
+TEST_CASE("heads of a log that the peer has given up, coming late, leave nothing to wait for") {
+  link_world w;
+  for (int i = 0; i < 10; ++i) w.b.put("b", "d" + std::to_string(i), "{}");
+  for (int i = 0; i < 10; ++i) w.a.put("b", "d" + std::to_string(i), "{}");
+  w.a.put("b", "d0", "{\"n\":2}");
+  std::string old_heads;
+  std::string began_again;
+  w.passes = [&](const std::string& bytes) {
+    const auto opened = decode_frame(bytes, defaults::frame_bytes);
+    const auto* told = std::get_if<heads>(&opened->content);
+    if (told != nullptr && !told->buckets.empty() && told->buckets[0].sequence == 11 &&
+        old_heads.empty())
+      old_heads = bytes;
+    const auto* sent = std::get_if<activity>(&opened->content);
+    if (sent == nullptr || !sent->restart || !began_again.empty()) return true;
+    began_again = bytes;
+    w.to_b.push_back(old_heads);
+    w.to_b.push_back(bytes);
+    return false;
+  };
+  w.run(ticks(5000));
+  REQUIRE(!old_heads.empty());
+  REQUIRE(w.a.rows->drop_bucket("b"));
+  w.a.put("b", "e", "{}");
+  w.run(ticks(5000));
+  REQUIRE(!began_again.empty());
+  const uint64_t frames = w.frames;
+  w.run(ticks(20'000));
+  CHECK(w.frames - frames <= 42); // one a second, each way
+  CHECK(w.b.link->status(w.now).state == link_state::live);
 }
 
 TEST_CASE("that a log begins again is told although the first frame of it is lost") {

@@ -71,7 +71,7 @@ TEST_CASE("every operation is complete") {
                                      : one["name"].GetString();
         CHECK(parameters.insert(name).second);
       }
-      for (const std::string piece : {"bucket", "id", "name"})
+      for (const std::string piece : {"bucket", "id", "name", "peer"})
         CHECK(parameters.contains(piece) == (pattern.find("{" + piece + "}") != std::string::npos));
       CHECK(operation.value["responses"].MemberCount() >= 2);
       for (const auto& answer : operation.value["responses"].GetObject())
@@ -104,6 +104,7 @@ TEST_CASE("every route of the table answers as described") {
       rest_node node;
       node.send("PUT", "/b/d", R"({"n":1})");
       node.send("POST", "/b/_query/q", R"({"map":"returns"})");
+      node.send("POST", "/_system/peers", R"({"zmq_uri":"tcp://box2:1445"})");
       std::string target = path.name.GetString();
       if (const size_t at = target.find("{bucket}"); at != std::string::npos)
         target.replace(at, 8, "b");
@@ -111,13 +112,16 @@ TEST_CASE("every route of the table answers as described") {
         target.replace(at, 4, "d");
       if (const size_t at = target.find("{name}"); at != std::string::npos)
         target.replace(at, 6, "q");
+      if (const size_t at = target.find("{peer}"); at != std::string::npos)
+        target.replace(at, 6, "box2");
       const std::string method = upper(operation.name.GetString());
       std::string body;
       if (operation.value.HasMember("requestBody")) {
         const rapidjson::Pointer schema("/requestBody/content/application~1json/schema/$ref");
         const std::string name = schema.Get(operation.value)->GetString();
-        body = name.ends_with("/Bulk")  ? R"({"docs":[{}]})"
-               : name.ends_with("/Ids") ? R"({"ids":["d"]})"
+        body = name.ends_with("/Bulk")          ? R"({"docs":[{}]})"
+               : name.ends_with("/Ids")         ? R"({"ids":["d"]})"
+               : name.ends_with("/PeerRequest") ? R"({"zmq_uri":"tcp://box3:1445"})"
                : name.find("/Definition") != std::string::npos
                    ? R"({"map":"returns","reduce":"_count"})"
                    : R"({"n":2})";
@@ -140,11 +144,13 @@ TEST_CASE("the members that the description requires are in the answers") {
   rest_node node;
   node.send("PUT", "/b/d", R"({"n":1})");
   node.send("POST", "/b/_query/q", R"({"map":"returns"})");
+  node.send("POST", "/_system/peers", R"({"zmq_uri":"tcp://box2:1445"})");
   const std::vector<std::pair<std::string, std::string>> reads{
-      {"/_system", "Node"},         {"/_system/buckets", "Buckets"}, {"/b", "Bucket"},
-      {"/b/_documents", "Listing"}, {"/b/_conflicts", "Conflicts"},  {"/b/_activity", "Activity"},
-      {"/b/d", "Document"},         {"/_system/health", "Ok"},       {"/b/none", "Error"},
-      {"/b/_query", "Queries"},     {"/b/_query/q", "Answer"}};
+      {"/_system", "Node"},           {"/_system/buckets", "Buckets"}, {"/b", "Bucket"},
+      {"/b/_documents", "Listing"},   {"/b/_conflicts", "Conflicts"},  {"/b/_activity", "Activity"},
+      {"/b/d", "Document"},           {"/_system/health", "Ok"},       {"/b/none", "Error"},
+      {"/b/_query", "Queries"},       {"/b/_query/q", "Answer"},       {"/_system/peers", "Peers"},
+      {"/_system/peers/box2", "Peer"}};
   for (const auto& read : reads) {
     const auto& [target, schema] = read;
     INFO(read.first);

@@ -1,0 +1,851 @@
+#include "actors/type_ids.hpp"
+// The type ids come first.
+#include "actors/caf_errors.hpp"
+#include "actors/defaults.hpp"
+#include "actors/logging.hpp"
+#include "actors/peer_link.hpp"
+#include "actors/zmq_gateway.hpp"
+#include "net/peer_frames.hpp"
+#include "storage/keys.hpp"
+#include <algorithm>
+#include <caf/actor_clock.hpp>
+#include <optional>
+#include <random>
+#include <tuple>
+#include <utility>
+
+namespace treadmill {
+namespace {
+
+using gateway_pointer = zmq_gateway_actor::stateful_pointer<zmq_gateway_state>;
+using replication::greeting_verdict;
+using replication::hello;
+using replication::parting;
+using replication::peer_record;
+using time_point = zmq_gateway_state::time_point;
+using connection = zmq_gateway_state::connection;
+using linked_peer = zmq_gateway_state::linked_peer;
+
+/// The actor system's clock: a test's is its own.
+time_point now(gateway_pointer self) { return self->clock().now(); }
+
+linked_peer* find_peer(zmq_gateway_state& state, uint64_t key) {
+  const auto found = state.peers.find(key);
+  return found == state.peers.end() ? nullptr : &found->second;
+}
+
+// The registry on disk
+// -------------------------------------------------------------------------------------------------
+
+void write_registry(gateway_pointer self);
+
+void written(gateway_pointer self, uint64_t version, const error& problem) {
+  zmq_gateway_state& state = self->state;
+  state.saving = false;
+  if (problem.code == ec::none) state.saved = version;
+  // In the order of their versions.
+  while (!state.saves.empty() && state.saves.front().version <= version) {
+    const auto save = std::move(state.saves.front());
+    state.saves.pop_front();
+    save.then(problem);
+  }
+  if (problem.code == ec::none) write_registry(self); // else: at the next tick
+}
+
+void write_registry(gateway_pointer self) {
+  zmq_gateway_state& state = self->state;
+  if (state.saved == state.version || std::exchange(state.saving, true)) return;
+  const uint64_t version = state.version;
+  self->request(state.options.node, defaults::catalogue_timeout,
+                keep_peers{state.registry.encode()})
+      .then(
+          [self, version](const peers_kept& kept) {
+            written(self, version, {static_cast<ec>(kept.code), kept.reason});
+          },
+          [self, version](const caf::error& problem) {
+            written(self, version, from_caf(problem));
+          });
+}
+
+/// The registry has changed.
+void save(gateway_pointer self, std::function<void(const error&)> then = {}) {
+  zmq_gateway_state& state = self->state;
+  ++state.version;
+  if (then) state.saves.push_back({state.version, std::move(then)});
+  write_registry(self);
+}
+
+// Showing
+// -------------------------------------------------------------------------------------------------
+
+void show(gateway_pointer self, uint64_t key) {
+  const zmq_gateway_state& state = self->state;
+  const peer_record* record = state.registry.find(key);
+  if (record == nullptr) return;
+  const auto peer = state.peers.find(key);
+  state.options.board->keep(key, record->name, record->zmq_uri, record->node_id,
+                            peer == state.peers.end() ? "" : peer->second.refusal);
+}
+
+/// The node tells buckets, which tell links, and links learn whether they are alone.
+void tell_of_links(gateway_pointer self) {
+  const zmq_gateway_state& state = self->state;
+  links_changed now;
+  for (const auto& [key, peer] : state.peers)
+    if (peer.link) now.links.push_back(caf::actor_cast<follower_actor>(peer.link));
+  self->send(state.options.node, std::move(now));
+}
+
+void tell_of_others(gateway_pointer self) {
+  const zmq_gateway_state& state = self->state;
+  const auto established = std::count_if(state.peers.begin(), state.peers.end(),
+                                         [](auto& item) { return item.second.established; });
+  for (const auto& [key, peer] : state.peers)
+    if (peer.link)
+      self->send(peer.link, others_linked{established - (peer.established ? 1 : 0) > 0});
+}
+
+// Connections
+// -------------------------------------------------------------------------------------------------
+
+bool is_alive(const connection& of, time_point at) {
+  return of.greeted && at - of.heard_at < defaults::connection_silence;
+}
+
+/// Both sides prefer the one that the node with the smaller node id dialled.
+bool is_preferred(const zmq_gateway_state& state, uint64_t key, const connection& of) {
+  const peer_record* record = state.registry.find(key);
+  const bool own_first = record != nullptr && state.options.own.node_id < record->node_id;
+  return of.dialled_uri.empty() != own_first;
+}
+
+/// Which one to send over: one that is alive; else the one that is in use, or another one in turn.
+uint64_t best_connection(const zmq_gateway_state& state, uint64_t key, const linked_peer& peer,
+                         time_point at, bool in_turn) {
+  using rank = std::tuple<bool, bool, time_point>; // preferred, in use, heard
+  std::optional<rank> best_rank;
+  uint64_t best = 0;
+  std::vector<uint64_t> usable;
+  for (const auto& [id, facts] : peer.connections) {
+    if (!facts.made) continue;
+    usable.push_back(id);
+    const rank is{is_preferred(state, key, facts), id == peer.chosen, facts.heard_at};
+    if (!is_alive(facts, at) || (best_rank && is <= *best_rank)) continue;
+    best_rank = is;
+    best = id;
+  }
+  if (best != 0 || usable.empty()) return best;
+  const auto chosen = std::find(usable.begin(), usable.end(), peer.chosen);
+  if (chosen == usable.end()) return usable.front();
+  if (!in_turn) return peer.chosen;
+  return chosen + 1 == usable.end() ? usable.front() : *(chosen + 1);
+}
+
+void choose(gateway_pointer self, uint64_t key, linked_peer& peer, bool in_turn = false) {
+  const uint64_t best = best_connection(self->state, key, peer, now(self), in_turn);
+  if (best == peer.chosen) return;
+  const bool lost = peer.chosen != 0 && peer.connections.count(peer.chosen) == 0;
+  peer.chosen = best;
+  peer.chosen_at = now(self);
+  if (peer.link) self->send(peer.link, connection_chosen{best, lost});
+}
+
+/// What was on its way over it is gone, whatever comes next.
+void lose_chosen(gateway_pointer self, uint64_t key, linked_peer& peer) {
+  peer.chosen = best_connection(self->state, key, peer, now(self), false);
+  peer.chosen_at = now(self);
+  if (peer.link) self->send(peer.link, connection_chosen{peer.chosen, true});
+}
+
+void hang_up(gateway_pointer self, uint64_t key, linked_peer& peer, uint64_t id) {
+  self->state.options.wire->hang_up(id);
+  self->state.owners.erase(id);
+  peer.connections.erase(id);
+  if (peer.chosen == id) lose_chosen(self, key, peer);
+}
+
+bool is_dialling(const linked_peer& peer) {
+  return std::any_of(peer.connections.begin(), peer.connections.end(),
+                     [](const auto& item) { return !item.second.dialled_uri.empty(); });
+}
+
+/// Once: the wire dials again by itself.
+void dial(gateway_pointer self, uint64_t key, linked_peer& peer) {
+  zmq_gateway_state& state = self->state;
+  const peer_record* record = state.registry.find(key);
+  if (record == nullptr || record->zmq_uri.empty() || is_dialling(peer)) return;
+  const uint64_t id = state.options.wire->dial(record->zmq_uri);
+  if (id == 0) return;
+  peer.connections[id].dialled_uri = record->zmq_uri;
+  state.owners[id] = key;
+}
+
+void say_goodbye(gateway_pointer self, uint64_t id, const hello& to, parting why) {
+  self->state.options.wire->send(
+      id, replication::encode_frame({to.session, replication::goodbye{why}}, false));
+}
+
+// Peers
+// -------------------------------------------------------------------------------------------------
+
+void start_link(gateway_pointer self, uint64_t key, linked_peer& peer) {
+  const zmq_gateway_options& options = self->state.options;
+  const peer_record& record = *self->state.registry.find(key);
+  peer_link_options made;
+  made.peer = key;
+  made.link.node_id = options.own.node_id;
+  made.link.instance = options.own.instance;
+  made.link.name = options.own.name;
+  made.link.zmq_uri = options.advertised;
+  made.link.invites = record.invites;
+  made.link.all_buckets = record.all_buckets;
+  made.link.buckets = record.buckets;
+  made.link.limits = options.limits;
+  // Of its own, because it runs on another thread.
+  made.link.random = [engine = std::mt19937_64(options.random())]() mutable { return engine(); };
+  made.rows = options.rows;
+  made.counters = options.counters;
+  made.board = options.board;
+  made.wire = options.wire;
+  made.node = options.node;
+  made.gateway = zmq_gateway_actor(self);
+  show(self, key);
+  peer.link = self->spawn<caf::monitored>(peer_link, std::move(made));
+  peer.established = false;
+  for (const auto& [id, facts] : peer.connections)
+    if (facts.greeted) options.wire->route(id, peer.link);
+  if (peer.chosen != 0) self->send(peer.link, connection_chosen{peer.chosen, false});
+  tell_of_links(self);
+}
+
+/// Ends a link that goes on in another one, or not at all. The connections are hung up when all
+/// that it has to say is said.
+void end_link(gateway_pointer self, linked_peer& peer, std::optional<parting> why,
+              std::vector<uint64_t> connections) {
+  if (!peer.link) {
+    for (const uint64_t id : connections) self->state.options.wire->hang_up(id);
+    return;
+  }
+  self->state.ending[peer.link.address()] = std::move(connections);
+  if (why) self->send(peer.link, part_link{static_cast<uint8_t>(*why)});
+  self->send_exit(peer.link, caf::exit_reason::user_shutdown);
+  peer.link = peer_link_actor();
+}
+
+/// With other options.
+void restart_link(gateway_pointer self, uint64_t key, linked_peer& peer) {
+  end_link(self, peer, std::nullopt, {});
+  start_link(self, key, peer);
+}
+
+linked_peer& start_peer(gateway_pointer self, uint64_t key) {
+  linked_peer& peer = self->state.peers[key];
+  if (!peer.link) start_link(self, key, peer);
+  return peer;
+}
+
+void end_peer(gateway_pointer self, uint64_t key, std::optional<parting> why) {
+  zmq_gateway_state& state = self->state;
+  state.options.board->forget(key);
+  const auto found = state.peers.find(key);
+  if (found == state.peers.end()) return;
+  std::vector<uint64_t> connections;
+  for (const auto& [id, facts] : found->second.connections) {
+    connections.push_back(id);
+    state.owners.erase(id);
+    state.options.wire->unroute(id);
+  }
+  std::erase_if(state.probed, [&](const auto& item) { return item.second.key == key; });
+  end_link(self, found->second, why, std::move(connections));
+  state.peers.erase(found);
+  tell_of_links(self);
+  tell_of_others(self);
+}
+
+// Who waits for a peer
+// -------------------------------------------------------------------------------------------------
+
+void answer_waiting(gateway_pointer self, uint64_t key) {
+  const peer_record* record = self->state.registry.find(key);
+  std::erase_if(self->state.waiting, [&](const auto& item) {
+    if (item.second.key != key || record == nullptr) return false;
+    const auto how = item.second.fresh ? rest::peer_added::how::made : rest::peer_added::how::known;
+    (*item.second.answer)(rest::peer_added{how, record->name, record->zmq_uri});
+    return true;
+  });
+}
+
+void refuse_waiting(gateway_pointer self, uint64_t key, const error& problem) {
+  std::erase_if(self->state.waiting, [&](const auto& item) {
+    if (item.second.key != key) return false;
+    (*item.second.answer)(tl::unexpected(problem));
+    return true;
+  });
+}
+
+void give_up_waiting(gateway_pointer self, uint64_t waiter) {
+  const auto found = self->state.waiting.find(waiter);
+  if (found == self->state.waiting.end()) return;
+  const auto request = found->second;
+  self->state.waiting.erase(found);
+  const peer_record* record = self->state.registry.find(request.key);
+  if (record == nullptr) return (*request.answer)(fail(ec::conflict, "the peer was removed"));
+  (*request.answer)(
+      rest::peer_added{rest::peer_added::how::waiting, record->name, record->zmq_uri});
+}
+
+void wait(gateway_pointer self, const add_peer& asked, uint64_t key, bool fresh) {
+  zmq_gateway_state& state = self->state;
+  const uint64_t waiter = ++state.last_waiter;
+  state.waiting[waiter] = {key, fresh, asked.answer};
+  const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
+      asked.deadline - std::chrono::steady_clock::now());
+  const auto most = std::min(defaults::peer_wait, left - defaults::tick_interval);
+  self->delayed_send(self, std::max(most, std::chrono::milliseconds(0)), wait_over{waiter});
+}
+
+// Refusals
+// -------------------------------------------------------------------------------------------------
+
+bool is_awaited_fresh(const zmq_gateway_state& state, uint64_t key) {
+  return std::any_of(state.waiting.begin(), state.waiting.end(),
+                     [&](const auto& item) { return item.second.key == key && item.second.fresh; });
+}
+
+void forget_peer(gateway_pointer self, uint64_t key) {
+  self->state.registry.forget(key);
+  end_peer(self, key, std::nullopt);
+  save(self);
+}
+
+/// What was dialled is this node.
+void met_itself(gateway_pointer self, uint64_t key) {
+  zmq_gateway_state& state = self->state;
+  refuse_waiting(self, key, {ec::bad_request, "the address is this node's own"});
+  if (!state.registry.drop_uri(key)) {
+    end_peer(self, key, std::nullopt);
+  } else if (linked_peer* peer = find_peer(state, key)) {
+    // A peer that dials by itself: only its address is wrong.
+    std::vector<uint64_t> dialled;
+    for (const auto& [id, facts] : peer->connections)
+      if (!facts.dialled_uri.empty()) dialled.push_back(id);
+    for (const uint64_t id : dialled) hang_up(self, key, *peer, id);
+    show(self, key);
+  }
+  save(self);
+}
+
+/// Why this node refuses a peer; what the peer is told is the same from its side.
+std::string own_reason(parting why) {
+  switch (why) {
+  case parting::same_name: return "another node of its name is known here";
+  case parting::same_identity: return "another node with its identity is known: a copied store";
+  case parting::version: return "it speaks another version of the protocol";
+  case parting::too_many: return "this node has all the peers that it takes";
+  case parting::removed:
+  case parting::ending:
+  case parting::itself: break;
+  }
+  return std::string(replication::to_string(why));
+}
+
+/// One of the two sides refuses the other.
+void refused(gateway_pointer self, uint64_t key, parting why, const std::string& reason) {
+  zmq_gateway_state& state = self->state;
+  const peer_record* record = state.registry.find(key);
+  linked_peer* peer = find_peer(state, key);
+  if (record == nullptr || peer == nullptr || why == parting::ending) return;
+  if (std::exchange(peer->refusal, reason) != reason) {
+    log::warn("no link with a peer", {{"peer", record->name}, {"reason", reason}});
+    show(self, key);
+  }
+  if (why == parting::itself) return met_itself(self, key);
+  const bool fresh = is_awaited_fresh(state, key);
+  refuse_waiting(self, key, {ec::conflict, reason});
+  if (fresh || why == parting::removed || peer->unproven) forget_peer(self, key);
+}
+
+// Greetings
+// -------------------------------------------------------------------------------------------------
+
+void greet(gateway_pointer self, uint64_t id, hello greeting, std::string frame);
+
+std::optional<uint64_t> instance_of(const zmq_gateway_state& state, uint64_t key) {
+  const auto found = state.peers.find(key);
+  if (found == state.peers.end()) return std::nullopt;
+  const auto& connections = found->second.connections;
+  const bool greeted = std::any_of(connections.begin(), connections.end(),
+                                   [](const auto& item) { return item.second.greeted; });
+  if (!greeted) return std::nullopt;
+  return found->second.instance;
+}
+
+void begin_probe(gateway_pointer self, uint64_t id, uint64_t key, hello greeting,
+                 std::string frame) {
+  zmq_gateway_state& state = self->state;
+  const auto known = state.probed.find(id);
+  if (known != state.probed.end()) { // it greets again meanwhile
+    known->second.greeting = std::move(greeting);
+    known->second.frame = std::move(frame);
+    return;
+  }
+  zmq_gateway_state::probed_connection probe{key, std::move(greeting), std::move(frame), {}};
+  for (const auto& [old, facts] : state.peers.at(key).connections)
+    probe.heard[old] = state.options.wire->heard(old);
+  state.probed[id] = std::move(probe);
+  self->delayed_send(self, defaults::identity_probe, probe_over{id});
+}
+
+void end_probe(gateway_pointer self, uint64_t id) {
+  zmq_gateway_state& state = self->state;
+  auto found = state.probed.extract(id);
+  if (found.empty()) return;
+  auto& probe = found.mapped();
+  linked_peer* peer = find_peer(state, probe.key);
+  if (peer == nullptr) return;
+  std::vector<uint64_t> silent;
+  bool alive = false;
+  for (const auto& [old, heard] : probe.heard) {
+    const auto facts = peer->connections.find(old);
+    if (facts == peer->connections.end() || !facts->second.greeted) continue;
+    alive = alive || state.options.wire->heard(old) > heard;
+    silent.push_back(old);
+  }
+  if (alive) {
+    log::warn("a second node with the identity of a peer: a copied store",
+              {{"peer", probe.greeting.name}, {"node_id", probe.greeting.node_id}});
+    return say_goodbye(self, id, probe.greeting, parting::same_identity);
+  }
+  for (const uint64_t old : silent)
+    if (old != id) hang_up(self, probe.key, *peer, old);
+  greet(self, id, std::move(probe.greeting), std::move(probe.frame));
+}
+
+/// Two records turned out to be of one peer: `from` goes on as `to`.
+void absorb(gateway_pointer self, uint64_t from, uint64_t to) {
+  zmq_gateway_state& state = self->state;
+  for (auto& [waiter, request] : state.waiting) {
+    if (request.key != from) continue;
+    request.key = to;
+    request.fresh = false;
+  }
+  state.options.board->forget(from);
+  const auto found = state.peers.find(from);
+  if (found == state.peers.end()) return;
+  linked_peer& into = state.peers[to];
+  for (auto& [id, facts] : found->second.connections) {
+    state.owners[id] = to;
+    into.connections[id] = std::move(facts);
+  }
+  end_link(self, found->second, std::nullopt, {});
+  state.peers.erase(found);
+  tell_of_links(self);
+}
+
+/// The connection's facts move where it belongs.
+connection& claim(zmq_gateway_state& state, uint64_t id, uint64_t key) {
+  const auto owner = state.owners.find(id);
+  connection facts;
+  if (owner != state.owners.end() && owner->second != key) {
+    if (linked_peer* before = find_peer(state, owner->second)) {
+      const auto there = before->connections.find(id);
+      if (there != before->connections.end()) facts = std::move(there->second);
+      before->connections.erase(id);
+    }
+  }
+  state.owners[id] = key;
+  return state.peers[key].connections.try_emplace(id, std::move(facts)).first->second;
+}
+
+/// It is answered over its own connection, so that the peer knows where that leads.
+void take_greeting(gateway_pointer self, uint64_t key, linked_peer& peer, frame_received came) {
+  const uint64_t before = std::exchange(peer.chosen, came.connection);
+  const time_point since = peer.chosen_at;
+  self->send(peer.link, connection_chosen{came.connection, false});
+  self->send(peer.link, std::move(came));
+  choose(self, key, peer);
+  peer.chosen_at = peer.chosen == before ? since : now(self);
+}
+
+void accept(gateway_pointer self, uint64_t id, const greeting_verdict& verdict,
+            const hello& greeting, std::string frame) {
+  zmq_gateway_state& state = self->state;
+  const auto owner = state.owners.find(id);
+  const uint64_t dialled = owner == state.owners.end() ? 0 : owner->second;
+  const peer_record before = verdict.key == 0 ? peer_record{} : *state.registry.find(verdict.key);
+  const auto done = state.registry.accept(verdict, greeting, dialled);
+  const uint64_t key = done.key;
+  if (done.merged != 0) absorb(self, done.merged, key);
+  const bool is_known = state.peers.count(key) != 0 && state.peers[key].link;
+  connection& facts = claim(state, id, key);
+  facts.made = facts.greeted = true;
+  facts.heard = 0;
+  facts.heard_at = now(self);
+  linked_peer& peer = state.peers[key];
+  peer.instance = greeting.instance;
+  if (verdict.key == 0) peer.unproven = true;
+  if (peer.established) state.registry.established(key); // no need to invite
+  const peer_record& record = *state.registry.find(key);
+  const bool same_link = record.all_buckets == before.all_buckets &&
+                         record.buckets == before.buckets && record.invites == before.invites;
+  if (is_known && !same_link) {
+    restart_link(self, key, peer);
+  } else if (!is_known) {
+    start_link(self, key, peer);
+  }
+  if (done.changed) save(self);
+  show(self, key);
+  state.options.wire->route(id, peer.link);
+  take_greeting(self, key, peer, {id, std::move(frame), true, 0});
+  if (done.merged != 0 && peer.established) answer_waiting(self, key);
+}
+
+/// Somebody greets over a connection that belongs to no link yet.
+void greet(gateway_pointer self, uint64_t id, hello greeting, std::string frame) {
+  zmq_gateway_state& state = self->state;
+  const auto owner = state.owners.find(id);
+  const uint64_t dialled = owner == state.owners.end() ? 0 : owner->second;
+  const auto verdict = state.registry.judge(
+      greeting, dialled, state.options.own,
+      [&](uint64_t key) -> std::optional<uint64_t> { return instance_of(state, key); });
+  switch (verdict.what) {
+  case greeting_verdict::kind::ignore: return;
+  case greeting_verdict::kind::probe:
+    return begin_probe(self, id, verdict.key, std::move(greeting), std::move(frame));
+  case greeting_verdict::kind::accept: return accept(self, id, verdict, greeting, std::move(frame));
+  case greeting_verdict::kind::refuse: break;
+  }
+  say_goodbye(self, id, greeting, verdict.why);
+  // Who was removed here is no other peer's business, whose address that was.
+  if (dialled != 0 && verdict.why != parting::removed)
+    refused(self, dialled, verdict.why, own_reason(verdict.why));
+}
+
+/// Only greetings are looked at, and goodbyes over connections that were dialled.
+void take_frame(gateway_pointer self, const frame_received& came) {
+  zmq_gateway_state& state = self->state;
+  const auto owner = state.owners.find(came.connection);
+  linked_peer* peer = owner == state.owners.end() ? nullptr : find_peer(state, owner->second);
+  if (peer != nullptr && peer->link && peer->connections[came.connection].greeted) {
+    // It overtook the greeting's acceptance.
+    self->send(peer->link, frame_received{came.connection, came.frame, true, 0});
+    return;
+  }
+  if (came.frame.size() > defaults::greeting_bytes) return;
+  auto opened = replication::decode_frame(came.frame, defaults::greeting_bytes);
+  if (!opened) return;
+  if (auto* greeting = std::get_if<hello>(&opened->content))
+    return greet(self, came.connection, std::move(*greeting), came.frame);
+  const auto* last = std::get_if<replication::goodbye>(&opened->content);
+  if (last == nullptr || peer == nullptr) return;
+  if (!peer->established) {
+    if (peer->link) self->send(peer->link, frame_received{came.connection, came.frame, true, 0});
+    return;
+  }
+  // The peer is there, over another connection: this one leads elsewhere.
+  const uint64_t key = owner->second;
+  if (last->why == parting::itself) return met_itself(self, key);
+  hang_up(self, key, *peer, came.connection);
+}
+
+void lost(gateway_pointer self, uint64_t id) {
+  zmq_gateway_state& state = self->state;
+  state.probed.erase(id);
+  const auto owner = state.owners.find(id);
+  if (owner == state.owners.end()) return;
+  const uint64_t key = owner->second;
+  linked_peer* peer = find_peer(state, key);
+  if (peer == nullptr) return;
+  state.options.wire->unroute(id);
+  connection& facts = peer->connections[id];
+  if (facts.dialled_uri.empty()) {
+    peer->connections.erase(id);
+    state.owners.erase(owner);
+    state.options.wire->hang_up(id); // nothing of it is kept
+  } else {
+    facts.made = facts.greeted = false;
+  }
+  if (peer->chosen == id) lose_chosen(self, key, *peer);
+}
+
+void made(gateway_pointer self, uint64_t id) {
+  zmq_gateway_state& state = self->state;
+  const auto owner = state.owners.find(id);
+  if (owner == state.owners.end()) return;
+  linked_peer* peer = find_peer(state, owner->second);
+  if (peer == nullptr) return;
+  peer->connections[id].made = true;
+  choose(self, owner->second, *peer);
+}
+
+// Links
+// -------------------------------------------------------------------------------------------------
+
+/// Up to a second, so that two nodes that lost each other do not dial at once.
+std::chrono::milliseconds some_time(gateway_pointer self) {
+  return std::chrono::milliseconds(self->state.options.random() % 1000);
+}
+
+/// Not from one that was told to end before.
+bool is_from_link(gateway_pointer self, uint64_t key) {
+  const linked_peer* peer = find_peer(self->state, key);
+  return peer != nullptr && peer->link &&
+         caf::actor_cast<caf::actor_addr>(self->current_sender()) == peer->link.address();
+}
+
+void link_came_or_went(gateway_pointer self, const link_changed& news) {
+  zmq_gateway_state& state = self->state;
+  linked_peer* peer = find_peer(state, news.peer);
+  const peer_record* record = state.registry.find(news.peer);
+  if (peer == nullptr || record == nullptr) return;
+  if (news.established && news.node_id != record->node_id) {
+    // It greeted as somebody else over a connection that was accepted for this one.
+    log::warn("a peer changed its identity", {{"peer", record->name}, {"node_id", news.node_id}});
+    while (!peer->connections.empty())
+      hang_up(self, news.peer, *peer, peer->connections.begin()->first);
+    return;
+  }
+  peer->established = news.established;
+  peer->dial_at = now(self) + some_time(self);
+  tell_of_others(self);
+  if (!news.established) {
+    log::info("a peer is not reached any more", {{"peer", record->name}});
+    return;
+  }
+  peer->unproven = false;
+  peer->refusal.clear();
+  show(self, news.peer);
+  log::info("a peer is reached", {{"peer", record->name}, {"node_id", news.node_id}});
+  if (state.registry.established(news.peer)) save(self);
+  answer_waiting(self, news.peer);
+}
+
+void link_died(gateway_pointer self, const caf::actor_addr& source) {
+  zmq_gateway_state& state = self->state;
+  for (auto& [key, peer] : state.peers) {
+    if (!peer.link || peer.link.address() != source) continue;
+    const peer_record* record = state.registry.find(key);
+    log::error("a peer's link died and is started again",
+               {{"peer", record != nullptr ? record->name : std::string()}});
+    state.options.counters->restarts.fetch_add(1);
+    peer.link = peer_link_actor(); // at the next tick
+    peer.established = false;
+    for (const auto& [id, facts] : peer.connections) state.options.wire->unroute(id);
+    return;
+  }
+}
+
+void link_ended(gateway_pointer self, const caf::down_msg& down) {
+  zmq_gateway_state& state = self->state;
+  const auto ending = state.ending.find(down.source);
+  if (ending == state.ending.end()) return link_died(self, down.source);
+  for (const uint64_t id : ending->second) state.options.wire->hang_up(id);
+  state.ending.erase(ending);
+}
+
+void look_for_signs(gateway_pointer self, linked_peer& peer, time_point at) {
+  for (auto& [id, facts] : peer.connections) {
+    if (!facts.greeted) continue;
+    const uint64_t heard = self->state.options.wire->heard(id);
+    if (std::exchange(facts.heard, heard) != heard) facts.heard_at = at;
+  }
+}
+
+/// Connections that nobody needs: those that this node dialled beside the one that is in use, and
+/// those of the peer that are silent.
+void hang_up_needless(gateway_pointer self, uint64_t key, linked_peer& peer, time_point at) {
+  const auto chosen = peer.connections.find(peer.chosen);
+  const bool settled = peer.established && chosen != peer.connections.end() &&
+                       is_alive(chosen->second, at) &&
+                       at - peer.chosen_at >= defaults::connection_settled;
+  std::vector<uint64_t> needless;
+  const peer_record* record = self->state.registry.find(key);
+  for (const auto& [id, facts] : peer.connections) {
+    if (id == peer.chosen) continue;
+    const bool dialled = !facts.dialled_uri.empty();
+    const bool elsewhere = dialled && record != nullptr && facts.dialled_uri != record->zmq_uri;
+    if ((settled && (dialled || at - facts.heard_at >= defaults::connection_settled)) || elsewhere)
+      needless.push_back(id);
+  }
+  for (const uint64_t id : needless) hang_up(self, key, peer, id);
+}
+
+void look_after(gateway_pointer self) {
+  const time_point at = now(self);
+  for (auto& [key, peer] : self->state.peers) {
+    if (!peer.link && self->state.registry.find(key) != nullptr) start_link(self, key, peer);
+    look_for_signs(self, peer, at);
+    hang_up_needless(self, key, peer, at);
+    if (!peer.established && at >= peer.dial_at) dial(self, key, peer);
+    choose(self, key, peer, !peer.established);
+  }
+  write_registry(self); // where it failed before
+}
+
+// What is asked for
+// -------------------------------------------------------------------------------------------------
+
+peer_record record_of(const rest::peer_request& asked) {
+  peer_record record;
+  record.zmq_uri = asked.zmq_uri;
+  record.all_buckets = asked.all_buckets;
+  record.buckets = asked.buckets;
+  return record;
+}
+
+bool is_own_address(const zmq_gateway_options& options, const std::string& uri) {
+  return uri == options.advertised || uri == options.listening;
+}
+
+/// Its record is on disk.
+void added(gateway_pointer self, const add_peer& asked, uint64_t key, bool fresh) {
+  if (self->state.registry.find(key) == nullptr) // merged with another one, or removed meanwhile
+    return (*asked.answer)(fail(ec::conflict, "the peer was removed"));
+  const bool running = self->state.peers.count(key) != 0;
+  linked_peer& peer = start_peer(self, key);
+  if (running) restart_link(self, key, peer);
+  dial(self, key, peer);
+  choose(self, key, peer);
+  wait(self, asked, key, fresh);
+}
+
+void add(gateway_pointer self, const add_peer& asked) {
+  zmq_gateway_state& state = self->state;
+  if (is_own_address(state.options, asked.asked.zmq_uri))
+    return (*asked.answer)(fail(ec::bad_request, "the address is this node's own"));
+  const uint64_t known = state.registry.find_uri(asked.asked.zmq_uri);
+  const peer_record before = known == 0 ? peer_record{} : *state.registry.find(known);
+  const auto key = state.registry.add(record_of(asked.asked));
+  if (!key) return (*asked.answer)(tl::unexpected(key.error()));
+  const bool same_filter =
+      before.all_buckets == asked.asked.all_buckets && before.buckets == asked.asked.buckets;
+  const linked_peer* peer = find_peer(state, *key);
+  if (known != 0 && same_filter && peer != nullptr && peer->established) {
+    state.registry.established(*key); // no need to invite
+    return (*asked.answer)(
+        rest::peer_added{rest::peer_added::how::known, before.name, before.zmq_uri});
+  }
+  save(self, [self, asked, known, before, key = *key](const error& problem) {
+    if (problem.code == ec::none) return added(self, asked, key, known == 0);
+    if (known == 0) {
+      self->state.registry.forget(key);
+    } else {
+      self->state.registry.restore(key, before);
+    }
+    ++self->state.version;
+    (*asked.answer)(tl::unexpected(problem));
+  });
+}
+
+void remove(gateway_pointer self, const remove_peer& asked) {
+  zmq_gateway_state& state = self->state;
+  const uint64_t key = state.registry.find_name(asked.name);
+  if (key == 0) return (*asked.answer)(fail(ec::not_found, "there is no such peer"));
+  const peer_record before = *state.registry.find(key);
+  refuse_waiting(self, key, {ec::conflict, "the peer was removed"});
+  state.registry.remove(key);
+  log::info("a peer is removed", {{"peer", before.name}});
+  save(self, [self, asked, key, before](const error& problem) {
+    if (problem.code == ec::none) {
+      end_peer(self, key, parting::removed);
+      return (*asked.answer)({});
+    }
+    self->state.registry.restore(key, before);
+    ++self->state.version;
+    (*asked.answer)(tl::unexpected(problem));
+  });
+}
+
+// Start and end
+// -------------------------------------------------------------------------------------------------
+
+void read_registry(gateway_pointer self) {
+  zmq_gateway_state& state = self->state;
+  state.registry = replication::peer_registry(state.options.most_peers);
+  const auto stored = state.options.rows->latest().read(keys::meta("peers"));
+  if (!stored || !*stored) {
+    if (!stored)
+      log::error("the list of peers cannot be read", {{"reason", stored.error().reason}});
+    return;
+  }
+  auto read = replication::peer_registry::decode(**stored, state.options.most_peers);
+  if (read) {
+    state.registry = std::move(*read);
+  } else {
+    log::error("the list of peers is damaged: add them again", {{"reason", read.error().reason}});
+  }
+}
+
+void add_chosen_peers(gateway_pointer self) {
+  zmq_gateway_state& state = self->state;
+  bool changed = false;
+  for (const std::string& uri : state.options.peers) {
+    if (is_own_address(state.options, uri)) continue; // one list for all nodes
+    peer_record asked;
+    asked.zmq_uri = uri;
+    // A filter that was asked for over REST stays.
+    if (const peer_record* known = state.registry.find(state.registry.find_uri(uri))) {
+      asked.all_buckets = known->all_buckets;
+      asked.buckets = known->buckets;
+    }
+    const auto key = state.registry.add(asked);
+    if (!key)
+      log::error("a peer cannot be added", {{"zmq_uri", uri}, {"reason", key.error().reason}});
+    changed = changed || key.has_value();
+  }
+  if (changed) save(self);
+}
+
+void end(gateway_pointer self, const caf::exit_msg& exit) {
+  zmq_gateway_state& state = self->state;
+  state.options.wire->detach();
+  for (auto& [key, peer] : state.peers) {
+    if (!peer.link) continue;
+    self->send(peer.link, part_link{static_cast<uint8_t>(parting::ending)});
+    self->send_exit(peer.link, caf::exit_reason::user_shutdown);
+  }
+  for (auto& [waiter, request] : state.waiting)
+    (*request.answer)(fail(ec::shutting_down, "the node is ending"));
+  self->quit(exit.reason);
+}
+
+} // namespace
+
+zmq_gateway_actor::behavior_type zmq_gateway(gateway_pointer self, zmq_gateway_options options) {
+  self->state.options = std::move(options);
+  self->set_down_handler([self](const caf::down_msg& down) { link_ended(self, down); });
+  self->set_exit_handler([self](const caf::exit_msg& exit) { end(self, exit); });
+  self->state.options.board->forget_all();
+  self->state.options.wire->attach(zmq_gateway_actor(self));
+  read_registry(self);
+  add_chosen_peers(self);
+  for (const auto& [key, record] : self->state.registry.peers())
+    dial(self, key, start_peer(self, key));
+  self->delayed_send(self, defaults::peers_tick, tick{});
+  return {
+      [self](const add_peer& asked) { add(self, asked); },
+      [self](const remove_peer& asked) { remove(self, asked); },
+      [self](const frame_received& came) {
+        take_frame(self, came);
+        self->state.options.wire->handled(came);
+      },
+      [self](const connection_lost& news) { lost(self, news.connection); },
+      [self](const connection_made& news) { made(self, news.connection); },
+      [self](const link_changed& news) {
+        if (is_from_link(self, news.peer)) link_came_or_went(self, news);
+      },
+      [self](const link_refused& news) {
+        const auto why = static_cast<parting>(news.why);
+        if (is_from_link(self, news.peer))
+          refused(self, news.peer, why, std::string(replication::to_string(why)));
+      },
+      [self](const wait_over& over) { give_up_waiting(self, over.waiter); },
+      [self](const probe_over& over) { end_probe(self, over.connection); },
+      [self](tick) {
+        look_after(self);
+        self->delayed_send(self, defaults::peers_tick, tick{});
+      },
+  };
+}
+
+} // namespace treadmill

@@ -1,0 +1,65 @@
+#include "net/lent_connection.hpp"
+#include <cstddef>
+#include <cstring>
+#include <fcntl.h>
+#include <linux/sockios.h>
+#include <linux/tcp.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+namespace treadmill::replication {
+
+bool lent_connection::read_ends(int descriptor, ends& to) {
+  socklen_t own_size = sizeof to.own;
+  socklen_t peer_size = sizeof to.peer;
+  return ::getsockname(descriptor, reinterpret_cast<sockaddr*>(&to.own), &own_size) == 0 &&
+         ::getpeername(descriptor, reinterpret_cast<sockaddr*>(&to.peer), &peer_size) == 0;
+}
+
+bool lent_connection::is_same(const ends& one, const ends& other) {
+  return std::memcmp(&one.own, &other.own, sizeof one.own) == 0 &&
+         std::memcmp(&one.peer, &other.peer, sizeof one.peer) == 0;
+}
+
+lent_connection::lent_connection(int descriptor) {
+  if (read_ends(descriptor, ends_)) descriptor_ = descriptor;
+}
+
+uint64_t lent_connection::bytes_given() const {
+  if (descriptor_ < 0) return 0;
+  tcp_info info{};
+  socklen_t size = sizeof info;
+  constexpr size_t needed = offsetof(tcp_info, tcpi_bytes_received) + sizeof(uint64_t);
+  if (::getsockopt(descriptor_, IPPROTO_TCP, TCP_INFO, &info, &size) != 0 || size < needed)
+    return 0;
+  int unread = 0;
+  if (::ioctl(descriptor_, SIOCINQ, &unread) != 0) return 0;
+  const auto waiting = static_cast<uint64_t>(unread);
+  return info.tcpi_bytes_received > waiting ? info.tcpi_bytes_received - waiting : 0;
+}
+
+uint64_t lent_connection::bytes_unconfirmed() const {
+  int bytes = 0;
+  if (descriptor_ < 0 || ::ioctl(descriptor_, SIOCOUTQ, &bytes) != 0) return 0;
+  return static_cast<uint64_t>(bytes);
+}
+
+void lent_connection::end() const { shut(false); }
+void lent_connection::cut() const { shut(true); }
+
+void lent_connection::shut(bool at_once) const {
+  if (descriptor_ < 0) return;
+  // A second descriptor cannot be closed and used again between the look at it and the shutdown.
+  const int own = ::fcntl(descriptor_, F_DUPFD_CLOEXEC, 0);
+  if (own < 0) return;
+  ends found{};
+  if (read_ends(own, found) && is_same(found, ends_)) {
+    // Its owner's close() then resets it; otherwise what it does not read would stay for a minute.
+    const linger none{1, 0};
+    if (at_once) ::setsockopt(own, SOL_SOCKET, SO_LINGER, &none, sizeof none);
+    ::shutdown(own, SHUT_RDWR);
+  }
+  ::close(own);
+}
+
+} // namespace treadmill::replication
