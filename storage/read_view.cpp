@@ -54,7 +54,9 @@ std::shared_ptr<read_view::pinned> store::impl::pin() {
   auto made = std::make_shared<read_view::pinned>();
   made->owner = this;
   if (db != nullptr) {
+    const uint64_t before = version;
     made->snapshot = db->GetSnapshot();
+    if (before % 2 == 0 && before == version) made->version = before;
     pinned_views.insert(made.get());
   }
   return made;
@@ -147,6 +149,10 @@ read_view::scan_back(std::string_view from, std::string_view to,
   }
   if (!rows->status().ok()) return read_failure(rows->status());
   return {};
+}
+
+std::optional<uint64_t> read_view::version() const {
+  return pinned_ != nullptr ? pinned_->version : std::nullopt;
 }
 
 result<bucket_state> read_view::state(uint32_t bucket) const {

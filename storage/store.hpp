@@ -180,6 +180,10 @@ public:
   scan_back(std::string_view from, std::string_view to,
             const std::function<bool(std::string_view key, std::string_view value)>& row) const;
 
+  /// Two snapshots with the same version have the same rows. Nothing: it is not known, or no
+  /// snapshot.
+  std::optional<uint64_t> version() const;
+
   result<bucket_state> state(uint32_t bucket) const; ///< all zero where there is none yet
   /// The whole tree of a document, older ancestry included. Errors: not_found.
   result<revision_tree> full_tree(uint32_t bucket, std::string_view id) const;

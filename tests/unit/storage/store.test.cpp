@@ -614,6 +614,23 @@ TEST_CASE("on a small file system the floor is 5 % of it, and 0 is no floor") {
 // Reading
 // -------------------------------------------------------------------------------------------------
 
+TEST_CASE("snapshots have the same version exactly while nothing is written") {
+  fixture f;
+  store& rows = f.start();
+  CHECK(!rows.latest().version());
+  REQUIRE(write(rows, "a", "1", false));
+  const auto first = rows.snapshot().version();
+  REQUIRE(first);
+  CHECK(rows.snapshot().version() == first);
+  CHECK(rows.synced().version() < first);
+  REQUIRE(rows.sync()); // writes nothing, and yet it may count as a write
+  REQUIRE(write(rows, "a", "1"));
+  const auto second = rows.snapshot().version();
+  CHECK(second > first);
+  REQUIRE(rows.try_reopen());
+  CHECK(rows.snapshot().version() > second);
+}
+
 TEST_CASE("a snapshot stays the same under writes, and dies in a reopen") {
   fixture f;
   store& rows = f.start();
