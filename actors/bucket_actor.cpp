@@ -58,6 +58,26 @@ void hand_over_soon(bucket_pointer self) {
   }
 }
 
+result<std::optional<std::string>> read_row(const bucket_actor_state& state, std::string_view key) {
+  if (state.finder == nullptr) return state.options.rows->latest().read(key);
+  const auto row = state.finder->read(key);
+  if (!row) return tl::unexpected(row.error());
+  if (!*row) return std::nullopt;
+  return std::string(**row);
+}
+
+/// The rows of a bulk are looked for in one slice: no other than the core changes them, and what is
+/// not committed yet it has itself.
+std::vector<write_outcome> apply_group(bucket_actor_state& state, const write_group& group) {
+  if (group.ops.size() < 2) return state.core->apply(group);
+  const read_view committed = state.options.rows->latest();
+  row_finder finder(committed);
+  state.finder = &finder;
+  auto outcomes = state.core->apply(group);
+  state.finder = nullptr;
+  return outcomes;
+}
+
 void apply(bucket_pointer self, const write_documents& asked) {
   bucket_actor_state& state = self->state;
   if (std::chrono::steady_clock::now() > asked.deadline) {
@@ -65,7 +85,7 @@ void apply(bucket_pointer self, const write_documents& asked) {
                    "the write waited too long; it was not begun");
     return;
   }
-  std::vector<write_outcome> outcomes = state.core->apply(*asked.group);
+  std::vector<write_outcome> outcomes = apply_group(state, *asked.group);
   // What was refused, or was there already, may rest on writes that are not committed yet.
   const uint64_t batch = state.core->dirty() ? state.handed_over + 1 : state.handed_over;
   if (batch == state.finished) {
@@ -157,8 +177,7 @@ void start_core(bucket_pointer self, uint64_t generation) {
   if (std::exchange(state.query_batch, 0) != 0 || stored->queries > 0) tell_of_queries(self);
   state.core.emplace(
       state.options.number, *stored,
-      [rows = state.options.rows](std::string_view key) { return rows->latest().read(key); },
-      state.options.limits);
+      [&state](std::string_view key) { return read_row(state, key); }, state.options.limits);
   tell_what_is_synced(self); // of a predecessor that did not come to it
   for (const auto& work : std::exchange(state.postponed, {}))
     std::visit([self](const auto& asked) { apply(self, asked); }, work);

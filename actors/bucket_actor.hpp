@@ -35,6 +35,7 @@ struct bucket_actor_state {
   };
   using postponed_work = std::variant<write_documents, merge_documents>;
   bucket_options options{};
+  row_finder* finder = nullptr;      ///< while a bulk is applied
   std::optional<bucket_core> core{}; ///< nothing: a generation is being begun
   uint64_t generation = 0;
   bool beginning = false;
@@ -58,7 +59,7 @@ struct bucket_actor_state {
 ///
 /// Lifetime: from the first use of the bucket until it is dropped or the node ends; restarted by
 /// the node when it dies. **Thread**: scheduled.
-/// **Blocks?** Only for point reads of documents that it changes. **Mailbox bound**: by the
+/// **Blocks?** Only for reads of documents that it changes. **Mailbox bound**: by the
 /// gateway. **Errors**: after a failed commit, the writes of that batch are answered `ambiguous`,
 /// those that were never attempted with the store's problem, and it starts over from what is
 /// stored, in a new generation. What a peer link sends that rests on what it read before a failed

@@ -14,7 +14,7 @@ caf::result<documents_mapped> map(pool_pointer self, const map_documents& asked)
   self->state.mapping.emplace(
       ticket, isolate_pool_state::asked<documents_mapped>{asked.index, asked.ticket, answer});
   const auto me = caf::actor_cast<isolate_pool_actor>(self);
-  self->state.pool->map(*asked.job, [me, ticket](js::map_answer made) {
+  self->state.pool->map(asked.job, [me, ticket](js::map_answer made) {
     caf::anon_send(me, job_done{ticket, std::make_shared<js::map_answer>(std::move(made)), {}});
   });
   return answer;
@@ -59,7 +59,7 @@ isolate_pool_actor::behavior_type isolate_pool(pool_pointer self,
         });
       },
       [self](const try_documents& asked) {
-        self->state.pool->map(*asked.job, [answer = asked.answer](js::map_answer made) {
+        self->state.pool->map(asked.job, [answer = asked.answer](js::map_answer made) {
           (*answer)(std::move(made));
         });
       },

@@ -117,7 +117,11 @@ void sync_if_due(storage_pointer self, clock::time_point now) {
 
 /// Below the floor of free space, too: it makes room. A store that failed refuses.
 void clean_up(storage_state& state) {
-  if (!state.cleaning) return;
+  // Somebody waits for an index that is being built, and nobody for room that comes a second later.
+  constexpr unsigned most_put_off = 9;
+  const bool building = std::exchange(state.index_bytes, 0) >= defaults::index_batch_bytes;
+  if (!state.cleaning || (building && state.put_off++ < most_put_off)) return;
+  state.put_off = 0;
   const auto more = state.options.rows->clean_up();
   if (more) state.cleaning = *more;
 }
@@ -179,6 +183,7 @@ result<void> write_index(storage_state& state, const commit_index& batch) {
   const row_batch* only = batch.rows.get();
   auto done = rows.commit({&only, 1}, batch.sync);
   if (!done) note_failure(state, done.error());
+  state.index_bytes += only->bytes();
   return done;
 }
 

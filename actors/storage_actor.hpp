@@ -48,6 +48,8 @@ struct storage_state {
   std::unordered_map<uint32_t, caf::strong_actor_ptr> to_tell{};
   std::chrono::steady_clock::time_point synced_at{};
   bool cleaning = true;         ///< rows of dropped buckets may be there
+  size_t index_bytes = 0;       ///< written to indexes since the last tick
+  unsigned put_off = 0;         ///< times that cleaning up was, one after the other
   std::string reopen_problem{}; ///< why the last try to reopen failed; empty: none did
   static inline constexpr const char* name = "storage";
 };

@@ -639,6 +639,10 @@ map_pool::map_pool(pool_options options) : core_(std::make_unique<core>(std::mov
 map_pool::~map_pool() { stop(); }
 
 void map_pool::map(map_job job, map_callback done) {
+  map(std::make_shared<const map_job>(std::move(job)), std::move(done));
+}
+
+void map_pool::map(std::shared_ptr<const map_job> job, map_callback done) {
   core_->give(std::make_unique<pool_job>(std::move(job), std::move(done)));
 }
 

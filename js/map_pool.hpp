@@ -69,6 +69,7 @@ public:
   map_pool& operator=(const map_pool&) = delete;
 
   void map(map_job job, map_callback done);
+  void map(std::shared_ptr<const map_job> job, map_callback done);
   void reduce(reduce_job job, reduce_callback done);
   /// Compiles the function, and runs nothing. `done` or `bad_function`.
   void check(std::shared_ptr<const function> what, map_callback done);

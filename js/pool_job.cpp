@@ -23,8 +23,8 @@ size_t bytes_of(const mapped& one) {
 
 } // namespace
 
-pool_job::pool_job(map_job job, map_callback done)
-    : what_(std::move(job.what)), documents_(std::move(job.documents)), suspect_(job.suspect),
+pool_job::pool_job(std::shared_ptr<const map_job> job, map_callback done)
+    : what_(job->what), map_(std::move(job)), documents_(map_->documents), suspect_(map_->suspect),
       mapped_(std::move(done)) {}
 
 pool_job::pool_job(reduce_job job, reduce_callback done)
@@ -61,7 +61,7 @@ void pool_job::put_request(std::string& out, uint64_t request, const piece& item
   if (is_reduction()) {
     put_reduce(out, request, what_->id, std::span(calls_).subspan(items.first, items.count));
   } else {
-    put_map(out, request, what_->id, std::span(documents_).subspan(items.first, items.count));
+    put_map(out, request, what_->id, documents_.subspan(items.first, items.count));
   }
 }
 

@@ -3,6 +3,7 @@
 #include "js/jobs.hpp"
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -13,7 +14,7 @@ namespace treadmill::js {
 /// items are documents or calls. **Thread**: one at a time.
 class pool_job {
 public:
-  pool_job(map_job job, map_callback done);
+  pool_job(std::shared_ptr<const map_job> job, map_callback done);
   pool_job(reduce_job job, reduce_callback done);
   static std::unique_ptr<pool_job> check(std::shared_ptr<const function> what, map_callback done);
 
@@ -55,7 +56,8 @@ private:
   void add(mapped item);
 
   std::shared_ptr<const function> what_;
-  std::vector<document> documents_{};
+  std::shared_ptr<const map_job> map_{};  ///< nullptr: a reduction, or a check
+  std::span<const document> documents_{}; ///< of it
   std::vector<reduce_call> calls_{};
   bool suspect_ = false;
   map_callback mapped_{};

@@ -13,6 +13,17 @@ std::string_view to_string(query_phase phase) {
   return "building";
 }
 
+last_states::shared last_states::find(std::optional<uint64_t> version) const {
+  const std::lock_guard lock(mutex_);
+  return version && version == version_ ? states_ : nullptr;
+}
+
+void last_states::keep(std::optional<uint64_t> version, shared states) {
+  const std::lock_guard lock(mutex_);
+  version_ = version;
+  states_.swap(states);
+}
+
 void query_board::show(uint32_t bucket, shown_query query) {
   std::string name = query.name;
   auto made = std::make_shared<const shown_query>(std::move(query));

@@ -21,6 +21,27 @@ enum class query_phase : uint8_t {
 };
 std::string_view to_string(query_phase phase);
 
+/// What a snapshot says of a query.
+struct query_states {
+  uint64_t sequence = 0;              ///< of its bucket
+  std::optional<index_state> index{}; ///< nothing: it is not consistent there
+};
+
+/// The states in the last snapshot that was looked at: while the store does not change, each
+/// question would read the same ones again. **Thread**: any.
+class last_states {
+public:
+  using shared = std::shared_ptr<const query_states>;
+
+  shared find(std::optional<uint64_t> version) const; ///< nullptr: to be read
+  void keep(std::optional<uint64_t> version, shared states);
+
+private:
+  mutable std::mutex mutex_{};
+  std::optional<uint64_t> version_{};
+  shared states_{};
+};
+
 /// What a query shows of itself to the threads that answer requests.
 struct shown_query {
   std::string name{};
@@ -35,6 +56,8 @@ struct shown_query {
   std::string problem{};             ///< why it is suspended
   double rate = 0;                   ///< activity entries a second of the run that is under way
   uint64_t owner = 0;                ///< of who shows it: a successor's is another
+  /// Of the index that answers.
+  std::shared_ptr<last_states> states = std::make_shared<last_states>();
 };
 
 /// Where the actors of queries put what they show, and threads that answer requests find it.

@@ -23,6 +23,19 @@ bool covers(const std::optional<index_state>& state, uint64_t needed) {
   return state && state->sequence >= needed;
 }
 
+/// What the view says of the bucket and of the index.
+result<last_states::shared> states_in(const read_view& view, const shown_query& query) {
+  if (auto known = query.states->find(view.version())) return known;
+  const auto bucket = view.state(query.where.bucket);
+  if (!bucket) return tl::unexpected(bucket.error());
+  auto index = consistent_state(view, query.where);
+  if (!index) return tl::unexpected(std::move(index.error()));
+  auto read =
+      std::make_shared<const query_states>(query_states{bucket->sequence, std::move(*index)});
+  query.states->keep(view.version(), read);
+  return read;
+}
+
 /// An index without a row: what a query that nobody shows has.
 query_source empty_source(read_view view, uint32_t bucket, std::string_view name,
                           query_definition definition) {
@@ -44,7 +57,7 @@ std::optional<query_source> source_before(const query_board::shown& query, uint6
 }
 
 result<std::optional<query_source>> find_shown(const query_board::shown& query, read_view view,
-                                               const coverage& wanted) {
+                                               coverage& wanted) {
   if (query->phase == query_phase::suspended) {
     // One that was just defined anew does not show it yet.
     auto defined = read_definition(view, query->where.bucket, query->name);
@@ -52,11 +65,12 @@ result<std::optional<query_source>> find_shown(const query_board::shown& query, 
     if (*defined == query->definition) return fail(ec::query_suspended, query->problem);
     return std::nullopt;
   }
-  const uint64_t needed = wanted.stale ? 0 : wanted.needed.value_or(0);
-  auto state = consistent_state(view, query->where);
-  if (!state) return tl::unexpected(std::move(state.error()));
-  if (covers(*state, needed))
-    return query_source{query, std::move(view), query->where, std::move(**state)};
+  const auto states = states_in(view, *query);
+  if (!states) return tl::unexpected(states.error());
+  if (!wanted.needed && !wanted.stale) wanted.needed = (*states)->sequence;
+  const uint64_t needed = wanted.needed.value_or(0);
+  if (const auto& state = (*states)->index; covers(state, needed))
+    return query_source{query, std::move(view), query->where, *state};
   auto before = source_before(query, needed);
   if (before || !wanted.stale) return before;
   return empty_source(std::move(view), query->where.bucket, query->name, query->answering);
@@ -116,15 +130,15 @@ result<std::optional<query_source>> find_source(const node_backend& node, uint32
   // The query first: what it shows is in any snapshot that is taken later.
   const auto query = node.queries().find(bucket, name);
   read_view view = node.rows().snapshot();
+  result<std::optional<query_source>> found;
+  if (query) found = find_shown(query, view, wanted);
+  // What does not answer at once may be gone.
+  if (query && found && *found && !wanted.stale) return found;
   if (!wanted.needed && !wanted.stale) {
     const auto state = view.state(bucket);
     if (!state) return tl::unexpected(state.error());
     wanted.needed = state->sequence;
   }
-  result<std::optional<query_source>> found;
-  if (query) found = find_shown(query, view, wanted);
-  // What does not answer at once may be gone.
-  if (query && found && *found && !wanted.stale) return found;
   auto definition = read_definition(view, bucket, name);
   if (!definition) return tl::unexpected(std::move(definition.error()));
   if (query || !wanted.stale) return found;

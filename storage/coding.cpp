@@ -1,5 +1,6 @@
 #include "storage/coding.hpp"
-#include <algorithm>
+#include <array>
+#include <cstring>
 
 namespace treadmill {
 
@@ -7,15 +8,19 @@ namespace {
 
 template<typename Integer>
 void put_big_endian(std::string& out, Integer value) {
-  for (size_t i = sizeof(Integer); i-- > 0;) out += static_cast<char>(value >> (8 * i));
+  std::array<char, sizeof(Integer)> bytes{};
+  for (size_t i = 0; i < bytes.size(); ++i)
+    bytes[bytes.size() - 1 - i] = static_cast<char>(value >> (8 * i));
+  out.append(bytes.data(), bytes.size());
 }
 
 template<typename Integer>
 bool take_big_endian(std::string_view& in, Integer& value) {
   if (in.size() < sizeof(Integer)) return false;
+  const char* const bytes = in.data();
   value = 0;
   for (size_t i = 0; i < sizeof(Integer); ++i)
-    value = static_cast<Integer>(value << 8 | static_cast<uint8_t>(in[i]));
+    value = static_cast<Integer>(value << 8 | static_cast<uint8_t>(bytes[i]));
   in.remove_prefix(sizeof(Integer));
   return true;
 }
@@ -65,8 +70,7 @@ void put_hash(std::string& out, const hash128& hash) { out += as_bytes(hash); }
 
 bool take_hash(std::string_view& in, hash128& hash) {
   if (in.size() < hash.size()) return false;
-  std::transform(in.begin(), in.begin() + static_cast<std::ptrdiff_t>(hash.size()), hash.begin(),
-                 [](char c) { return static_cast<uint8_t>(c); });
+  std::memcpy(hash.data(), in.data(), hash.size());
   in.remove_prefix(hash.size());
   return true;
 }

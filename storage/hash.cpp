@@ -1,6 +1,7 @@
 #include "storage/hash.hpp"
 #include <algorithm>
 #include <cstdlib>
+#include <cstring>
 #include <memory>
 #include <openssl/evp.h>
 
@@ -66,10 +67,19 @@ hash128 hash_parts(std::initializer_list<std::string_view> parts) {
 }
 
 void write_hex(const hash128& hash, char* out) {
-  static constexpr char digits[] = "0123456789abcdef";
+  // The two digits of each byte.
+  static constexpr auto pairs = [] {
+    constexpr std::string_view digits = "0123456789abcdef";
+    std::array<char, 512> made{};
+    for (size_t byte = 0; byte < 256; ++byte) {
+      made[2 * byte] = digits[byte >> 4];
+      made[2 * byte + 1] = digits[byte & 0x0f];
+    }
+    return made;
+  }();
   for (const uint8_t byte : hash) {
-    *out++ = digits[byte >> 4];
-    *out++ = digits[byte & 0x0f];
+    std::memcpy(out, pairs.data() + size_t{2} * byte, 2);
+    out += 2;
   }
 }
 

@@ -11,16 +11,16 @@ namespace treadmill {
 index_run::index_run(const store& rows, read_view at, uint64_t target, index_id where,
                      index_state state, reduction how)
     : rows_(rows), at_(std::move(at)), target_(target), where_(where), state_(std::move(state)),
-      how_(how), read_up_to_(state_.position) {
+      how_(how), from_nothing_(state_.position == 0), read_up_to_(state_.position) {
   state_.target = target_;
 }
 
 /// A document is mapped at its last entry in the snapshot: what an earlier one of it left is
 /// superseded, and what a later one will bring is another run's.
-result<void> index_run::take_entry(const activity_entry& logged, waiting_part& waiting, part& given,
-                                   size_t& bytes) const {
+result<void> index_run::take_entry(const activity_entry& logged, row_finder& documents,
+                                   waiting_part& waiting, part& given, size_t& bytes) const {
   if (is_query_document(logged.id)) return {};
-  auto stored = at_.read(keys::document(where_.bucket, logged.id));
+  auto stored = documents.read(keys::document(where_.bucket, logged.id));
   if (!stored) return tl::unexpected(std::move(stored.error()));
   if (!*stored) return fail(ec::corrupt, "the activity names a document that is missing");
   const auto row = document_row::decode(**stored);
@@ -42,9 +42,10 @@ result<std::optional<index_run::part>> index_run::next_part() {
   size_t entries = 0;
   result<void> failed;
   activity_entry logged;
+  row_finder documents(at_);
   const auto row = [&](std::string_view key, std::string_view value) {
     failed = logged.assign(keys::sequence_of(key), value);
-    if (failed) failed = take_entry(logged, waiting, given, bytes);
+    if (failed) failed = take_entry(logged, documents, waiting, given, bytes);
     if (!failed) return false;
     waiting.up_to = logged.sequence;
     return ++entries < part_entries && given.documents.size() < part_documents &&
@@ -86,7 +87,9 @@ result<void> index_run::apply(waiting_part& front) {
     const entry& changed = front.entries[front.next_entry++];
     const run_rows none;
     const run_rows& rows = changed.mapped ? (*front.rows)[front.next_rows++] : none;
-    if (auto done = writer_->replace(changed.id, changed.sequence, rows.rows); !done) return done;
+    auto done = from_nothing_ ? writer_->add(changed.id, changed.sequence, rows.rows)
+                              : writer_->replace(changed.id, changed.sequence, rows.rows);
+    if (!done) return done;
     if (!rows.problem.empty()) note_problem(changed, rows);
     if (rows.emitted) state.emits = true;
     state.position = changed.sequence;

@@ -92,8 +92,8 @@ private:
     size_t next_entry = 0;
     size_t next_rows = 0;
   };
-  result<void> take_entry(const activity_entry& logged, waiting_part& waiting, part& given,
-                          size_t& bytes) const;
+  result<void> take_entry(const activity_entry& logged, row_finder& documents,
+                          waiting_part& waiting, part& given, size_t& bytes) const;
   bool nothing_left() const { return parts_.empty() && read_up_to_ >= target_; }
   result<bool> begin_batch();
   result<void> apply(waiting_part& front);
@@ -106,6 +106,7 @@ private:
   index_id where_;
   index_state state_;
   reduction how_;
+  bool from_nothing_; ///< the index was empty: no document has rows before this run
   uint64_t read_up_to_;
   uint64_t last_part_ = 0;
   std::deque<waiting_part> parts_{};

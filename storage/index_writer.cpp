@@ -120,9 +120,6 @@ void index_writer::store_reverse(const std::string& id, const std::vector<std::s
   const auto same = [](const std::string& term, const mapped_row& row) { return term == row.term; };
   if (std::equal(before.begin(), before.end(), rows.begin(), rows.end(), same)) return;
   const std::string key = keys::index_reverse(index_.bucket, index_.index, id);
-  std::vector<std::string>& terms = reverse_[id];
-  terms.clear();
-  for (const mapped_row& row : rows) terms.push_back(row.term);
   if (rows.empty()) {
     rows_.remove(key);
   } else {
@@ -152,28 +149,45 @@ void index_writer::note_change(document_change& doc) {
 
 result<void> index_writer::replace(std::string_view id, uint64_t sequence,
                                    std::span<const mapped_row> rows) {
-  if (state_.phase == index_phase::reducing)
-    return fail(ec::internal, "an index was written while its partial results were made");
-  if (rows.size() > size_t{UINT16_MAX} + 1)
-    return fail(ec::too_large, "a document has more rows than an index takes");
   document_change doc;
   doc.id = id;
   doc.sequence = sequence;
   const auto before = terms_of(doc.id);
   if (!before) return tl::unexpected(before.error());
-  for (size_t i = 0; i < std::max(before->size(), rows.size()); ++i) {
+  if (auto done = change(doc, *before, rows); !done) return done;
+  std::vector<std::string>& terms = reverse_[doc.id];
+  terms.clear();
+  for (const mapped_row& row : rows) terms.push_back(row.term);
+  return {};
+}
+
+result<void> index_writer::add(std::string_view id, uint64_t sequence,
+                               std::span<const mapped_row> rows) {
+  document_change doc;
+  doc.id = id;
+  doc.sequence = sequence;
+  return change(doc, {}, rows);
+}
+
+result<void> index_writer::change(document_change& doc, const std::vector<std::string>& before,
+                                  std::span<const mapped_row> rows) {
+  if (state_.phase == index_phase::reducing)
+    return fail(ec::internal, "an index was written while its partial results were made");
+  if (rows.size() > size_t{UINT16_MAX} + 1)
+    return fail(ec::too_large, "a document has more rows than an index takes");
+  for (size_t i = 0; i < std::max(before.size(), rows.size()); ++i) {
     const auto emission = static_cast<uint16_t>(i);
-    const bool was = i < before->size();
+    const bool was = i < before.size();
     result<void> done;
-    if (was && i < rows.size() && (*before)[i] == rows[i].term) {
-      done = replace_row(doc, (*before)[i], rows[i], emission);
+    if (was && i < rows.size() && before[i] == rows[i].term) {
+      done = replace_row(doc, before[i], rows[i], emission);
     } else {
-      if (was) done = remove_row(doc, (*before)[i], emission);
+      if (was) done = remove_row(doc, before[i], emission);
       if (i < rows.size()) put_row(doc, rows[i], emission, false);
     }
     if (!done) return done;
   }
-  store_reverse(doc.id, *before, rows);
+  store_reverse(doc.id, before, rows);
   if (state_.phase == index_phase::complete) note_change(doc);
   return {};
 }

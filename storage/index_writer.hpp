@@ -52,6 +52,8 @@ public:
   /// `sequence`: that of its last activity entry. Errors: internal (called while `reducing`);
   /// too_large (number of rows).
   result<void> replace(std::string_view id, uint64_t sequence, std::span<const mapped_row> rows);
+  /// The same for a document that the caller knows to have no rows, and to come once in this batch.
+  result<void> add(std::string_view id, uint64_t sequence, std::span<const mapped_row> rows);
 
   index_state& state() { return state_; }
   const index_state& state() const { return state_; }
@@ -85,6 +87,8 @@ private:
                            uint16_t emission);
   void put_row(document_change& doc, const mapped_row& row, uint16_t emission, bool existed);
   void note_change(document_change& doc);
+  result<void> change(document_change& doc, const std::vector<std::string>& before,
+                      std::span<const mapped_row> rows);
   void store_reverse(const std::string& id, const std::vector<std::string>& before,
                      std::span<const mapped_row> rows);
   bool keeps_partials() const {

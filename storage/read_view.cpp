@@ -54,7 +54,9 @@ std::shared_ptr<read_view::pinned> store::impl::pin() {
   auto made = std::make_shared<read_view::pinned>();
   made->owner = this;
   if (db != nullptr) {
+    const uint64_t before = version;
     made->snapshot = db->GetSnapshot();
+    if (before % 2 == 0 && before == version) made->version = before;
     pinned_views.insert(made.get());
   }
   return made;
@@ -147,6 +149,64 @@ read_view::scan_back(std::string_view from, std::string_view to,
   }
   if (!rows->status().ok()) return read_failure(rows->status());
   return {};
+}
+
+std::optional<uint64_t> read_view::version() const {
+  return pinned_ != nullptr ? pinned_->version : std::nullopt;
+}
+
+struct row_finder::impl {
+  /// Keys that ascend before steps are tried, and steps that are tried: keys that come in no order
+  /// are searched for one by one.
+  static constexpr size_t ascending_keys = 8;
+  static constexpr size_t steps = 8;
+
+  explicit impl(const read_view& from) : view(from), pass(from.store_->impl_->gate) {}
+  bool step_to(std::string_view key);
+
+  const read_view& view;
+  slice_gate::pass pass;
+  std::unique_ptr<leveldb::Iterator> rows{}; ///< at the first row from the last key on
+  size_t ascended = 0;
+  std::string last{};
+  std::string found{};
+};
+
+row_finder::row_finder(const read_view& view) : impl_(std::make_unique<impl>(view)) {}
+row_finder::~row_finder() = default;
+
+/// To the first row from the key on. False: that is too far away.
+bool row_finder::impl::step_to(std::string_view key) {
+  for (size_t i = 0; rows->Valid() && treadmill::view(rows->key()) < key; ++i) {
+    if (i == steps) return false;
+    rows->Next();
+  }
+  return true;
+}
+
+result<std::optional<std::string_view>> row_finder::read(std::string_view key) {
+  impl& in = *impl_;
+  in.ascended = key > in.last ? in.ascended + 1 : 0;
+  in.last = key;
+  const bool near = in.ascended >= impl::ascending_keys;
+  if (near && in.rows == nullptr) {
+    auto opened = in.view.open_rows();
+    if (!opened) return tl::unexpected(opened.error());
+    in.rows = std::move(*opened);
+    in.rows->Seek(slice(key));
+  }
+  // Where a neighbour is damaged, the row itself may still be read.
+  if (!near || !in.step_to(key) || !in.rows->status().ok()) {
+    if (near) in.ascended = 0;
+    in.rows.reset();
+    auto row = in.view.read(key);
+    if (!row) return tl::unexpected(row.error());
+    if (!*row) return std::nullopt;
+    in.found = std::move(**row);
+    return in.found;
+  }
+  if (!in.rows->Valid() || view(in.rows->key()) != key) return std::nullopt;
+  return view(in.rows->value());
 }
 
 result<bucket_state> read_view::state(uint32_t bucket) const {

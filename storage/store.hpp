@@ -147,6 +147,7 @@ public:
 
 private:
   friend class read_view;
+  friend class row_finder;
   struct impl;
   explicit store(std::unique_ptr<impl> opened);
   std::unique_ptr<impl> impl_;
@@ -180,6 +181,10 @@ public:
   scan_back(std::string_view from, std::string_view to,
             const std::function<bool(std::string_view key, std::string_view value)>& row) const;
 
+  /// Two snapshots with the same version have the same rows. Nothing: it is not known, or no
+  /// snapshot.
+  std::optional<uint64_t> version() const;
+
   result<bucket_state> state(uint32_t bucket) const; ///< all zero where there is none yet
   /// The whole tree of a document, older ancestry included. Errors: not_found.
   result<revision_tree> full_tree(uint32_t bucket, std::string_view id) const;
@@ -188,11 +193,31 @@ public:
 
 private:
   friend class store;
+  friend class row_finder;
   struct pinned;
   result<std::unique_ptr<leveldb::Iterator>> open_rows() const;
   const store* store_ = nullptr;
   std::shared_ptr<pinned> pinned_{}; ///< nullptr: latest
   bool keep_blocks_ = false;
+};
+
+/// Reads rows of a view by their keys, which may come in any order. Where they ascend from
+/// neighbour to neighbour, as those of documents do that were written in the order of their ids,
+/// one costs a step instead of a search.
+/// **Lifetime, thread**: one slice from its making to its end, in one thread; not beyond its view.
+class row_finder {
+public:
+  explicit row_finder(const read_view& view);
+  ~row_finder();
+  row_finder(const row_finder&) = delete;
+  row_finder& operator=(const row_finder&) = delete;
+
+  /// As read_view::read; the bytes are there until the next call.
+  result<std::optional<std::string_view>> read(std::string_view key);
+
+private:
+  struct impl;
+  std::unique_ptr<impl> impl_;
 };
 
 } // namespace treadmill

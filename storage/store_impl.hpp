@@ -24,6 +24,7 @@ tl::unexpected<error> store_is_read_only();
 struct read_view::pinned {
   store::impl* owner = nullptr;
   const leveldb::Snapshot* snapshot = nullptr; ///< nullptr: died in a reopen
+  std::optional<uint64_t> version{};
   ~pinned();
 };
 
@@ -100,7 +101,8 @@ struct store::impl {
   /// pinned_mutex, and let go of without it.
   std::shared_ptr<read_view::pinned> synced{};
 
-  std::atomic<bool> failed{false}; ///< a write failed: read-only until the reopen
+  std::atomic<uint64_t> version{0}; ///< counted up before and after each write: odd during one
+  std::atomic<bool> failed{false};  ///< a write failed: read-only until the reopen
   std::atomic<bool> low_space{false};
   std::chrono::steady_clock::time_point space_asked{};
   bool unsynced = false; ///< something was committed since the last sync

@@ -4,6 +4,7 @@
 #include "storage/json_cursor.hpp"
 #include "storage/json_number.hpp"
 #include "storage/names.hpp"
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <charconv>
@@ -137,18 +138,21 @@ bool append_number(std::string& out, bool negative, const magnitude& m) {
   return true;
 }
 
+bool is_escaped(char c) { return static_cast<uint8_t>(c) <= string_escape; }
+
 bool put_string(std::string& out, std::string_view text, std::string& buffer) {
   buffer.clear();
   if (!append_unescaped(buffer, text)) return false;
   put(out, string_tag);
-  for (const char c : buffer) {
-    const auto byte = static_cast<uint8_t>(c);
-    if (byte <= string_escape) {
-      put(out, string_escape);
-      put(out, static_cast<uint8_t>(byte + 1));
-    } else {
-      out += c;
-    }
+  std::string_view rest = buffer;
+  for (;;) {
+    const auto end = std::find_if(rest.begin(), rest.end(), is_escaped);
+    const auto plain = static_cast<size_t>(end - rest.begin());
+    out += rest.substr(0, plain);
+    if (plain == rest.size()) break;
+    put(out, string_escape);
+    put(out, static_cast<uint8_t>(rest[plain] + 1));
+    rest.remove_prefix(plain + 1);
   }
   put(out, string_end);
   return true;
@@ -156,15 +160,20 @@ bool put_string(std::string& out, std::string_view text, std::string& buffer) {
 
 /// Appends the string whose tag was taken.
 bool take_string(std::string& out, std::string_view& in) {
-  std::string text;
-  for (uint8_t byte = 0;;) {
-    if (!take_byte(in, byte)) return false;
-    if (byte == string_end) break;
-    if (byte == string_escape) {
-      if (!take_byte(in, byte) || byte == 0 || byte > 2) return false;
-      --byte;
+  const size_t end = in.find(static_cast<char>(string_end));
+  if (end == std::string_view::npos) return false;
+  std::string_view text = in.substr(0, end);
+  in.remove_prefix(end + 1);
+  std::string decoded;
+  if (text.find(static_cast<char>(string_escape)) != std::string_view::npos) {
+    for (uint8_t byte = 0; take_byte(text, byte);) {
+      if (byte == string_escape) {
+        if (!take_byte(text, byte) || byte > 2) return false;
+        --byte;
+      }
+      decoded += static_cast<char>(byte);
     }
-    text += static_cast<char>(byte);
+    text = decoded;
   }
   if (!is_utf8(text)) return false;
   append_json_string(out, text);

@@ -66,6 +66,24 @@ TEST_CASE("a document's rows are replaced as a whole, and the counts follow") {
   CHECK(index.state().documents == 0);
 }
 
+TEST_CASE("a document that is added is one that had no rows") {
+  index_store store;
+  local_index index(store, reduction::count);
+  index_writer writer(store.rows().latest(), index.id(), {}, reduction::count);
+  const std::vector<mapped_row> two{emitted("2", "1"), emitted("1", "1")};
+  REQUIRE(writer.add("a", 1, two));
+  REQUIRE(writer.add("b", 2, {}));
+  writer.state().position = writer.state().target = 2;
+  writer.end_run();
+  store.commit(writer.take().value());
+  index.build();
+  CHECK(keys_of(index) == std::vector<std::string>{"1", "2"});
+  CHECK(index.state().rows == 2);
+  CHECK(index.state().documents == 1);
+  index.write({{"a", {emitted("5", "1")}}});
+  CHECK(keys_of(index) == std::vector<std::string>{"5"});
+}
+
 TEST_CASE("the value of a returning map is not stored a second time") {
   index_store store;
   complete_index index(store, reduction::none);

@@ -614,6 +614,52 @@ TEST_CASE("on a small file system the floor is 5 % of it, and 0 is no floor") {
 // Reading
 // -------------------------------------------------------------------------------------------------
 
+TEST_CASE("snapshots have the same version exactly while nothing is written") {
+  fixture f;
+  store& rows = f.start();
+  CHECK(!rows.latest().version());
+  REQUIRE(write(rows, "a", "1", false));
+  const auto first = rows.snapshot().version();
+  REQUIRE(first);
+  CHECK(rows.snapshot().version() == first);
+  CHECK(rows.synced().version() < first);
+  REQUIRE(rows.sync()); // writes nothing, and yet it may count as a write
+  REQUIRE(write(rows, "a", "1"));
+  const auto second = rows.snapshot().version();
+  CHECK(second > first);
+  REQUIRE(rows.try_reopen());
+  CHECK(rows.snapshot().version() > second);
+}
+
+TEST_CASE("rows are found one by one in whatever order their keys come") {
+  fixture f;
+  store& rows = f.start();
+  std::mt19937 random(7);
+  rows_map there;
+  const auto key_of = [](unsigned number) { return "k" + std::to_string(100'000 + number); };
+  for (unsigned i = 0; i < 2000; ++i) {
+    if (random() % 4 == 0) continue; // gaps, some of them wide
+    if (i % 500 < 40) continue;
+    there[key_of(i)] = std::to_string(i);
+    REQUIRE(write(rows, key_of(i), std::to_string(i), false));
+  }
+  const read_view view = rows.snapshot();
+  REQUIRE(write(rows, key_of(10), "later", false));
+  row_finder finder(view);
+  const auto check = [&](unsigned number) {
+    const auto expected = there.find(key_of(number));
+    const auto found = finder.read(key_of(number));
+    REQUIRE(found);
+    REQUIRE(found->has_value() == (expected != there.end()));
+    if (*found) CHECK(**found == expected->second);
+  };
+  for (unsigned i = 0; i < 2000; ++i) check(i);
+  for (unsigned i = 0; i < 2000; i += 3) check(i);
+  for (unsigned i = 0; i < 2000; i += 17) check(i);
+  for (unsigned i = 2000; i-- > 0;) check(i);
+  for (unsigned i = 0; i < 2000; ++i) check(static_cast<unsigned>(random() % 2000));
+}
+
 TEST_CASE("a snapshot stays the same under writes, and dies in a reopen") {
   fixture f;
   store& rows = f.start();
