@@ -54,9 +54,9 @@ std::shared_ptr<read_view::pinned> store::impl::pin() {
   auto made = std::make_shared<read_view::pinned>();
   made->owner = this;
   if (db != nullptr) {
-    const uint64_t before = version;
+    const uint64_t before = writes;
     made->snapshot = db->GetSnapshot();
-    if (before % 2 == 0 && before == version) made->version = before;
+    if (before % 2 == 0 && before == writes) made->version = before;
     pinned_views.insert(made.get());
   }
   return made;

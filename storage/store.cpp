@@ -92,9 +92,9 @@ result<void> store::impl::write(std::span<const row_batch* const> batches, bool 
     if (unsynced) joined.Delete(slice(unsynced_mark().substr(2)));
     for (const row_batch* batch : batches) joined.Append(batch->impl_->rows);
   }
-  ++version;
+  ++writes;
   const leveldb::Status status = db->Write(how, rows);
-  ++version;
+  ++writes;
   if (!status.ok()) note_failure(status);
   // Also where the write itself went well: on its way LevelDB may have turned to a new log, and the
   // old one could not be synced.

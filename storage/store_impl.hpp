@@ -101,7 +101,7 @@ struct store::impl {
   /// pinned_mutex, and let go of without it.
   std::shared_ptr<read_view::pinned> synced{};
 
-  std::atomic<uint64_t> version{0}; ///< counted up before and after each write: odd during one
+  std::atomic<uint64_t> writes{0}; ///< counted up before and after each write: odd during one
   std::atomic<bool> failed{false};  ///< a write failed: read-only until the reopen
   std::atomic<bool> low_space{false};
   std::chrono::steady_clock::time_point space_asked{};

@@ -302,7 +302,7 @@ result<void> store::impl::reopen() {
   }
   failed.store(true);
   const auto held = close_database();
-  version += 2; // what was ambiguous may be there
+  writes += 2; // what was ambiguous may be there
   auto done = open_database(false);
   if (done) done = read_facts();
   if (done) done = read_catalogue();

@@ -325,6 +325,7 @@ void node::tell_links(uint32_t bucket) {
 }
 
 bool node::settled() const {
+  if (around_.now() < paused_until_) return false; // what it does then is to come
   for (const auto& [peer, slot] : links_)
     if (slot.link->status(around_.now()).state != replication::link_state::live) return false;
   return true;
