@@ -99,7 +99,8 @@ void hand_over(link_pointer self, const bucket_actor& bucket, replication::note_
 void give(link_pointer self, uint32_t number, peer_link_state::for_bucket&& what) {
   written_bucket& to = self->state.buckets[number];
   if (to.actor) {
-    std::visit([&](auto&& one) { hand_over(self, to.actor, std::move(one)); }, std::move(what));
+    std::visit([&](auto&& one) { hand_over(self, to.actor, std::forward<decltype(one)>(one)); },
+               std::move(what));
     return;
   }
   to.waiting.push_back(std::move(what));
