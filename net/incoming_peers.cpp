@@ -14,7 +14,7 @@ namespace {
 constexpr size_t longest_identity = 255;
 
 // From the end of a frame inside libzmq to its last byte in the system's buffer.
-constexpr std::chrono::milliseconds writing_time{10};
+constexpr std::chrono::milliseconds writing_time{20};
 
 std::string why_not_bound(const std::string& uri, int problem) {
   const std::string what = "cannot listen on " + uri + ": ";
@@ -232,12 +232,17 @@ void incoming_peers::end_leaving() {
     if (found == incoming_.end()) return true;
     const auto socket = accepted_.find(found->second.descriptor);
     if (socket == accepted_.end() || socket->second.connection != each.connection) return true;
-    // What libzmq has taken it may still have to write: not so, if some time later nothing is on
-    // its way.
-    if (each.waiting->now() == 0 && !each.empty_since) each.empty_since = context_.now;
-    if (each.empty_since && context_.now - *each.empty_since >= writing_time &&
-        socket->second.intake.end_if_idle())
+    // What libzmq has taken it may still have to write: not so, if for some time nothing is on its
+    // way. (It writes on as soon as the system takes more.)
+    const bool empty = each.waiting->now() == 0 && socket->second.intake.is_idle();
+    if (!empty) {
+      each.empty_since.reset();
+    } else if (!each.empty_since) {
+      each.empty_since = context_.now;
+    } else if (context_.now - *each.empty_since >= writing_time) {
+      socket->second.intake.end();
       return true;
+    }
     if (context_.now < each.until) return false;
     socket->second.intake.cut();
     return true;

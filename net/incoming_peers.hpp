@@ -62,7 +62,7 @@ private:
     uint64_t connection = 0;
     std::shared_ptr<waiting_bytes> waiting{};
     time_point until{};
-    std::optional<time_point> empty_since{}; ///< `waiting`
+    std::optional<time_point> empty_since{}; ///< nothing is on its way
   };
 
   void read_events();

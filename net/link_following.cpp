@@ -135,10 +135,13 @@ void following::taken_in(activity&& what, ticks now) {
     restarted_ = stream_;
     stored_ = received_ = checkpoint{what.log_id, 0, {}};
   }
-  if (!std::exchange(answered_, true)) shared_.answers.answered(now - begun_at_);
-  const bool same_log = peer_log_ == what.log_id;
+  const bool first_answer = !std::exchange(answered_, true);
+  if (first_answer) shared_.answers.answered(now - begun_at_);
+  // It says how long the log is now, whatever was heard before: of a log that was given up, or of a
+  // store that was put back.
+  const bool grows = !first_answer && peer_log_ == what.log_id;
   peer_log_ = what.log_id;
-  peer_sequence_ = same_log ? std::max(peer_sequence_, what.last) : what.last;
+  peer_sequence_ = grows ? std::max(peer_sequence_, what.last) : what.last;
   if (what.through > received_.sequence && what.after != received_.sequence) {
     // What lies before it was lost: ask from there. What is queued is good, unless it is much.
     if (queued_bytes() > defaults::window_bytes) start_over(now);

@@ -8,11 +8,11 @@ void peer_intake::look() {
   held_ = given > taken_ && !is_cut_ ? given - taken_ : 0;
 }
 
-bool peer_intake::end_if_idle() {
-  if (connection_.bytes_unconfirmed() > 0) return false;
+bool peer_intake::is_idle() const { return connection_.bytes_unconfirmed() == 0; }
+
+void peer_intake::end() {
   connection_.end();
   is_cut_ = true;
-  return true;
 }
 
 void peer_intake::cut() {

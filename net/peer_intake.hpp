@@ -32,8 +32,8 @@ public:
   /// At the last look.
   uint64_t held() const { return held_; }
 
-  /// Ends the connection when nothing of what was sent is on its way.
-  bool end_if_idle();
+  bool is_idle() const; ///< nothing that the system was given to send is on its way
+  void end();           ///< the connection, in order
   void cut();
   bool is_cut() const { return is_cut_; }
 

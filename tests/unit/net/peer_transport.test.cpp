@@ -189,7 +189,7 @@ TEST_CASE("what is sent before a dialled connection is hung up arrives, and its 
   peer_recorder box2(patient(dialling()));
   const uint64_t connection = box2.peer.dial(box1.peer.endpoint());
   REQUIRE(box2.reaches(connection, box1, "hello"));
-  const std::string large(4 * 1024 * 1024, 'a');
+  const std::string large(256 * 1024, 'a');
   CHECK(box2.peer.send(connection, large));
   CHECK(box2.peer.send(connection, "goodbye"));
   box2.peer.hang_up(connection);
@@ -206,7 +206,7 @@ TEST_CASE("what is sent before an incoming connection is hung up arrives, and it
   const uint64_t connection = box2.peer.dial(box1.peer.endpoint());
   REQUIRE(box2.reaches(connection, box1, "hello"));
   const uint64_t incoming = box1.sender_of("hello");
-  const std::string large(4 * 1024 * 1024, 'a');
+  const std::string large(256 * 1024, 'a');
   CHECK(box1.peer.send(incoming, large));
   CHECK(box1.peer.send(incoming, "goodbye"));
   box1.peer.hang_up(incoming);

@@ -375,7 +375,8 @@ TEST_CASE("what peers say about themselves is bounded together with their messag
   for (int i = 0; i < 8; ++i) {
     talkative.emplace_back(box.node.port(), std::string("name ") + std::to_string(i), 0,
                            std::string(mebibyte, 'a'));
-    CHECK(talkative.back().send(zmtp_frame("hello from " + std::to_string(i))));
+    // May fail: this one may be cut already.
+    talkative.back().send(zmtp_frame("hello from " + std::to_string(i)));
   }
   CHECK(eventually([&] { return box.node.peer.counters().cut_connections >= 5; }));
   CHECK(box.goes_on());
