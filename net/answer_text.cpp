@@ -11,6 +11,13 @@ void append_number(std::string& out, uint64_t number) {
   out.append(digits.data(), end);
 }
 
+void append_fact(std::string& out, std::string_view name, uint64_t value) {
+  out += ",\"";
+  out += name;
+  out += "\":";
+  append_number(out, value);
+}
+
 void append_decimal(std::string& out, double number) {
   std::array<char, 400> digits{}; // the largest double has 309 before the point
   const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), number,

@@ -12,6 +12,8 @@
 namespace treadmill::rest {
 
 void append_number(std::string& out, uint64_t number);
+/// `,"name":value`. Precondition: nothing in the name needs an escape.
+void append_fact(std::string& out, std::string_view name, uint64_t value);
 /// With three places after the point. Precondition: finite.
 void append_decimal(std::string& out, double number);
 /// As a JSON string; `null` where it is empty.

@@ -60,9 +60,7 @@ bool peer_commands::add_frame(uint64_t connection, std::string bytes) {
 void peer_commands::end() {
   const std::scoped_lock lock(mutex_);
   ended_ = true;
-  if (std::exchange(is_awake_, true)) return;
-  const uint64_t one = 1;
-  [[maybe_unused]] const ssize_t size = ::write(wake_, &one, sizeof one);
+  wake();
 }
 
 bool peer_commands::take(std::vector<peer_command>& to) {
@@ -79,6 +77,11 @@ bool peer_commands::take(std::vector<peer_command>& to) {
 // With the mutex held.
 void peer_commands::push(peer_command next) {
   queue_.push_back(std::move(next));
+  wake();
+}
+
+// With the mutex held.
+void peer_commands::wake() {
   if (std::exchange(is_awake_, true)) return;
   const uint64_t one = 1;
   [[maybe_unused]] const ssize_t size = ::write(wake_, &one, sizeof one);

@@ -71,6 +71,7 @@ public:
 
 private:
   void push(peer_command next);
+  void wake();
 
   const limits most_;
   const int wake_;

@@ -14,11 +14,6 @@ namespace {
 
 constexpr size_t longest_named = 64; ///< bytes of an unknown member's name that a reason tells
 
-void append_fact(std::string& out, std::string_view name, uint64_t value) {
-  ((out += ",\"") += name) += "\":";
-  append_number(out, value);
-}
-
 void append_milliseconds(std::string& out, std::string_view name, std::chrono::milliseconds time) {
   append_fact(out, name, static_cast<uint64_t>(std::max<int64_t>(time.count(), 0)));
 }

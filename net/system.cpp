@@ -17,13 +17,6 @@ void append_member(std::string& out, std::string_view name, std::string_view val
   out += ',';
 }
 
-void append_fact(std::string& out, std::string_view name, uint64_t value) {
-  out += ",\"";
-  out += name;
-  out += "\":";
-  append_number(out, value);
-}
-
 /// The facts of one bucket, as its own route and the list of all show them.
 result<void> append_bucket(std::string& out, const store& rows, const bucket_info& bucket) {
   const auto state = rows.latest().state(bucket.number);

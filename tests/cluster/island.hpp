@@ -24,7 +24,7 @@ struct acknowledged {
   std::chrono::steady_clock::time_point at{};
 };
 
-/// One write of a client: a method, a target, a body.
+/// The next write of a client.
 struct planned_write {
   std::string id{};
   std::string body{}; ///< empty: a delete

@@ -11,7 +11,7 @@ namespace treadmill::simulation {
 /// Rewrites frames on their way.
 class frame_faults {
 public:
-  /// The chain value of the sender's... receiver's log at a sequence; nothing where it has none.
+  /// The chain value of a node's log at a sequence; nothing where it has none.
   using chain_reader = std::function<std::optional<hash_bytes>(
       size_t node, const std::string& bucket, uint64_t sequence)>;
 
