@@ -23,7 +23,12 @@ void refuse(const bucket_actor_state::postponed_work& work, ec code, const std::
 }
 
 void refuse(const bucket_actor_state::waiting_answer& waiting, ec code, const std::string& reason) {
-  if (waiting.write) answer_problem(waiting.write, code, reason);
+  if (waiting.write && waiting.begun) {
+    answer_problem(waiting.write, ec::ambiguous,
+                   "some of the documents may have been applied: read to know (" + reason + ")");
+  } else if (waiting.write) {
+    answer_problem(waiting.write, code, reason);
+  }
   if (waiting.merge) (*waiting.merge)(code);
 }
 
@@ -66,15 +71,37 @@ result<std::optional<std::string>> read_row(const bucket_actor_state& state, std
   return std::string(**row);
 }
 
-/// The rows of a bulk are looked for in one slice: no other than the core changes them, and what is
-/// not committed yet it has itself.
-std::vector<write_outcome> apply_group(bucket_actor_state& state, const write_group& group) {
-  if (group.ops.size() < 2) return state.core->apply(group);
-  const read_view committed = state.options.rows->latest();
-  row_finder finder(committed);
-  state.finder = &finder;
-  auto outcomes = state.core->apply(group);
-  state.finder = nullptr;
+/// While many documents are changed, their rows are looked for in one slice: no other than the core
+/// changes them, and what is not committed yet it has itself.
+class one_slice {
+public:
+  explicit one_slice(bucket_actor_state& state)
+      : state_(state), committed_(state.options.rows->latest()), finder_(committed_) {
+    state_.finder = &finder_;
+  }
+  ~one_slice() { state_.finder = nullptr; }
+  one_slice(const one_slice&) = delete;
+  one_slice& operator=(const one_slice&) = delete;
+
+private:
+  bucket_actor_state& state_;
+  const read_view committed_;
+  row_finder finder_;
+};
+
+/// What an atomic bulk changes is in one batch; of any other, what has gathered is written while
+/// the rest is applied.
+std::vector<write_outcome> apply_group(bucket_pointer self, const write_group& group) {
+  bucket_core& core = *self->state.core;
+  if (group.ops.size() < 2) return core.apply(group);
+  const one_slice slice(self->state);
+  if (group.atomic) return core.apply(group);
+  std::vector<write_outcome> outcomes;
+  outcomes.reserve(group.ops.size());
+  for (const write_op& op : group.ops) {
+    outcomes.push_back(core.apply(op));
+    if (core.batch_bytes() >= defaults::bulk_batch_bytes) hand_over(self);
+  }
   return outcomes;
 }
 
@@ -85,15 +112,18 @@ void apply(bucket_pointer self, const write_documents& asked) {
                    "the write waited too long; it was not begun");
     return;
   }
-  std::vector<write_outcome> outcomes = apply_group(state, *asked.group);
+  const uint64_t first = state.handed_over + 1;
+  std::vector<write_outcome> outcomes = apply_group(self, *asked.group);
   // What was refused, or was there already, may rest on writes that are not committed yet.
   const uint64_t batch = state.core->dirty() ? state.handed_over + 1 : state.handed_over;
   if (batch == state.finished) {
     (*asked.answer)(rest::write_answer{{ec::none, {}}, std::move(outcomes)});
     return;
   }
-  state.answers.push_back({batch, asked.answer, std::move(outcomes), {}, ec::none});
-  hand_over_soon(self);
+  const bool in_parts = state.handed_over >= first;
+  state.answers.push_back(
+      {in_parts ? first : batch, batch, asked.answer, std::move(outcomes), {}, ec::none, false});
+  in_parts ? hand_over(self) : hand_over_soon(self);
 }
 
 /// A commit has failed since the link read what it rests on.
@@ -104,7 +134,10 @@ bool is_stale(const bucket_actor_state& state, uint64_t failures) {
 
 /// What was merged before a document that cannot be is good; the checkpoint stays where it was, and
 /// nothing that rests on it is taken.
-ec merge_all(bucket_core& core, const replication::apply_batch& what) {
+ec merge_all(bucket_actor_state& state, const replication::apply_batch& what) {
+  bucket_core& core = *state.core;
+  std::optional<one_slice> slice;
+  if (what.documents.size() > 1) slice.emplace(state);
   if (!core.continue_run(what.peer_id, what.run, what.first)) return ec::overloaded;
   for (const replicated_document& document : what.documents) {
     if (const auto merged = core.merge(document); !merged) {
@@ -121,10 +154,10 @@ ec merge_all(bucket_core& core, const replication::apply_batch& what) {
 void apply(bucket_pointer self, const merge_documents& asked) {
   bucket_actor_state& state = self->state;
   if (is_stale(state, asked.failures)) return (*asked.answer)(ec::overloaded);
-  const ec merged = merge_all(*state.core, *asked.what);
+  const ec merged = merge_all(state, *asked.what);
   const uint64_t batch = state.core->dirty() ? state.handed_over + 1 : state.handed_over;
   if (batch == state.finished) return (*asked.answer)(merged);
-  state.answers.push_back({batch, {}, {}, asked.answer, merged});
+  state.answers.push_back({batch, batch, {}, {}, asked.answer, merged, false});
   hand_over_soon(self);
 }
 
@@ -192,10 +225,19 @@ void begun(bucket_pointer self, const generation_begun& answer) {
   }
 }
 
+/// What waits for a later batch has a part in this one, which is there, or may be.
+void note_begun(bucket_actor_state& state, uint64_t batch) {
+  for (auto& waiting : state.answers) {
+    if (waiting.first > batch) return;
+    if (waiting.batch > batch) waiting.begun = true;
+  }
+}
+
 /// Storage refused or failed a batch. Each batch that it was given gets an answer of its own; what
 /// was not handed over never will be.
 void fail_batch(bucket_pointer self, const batch_done& done) {
   bucket_actor_state& state = self->state;
+  if (static_cast<ec>(done.code) == ec::ambiguous) note_begun(state, done.number);
   while (!state.answers.empty() && state.answers.front().batch <= done.number) {
     refuse(state.answers.front(), static_cast<ec>(done.code), done.reason);
     state.answers.pop_front();
@@ -217,6 +259,7 @@ void finish(bucket_pointer self, const batch_done& done) {
   }
   state.finished = done.number;
   state.core->committed(done.number);
+  note_begun(state, done.number);
   while (!state.answers.empty() && state.answers.front().batch <= done.number) {
     auto& ready = state.answers.front();
     if (ready.write) (*ready.write)(rest::write_answer{{ec::none, {}}, std::move(ready.outcomes)});

@@ -27,15 +27,17 @@ struct bucket_actor_state {
   /// Writes, or documents of a peer, that were applied and wait for the commit of the batch that
   /// they are in (or that they depend on).
   struct waiting_answer {
-    uint64_t batch = 0;
+    uint64_t first = 0; ///< batch that has something of it; before `batch` where a bulk is large
+    uint64_t batch = 0; ///< the last one
     reply_ptr<rest::write_answer> write{}; ///< one of the two is there
     std::vector<write_outcome> outcomes{};
     reply_ptr<ec> merge{};
     ec merged = ec::none;
+    bool begun = false; ///< a part of it is there, or may be
   };
   using postponed_work = std::variant<write_documents, merge_documents>;
   bucket_options options{};
-  row_finder* finder = nullptr;      ///< while a bulk is applied
+  row_finder* finder = nullptr;      ///< while many documents are changed
   std::optional<bucket_core> core{}; ///< nothing: a generation is being begun
   uint64_t generation = 0;
   bool beginning = false;
@@ -61,7 +63,8 @@ struct bucket_actor_state {
 /// the node when it dies. **Thread**: scheduled.
 /// **Blocks?** Only for reads of documents that it changes. **Mailbox bound**: by the
 /// gateway. **Errors**: after a failed commit, the writes of that batch are answered `ambiguous`,
-/// those that were never attempted with the store's problem, and it starts over from what is
+/// those that were never attempted with the store's problem, a bulk of which a part may be there
+/// and another is not `ambiguous` as well, and it starts over from what is
 /// stored, in a new generation. What a peer link sends that rests on what it read before a failed
 /// commit is refused. **On exit**: replies that it still holds answer `ambiguous` by
 /// themselves.

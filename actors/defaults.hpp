@@ -18,6 +18,8 @@ inline constexpr size_t queued_writes = 4096;
 inline constexpr size_t queued_bytes = size_t{64} * 1024 * 1024;
 /// Bytes of a bucket's batch at which it is handed to storage although another one is on its way.
 inline constexpr size_t batch_bytes = size_t{1} * 1024 * 1024;
+/// The same while a bulk is applied: it is written and applied side by side.
+inline constexpr size_t bulk_batch_bytes = size_t{64} * 1024;
 /// Documents that a query's map may cost a limit or a worker before it is suspended.
 inline constexpr uint32_t query_strikes = 10;
 /// How long a view waits after something failed before it tries again.

@@ -5,10 +5,6 @@ namespace treadmill::replication {
 
 namespace {
 
-std::string pending_key(const std::string& id, const revision& rev) {
-  return id + '\0' + rev.text();
-}
-
 /// What a limit of this node refuses, and another node's may not.
 bool is_limit(ec code) { return code == ec::too_large || code == ec::too_deep; }
 
@@ -152,10 +148,11 @@ void following::taken_in(activity&& what, ticks now) {
   batch made;
   made.reached = checkpoint{what.log_id, what.through, what.chain};
   made.bytes = 64;
+  const auto rows = shared_.rows->latest();
   for (peer_entry& entry : what.entries) {
     ++shared_.entries_in;
     made.bytes += entry.id.size() + 64;
-    const auto looked = look_at(std::move(entry), made, now);
+    const auto looked = look_at(std::move(entry), *rows, made, now);
     if (!looked) return looked.error().code == ec::bad_request ? reject(now) : fall_back(now);
   }
   received_ = made.reached;
@@ -170,20 +167,22 @@ void following::taken_in(activity&& what, ticks now) {
 // Entries
 // -------------------------------------------------------------------------------------------------
 
-result<std::optional<revision_tree>> following::local_tree(const std::string& id) const {
-  const auto rows = shared_.rows->latest();
-  auto found = read_document(*rows, bucket_.number, id);
+result<std::optional<revision_tree>> following::local_tree(const row_view& rows,
+                                                           const std::string& id) const {
+  auto found = read_document(rows, bucket_.number, id);
   if (!found) return tl::unexpected(found.error());
   if (!*found) return std::optional<revision_tree>();
-  auto tree = read_tree(*rows, bucket_.number, id, (*found)->row);
+  auto tree = read_tree(rows, bucket_.number, id, (*found)->row);
   if (!tree) return tl::unexpected(tree.error());
   return std::optional<revision_tree>(std::move(*tree));
 }
 
 bool following::knows(const std::string& id, const revision& rev,
                       const std::optional<revision_tree>& tree) const {
-  return (tree && tree->find(rev) != nullptr) ||
-         (!pending_.empty() && pending_.count(pending_key(id, rev)) != 0);
+  if (tree && tree->find(rev) != nullptr) return true;
+  const auto waiting = pending_.find(id);
+  return waiting != pending_.end() &&
+         std::find(waiting->second.begin(), waiting->second.end(), rev) != waiting->second.end();
 }
 
 following::knowledge following::look_at(const peer_change& change, const std::string& id,
@@ -196,8 +195,8 @@ following::knowledge following::look_at(const peer_change& change, const std::st
 }
 
 /// What is not known here is merged as it came where that is all that is new, else asked for.
-result<void> following::look_at(peer_entry&& entry, batch& into, ticks now) {
-  const auto tree = local_tree(entry.id);
+result<void> following::look_at(peer_entry&& entry, const row_view& rows, batch& into, ticks now) {
+  const auto tree = local_tree(rows, entry.id);
   if (!tree) return tl::unexpected(tree.error());
   for (peer_change& change : entry.changes) {
     switch (look_at(change, entry.id, *tree)) {
@@ -239,8 +238,8 @@ bool following::take_change(peer_change&& change, const std::string& id, batch& 
 }
 
 void following::note_pending(const replicated_document& document) {
-  for (const revision_tree::node& node : document.tree.nodes())
-    pending_.insert(pending_key(document.id, node.rev));
+  std::vector<revision>& waiting = pending_[document.id];
+  for (const revision_tree::node& node : document.tree.nodes()) waiting.push_back(node.rev);
 }
 
 void following::give_up(const std::string& id) {
@@ -269,6 +268,7 @@ void following::ask(ticks now) {
   want asked;
   asked.bucket = bucket_.name;
   size_t bytes = 0;
+  const auto rows = shared_.rows->latest();
   for (batch& waiting : queue_) {
     if (bytes > defaults::window_bytes) break;
     bytes += waiting.bytes;
@@ -276,7 +276,7 @@ void following::ask(ticks now) {
     for (const auto& [id, revs] : waiting.missing) ids.push_back(id);
     for (const std::string& id : ids) {
       if (asked.documents.size() >= defaults::wanted_documents) break;
-      if (!ask_for(id, asked, now)) return;
+      if (!ask_for(id, *rows, asked, now)) return;
     }
   }
   if (asked.documents.empty()) return;
@@ -287,10 +287,10 @@ void following::ask(ticks now) {
 
 /// What has come from elsewhere meanwhile is not asked for any more. False where nothing can be
 /// read now.
-bool following::ask_for(const std::string& id, want& asked, ticks now) {
+bool following::ask_for(const std::string& id, const row_view& rows, want& asked, ticks now) {
   const auto found = wanted_.find(id);
   if (found == wanted_.end() || found->second.at > now) return true;
-  const auto tree = local_tree(id);
+  const auto tree = local_tree(rows, id);
   if (!tree) return false;
   bool needed = false;
   for (batch& waiting : queue_) {

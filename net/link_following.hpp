@@ -5,7 +5,6 @@
 #include <map>
 #include <set>
 #include <unordered_map>
-#include <unordered_set>
 
 namespace treadmill::replication {
 
@@ -70,16 +69,17 @@ private:
   void fall_back(ticks now);
   void reject(ticks now);
   void acknowledge(ticks now);
-  result<void> look_at(peer_entry&& entry, batch& into, ticks now);
+  result<void> look_at(peer_entry&& entry, const row_view& rows, batch& into, ticks now);
   knowledge look_at(const peer_change& change, const std::string& id,
                     const std::optional<revision_tree>& tree) const;
   bool knows(const std::string& id, const revision& rev,
              const std::optional<revision_tree>& tree) const;
-  result<std::optional<revision_tree>> local_tree(const std::string& id) const;
+  result<std::optional<revision_tree>> local_tree(const row_view& rows,
+                                                  const std::string& id) const;
   bool take_change(peer_change&& change, const std::string& id, batch& into);
   void note_pending(const replicated_document& document);
   void ask(ticks now);
-  bool ask_for(const std::string& id, want& asked, ticks now);
+  bool ask_for(const std::string& id, const row_view& rows, want& asked, ticks now);
   bool settle(documents::sent&& item, ticks now);
   bool finish(replicated_document&& document, ticks now);
   void ask_part(const std::string& id, assembly& of, ticks now);
@@ -116,8 +116,8 @@ private:
   ticks asked_at_{0};
   ticks ask_again_at_{0};
   std::map<std::string, assembly> assembling_{};
-  /// Revisions in the queue, by "id\0rev": known as soon as their batch is applied.
-  std::unordered_multiset<std::string> pending_{};
+  /// Revisions in the queue, by document: known as soon as their batch is applied.
+  std::unordered_map<std::string, std::vector<revision>> pending_{};
   uint64_t peer_sequence_ = 0;
   hash128 peer_log_{};
   uint64_t head_sequence_ = 0; ///< with this digest

@@ -10,7 +10,10 @@ class store_view final : public row_view {
 public:
   explicit store_view(read_view view) : view_(std::move(view)) {}
   result<std::optional<std::string>> read(std::string_view key) const override {
-    return view_.read(key);
+    const auto row = finder_.read(key);
+    if (!row) return tl::unexpected(row.error());
+    if (!*row) return std::nullopt;
+    return std::string(**row);
   }
   result<void> scan(
       std::string_view from, std::string_view to,
@@ -19,7 +22,8 @@ public:
   }
 
 private:
-  read_view view_;
+  const read_view view_;
+  mutable row_finder finder_{view_};
 };
 
 class store_rows final : public local_rows {

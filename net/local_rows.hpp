@@ -11,7 +11,8 @@
 
 namespace treadmill::replication {
 
-/// Rows of one moment, as `read_view` gives them.
+/// Rows of one moment, as `read_view` gives them; many that are read in the order of their keys
+/// cost less, as with `row_finder`. **Lifetime, thread**: one slice, in one thread.
 class row_view {
 public:
   virtual ~row_view() = default;

@@ -84,9 +84,10 @@ error too_many_edits() {
 
 } // namespace
 
-/// A document while it is changed. `row` views into `bytes`, so that lies at a fixed place.
+/// A document while it is changed. `row` views into `bytes`, so that lies at a fixed place; `id` is
+/// that of the op.
 struct bucket_core::document {
-  std::string id{};
+  std::string_view id{};
   std::string key{};
   std::unique_ptr<const std::string> bytes{}; ///< nullptr: it was never there
   document_row row{};                         ///< as it was
@@ -233,14 +234,13 @@ result<bool> bucket_core::store_tree(document& doc) {
 }
 
 void bucket_core::log_change(const document& doc, const document_change& change, bool gone) {
-  activity_entry entry;
-  entry.sequence = ++state_.sequence;
-  entry.id = doc.id;
-  entry.changes = change.logged;
-  entry.deleted = gone;
-  entry.from_peer = change.from_peer;
-  entry.chain = state_.chain = next_chain(state_.chain, doc.id, change.logged);
-  rows_.put(keys::activity(bucket_, entry.sequence), entry.encode());
+  entry_.sequence = ++state_.sequence;
+  entry_.id = doc.id;
+  entry_.changes.assign(change.logged.begin(), change.logged.end());
+  entry_.deleted = gone;
+  entry_.from_peer = change.from_peer;
+  entry_.chain = state_.chain = next_chain(state_.chain, doc.id, change.logged);
+  rows_.put(keys::activity(bucket_, entry_.sequence), entry_.encode());
 }
 
 /// The winner's body lies in the document's row, that of every other live leaf in a row of its own.
@@ -355,7 +355,7 @@ result<write_outcome> bucket_core::write_body(document& doc, const write_op& op)
   if (auto taken = take_in_older(doc, added); !taken) return tl::unexpected(taken.error());
   doc.recent.merge(added);
   const new_leaf leaf{made, body};
-  if (auto stored = store_document(doc, {{&leaf, 1}, {made}, false}); !stored) {
+  if (auto stored = store_document(doc, {{&leaf, 1}, {&made, 1}, false}); !stored) {
     return tl::unexpected(stored.error());
   }
   return done(op, made, !doc.live());
@@ -454,9 +454,10 @@ result<std::vector<revision>> bucket_core::merge(const replicated_document& inco
   const revision_tree before = std::exchange(doc.recent, std::move(after));
   auto made = new_bodies(doc, before, incoming);
   if (!made) return tl::unexpected(made.error());
-  document_change change{*made, news_of(before, doc.recent), true};
-  if (auto stored = store_document(doc, change); !stored) return tl::unexpected(stored.error());
-  return std::move(change.logged);
+  std::vector<revision> logged = news_of(before, doc.recent);
+  if (auto stored = store_document(doc, {*made, logged, true}); !stored)
+    return tl::unexpected(stored.error());
+  return logged;
 }
 
 bool bucket_core::continue_run(const std::string& peer, uint64_t run, bool first) {
@@ -496,7 +497,7 @@ result<write_outcome> bucket_core::apply_op(const write_op& op) {
   return fail(ec::internal, "a write of an unknown kind");
 }
 
-write_outcome bucket_core::apply_one(const write_op& op) {
+write_outcome bucket_core::apply(const write_op& op) {
   if (op.refused) return refused(op, *op.refused);
   auto outcome = apply_op(op);
   if (outcome) return std::move(*outcome);
@@ -524,7 +525,7 @@ std::vector<write_outcome> bucket_core::apply_all_or_none(const write_group& gro
   std::vector<write_outcome> outcomes;
   outcomes.reserve(group.ops.size());
   for (const write_op& op : group.ops) {
-    outcomes.push_back(apply_one(op));
+    outcomes.push_back(apply(op));
     if (!outcomes.back().ok()) break;
   }
   undo_ = nullptr;
@@ -550,7 +551,7 @@ std::vector<write_outcome> bucket_core::apply(const write_group& group) {
   if (group.atomic) return apply_all_or_none(group);
   std::vector<write_outcome> outcomes;
   outcomes.reserve(group.ops.size());
-  for (const write_op& op : group.ops) outcomes.push_back(apply_one(op));
+  for (const write_op& op : group.ops) outcomes.push_back(apply(op));
   return outcomes;
 }
 

@@ -79,6 +79,8 @@ public:
   /// or none: at the first that is refused the rest is not tried, and all others have the problem
   /// not_applied; rows, state and overlay are then as they were.
   std::vector<write_outcome> apply(const write_group& group);
+  /// One op alone: who applies a group that is not atomic op by op can take batches in between.
+  write_outcome apply(const write_op& op);
 
   /// Takes in a document from a peer: the union of both trees, with the bodies of the leaves that
   /// are new here. Answers the revisions that are logged for it, newest first; none: all of it was
@@ -150,7 +152,7 @@ private:
   /// What a change of a document is besides its tree.
   struct document_change {
     std::span<const new_leaf> made{};
-    std::vector<revision> logged{};
+    std::span<const revision> logged{};
     bool from_peer = false;
   };
 
@@ -175,7 +177,6 @@ private:
                                            const replicated_document& incoming) const;
 
   result<write_outcome> apply_op(const write_op& op);
-  write_outcome apply_one(const write_op& op);
   std::vector<write_outcome> apply_all_or_none(const write_group& group);
   void put_back(undo& before);
   result<write_outcome> check_retry(const document& doc, const write_op& op,
@@ -189,6 +190,7 @@ private:
   json_limits limits_;
   row_batch rows_{};
   uint64_t batch_ = 1;
+  activity_entry entry_{}; ///< the last that was logged, for its memory
   overlay overlay_{};
   std::deque<batch_items> taken_{};                  ///< of the batches on their way, oldest first
   std::vector<overlay_item*> items_{};               ///< of the open batch

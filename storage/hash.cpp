@@ -1,5 +1,6 @@
 #include "storage/hash.hpp"
 #include <algorithm>
+#include <bit>
 #include <cstdlib>
 #include <cstring>
 #include <memory>
@@ -24,20 +25,42 @@ const EVP_MD* sha256() {
   return algorithm;
 }
 
+/// Ready for a new hash.
 EVP_MD_CTX* thread_context() {
   struct deleter {
     void operator()(EVP_MD_CTX* context) const { EVP_MD_CTX_free(context); }
   };
   thread_local const std::unique_ptr<EVP_MD_CTX, deleter> context(EVP_MD_CTX_new());
   require(context != nullptr);
+  // To start over with the algorithm that a context has costs less than to name it again.
+  const bool fresh = EVP_MD_CTX_get0_md(context.get()) == nullptr;
+  require(EVP_DigestInit_ex2(context.get(), fresh ? sha256() : nullptr, nullptr) == 1);
   return context.get();
+}
+
+/// A hash as a number, its first byte the highest.
+struct number128 {
+  uint64_t high = 0;
+  uint64_t low = 0;
+};
+
+uint64_t big_endian(uint64_t word) {
+  return std::endian::native == std::endian::little ? __builtin_bswap64(word) : word;
+}
+
+number128 to_number(const hash128& hash) {
+  const auto [high, low] = std::bit_cast<std::array<uint64_t, 2>>(hash);
+  return {big_endian(high), big_endian(low)};
+}
+
+hash128 to_hash(const number128& number) {
+  return std::bit_cast<hash128>(std::array{big_endian(number.high), big_endian(number.low)});
 }
 
 } // namespace
 
 hash128 hash_parts(std::initializer_list<std::string_view> parts) {
   EVP_MD_CTX* context = thread_context();
-  require(EVP_DigestInit_ex2(context, sha256(), nullptr) == 1);
   // Small parts are gathered: each call of OpenSSL's costs as much as hashing some hundred bytes.
   std::array<char, 1024> gathered; // NOLINT: filled before it is read
   size_t used = 0;
@@ -90,25 +113,16 @@ std::string to_hex(const hash128& hash) {
 }
 
 hash128 add(const hash128& a, const hash128& b) {
-  hash128 sum{};
-  unsigned carry = 0;
-  for (size_t i = sum.size(); i-- > 0;) {
-    carry += unsigned{a[i]} + unsigned{b[i]};
-    sum[i] = static_cast<uint8_t>(carry);
-    carry >>= 8;
-  }
-  return sum;
+  const number128 x = to_number(a);
+  const number128 y = to_number(b);
+  const uint64_t low = x.low + y.low;
+  return to_hash({x.high + y.high + (low < x.low ? 1 : 0), low});
 }
 
 hash128 subtract(const hash128& a, const hash128& b) {
-  hash128 difference{};
-  unsigned borrow = 0;
-  for (size_t i = difference.size(); i-- > 0;) {
-    const unsigned value = 0x100U + a[i] - b[i] - borrow;
-    difference[i] = static_cast<uint8_t>(value);
-    borrow = value < 0x100U ? 1 : 0;
-  }
-  return difference;
+  const number128 x = to_number(a);
+  const number128 y = to_number(b);
+  return to_hash({x.high - y.high - (x.low < y.low ? 1 : 0), x.low - y.low});
 }
 
 } // namespace treadmill

@@ -1,5 +1,6 @@
 #include "storage/names.hpp"
 #include "storage/defaults.hpp"
+#include "storage/hash.hpp"
 #include "storage/utf8.hpp"
 #include <algorithm>
 #include <chrono>
@@ -150,13 +151,15 @@ std::string make_uuid7(uint64_t unix_ms, const std::array<uint8_t, 10>& random) 
   for (size_t i = 9; i < 16; ++i)
     bytes[i] = static_cast<uint8_t>((bits(i - 7) & 0x3fU) << 2 | bits(i - 6) >> 6);
 
-  static constexpr char digits[] = "0123456789abcdef";
-  std::string text;
-  text.reserve(36);
-  for (size_t i = 0; i < bytes.size(); ++i) {
-    if (i == 4 || i == 6 || i == 8 || i == 10) text += '-';
-    text += digits[bytes[i] >> 4];
-    text += digits[bytes[i] & 0x0f];
+  std::array<char, 32> digits; // NOLINT: filled before it is read
+  write_hex(bytes, digits.data());
+  std::string text(36, '-');
+  const char* from = digits.data();
+  auto to = text.begin();
+  for (const int group : {8, 4, 4, 4, 12}) {
+    if (to != text.begin()) ++to; // over the hyphen
+    to = std::copy_n(from, group, to);
+    from += group;
   }
   return text;
 }

@@ -195,6 +195,10 @@ revision_tree revision_tree::of(std::vector<node> nodes) {
 
 bool revision_tree::merge(const revision_tree& other) {
   if (&other == this) return false;
+  if (nodes_.empty() && depth_ == other.depth_) {
+    nodes_ = other.nodes_;
+    return !nodes_.empty();
+  }
   const auto before = std::exchange(nodes_, {});
   nodes_.reserve(before.size() + other.nodes_.size());
   auto a = before.begin();
@@ -279,6 +283,10 @@ result<revision_tree> revision_tree::decode(std::string_view bytes, uint32_t dep
 }
 
 void revision_tree::normalise() {
+  if (nodes_.size() == 1) { // a new document: nothing is known of it but its leaf
+    nodes_.front().leaf = true;
+    return;
+  }
   // Children come before their parents, so one pass tells every node the number of its nearest
   // leaf.
   constexpr uint32_t unseen = std::numeric_limits<uint32_t>::max();

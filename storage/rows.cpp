@@ -220,7 +220,7 @@ private:
 } // namespace
 
 hash128 next_chain(const hash128& previous, std::string_view id,
-                   const std::vector<revision>& changes) {
+                   std::span<const revision> changes) {
   return hash_parts({as_bytes(previous), id, revision_lines(changes).text()});
 }
 

@@ -3,6 +3,7 @@
 #include "storage/result.hpp"
 #include "storage/revision_tree.hpp"
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -75,8 +76,7 @@ struct catalogue_row {
 
 /// The chain value of an entry that follows one with chain value `previous` (all zero before the
 /// first).
-hash128 next_chain(const hash128& previous, std::string_view id,
-                   const std::vector<revision>& changes);
+hash128 next_chain(const hash128& previous, std::string_view id, std::span<const revision> changes);
 
 /// What one document adds to the digest of its bucket: a hash of (id, its sorted leaf revisions).
 hash128 document_digest(std::string_view id, const revision_tree& tree);

@@ -1,6 +1,7 @@
 #include "tests/actors/actor_world.hpp"
 // The type ids come first.
 #include "actors/bucket_actor.hpp"
+#include "actors/defaults.hpp"
 #include <deque>
 #include <doctest/doctest.h>
 
@@ -83,6 +84,15 @@ follower_actor::behavior_type note_sequences(follower_actor::pointer,
   return {[=](const activity_advanced& news) { sequences->push_back(news.sequence); }};
 }
 
+/// Two of them are enough to be handed over.
+std::vector<write_op> large_documents(size_t count) {
+  const std::string body =
+      R"({"text":")" + std::string(defaults::bulk_batch_bytes / 2, 'x') + "\"}";
+  std::vector<write_op> ops;
+  for (size_t i = 0; i < count; ++i) ops.push_back(put("d" + std::to_string(i), body));
+  return ops;
+}
+
 struct bucket_world : actor_world {
   bucket_world() {
     info = *rows->create_bucket("b");
@@ -128,8 +138,10 @@ struct bucket_world : actor_world {
     if (!bytes || !*bytes) return std::nullopt;
     return checkpoint::decode(**bytes)->sequence;
   }
-  void write(answer_box& box, std::vector<write_op> ops, steady_time deadline = soon()) {
-    caf::anon_send(subject, write_documents{group(std::move(ops)), deadline, box.reply_to_here()});
+  void write(answer_box& box, std::vector<write_op> ops, steady_time deadline = soon(),
+             bool atomic = false) {
+    caf::anon_send(subject,
+                   write_documents{group(std::move(ops), atomic), deadline, box.reply_to_here()});
   }
 
   bool with_bodies = true; ///< of what is merged
@@ -312,6 +324,61 @@ TEST_CASE(
   world.script.answer(ec::ambiguous);
   world.run();
   CHECK(large.code() == ec::ambiguous);
+}
+
+TEST_CASE("a bulk is written while it is applied, and answered after its last part") {
+  bucket_world world;
+  world.script.begin(1);
+  world.run();
+  answer_box box;
+  world.write(box, large_documents(5));
+  world.run();
+  REQUIRE(world.script.commits.size() == 3); // two documents fill a part
+  for (size_t part = 0; part < 3; ++part) {
+    CHECK(box.given == 0);
+    CHECK(world.script.commits.front().number == part + 1);
+    world.script.commit(*world.rows);
+    world.run();
+  }
+  REQUIRE(box.ok());
+  CHECK(box.answer->outcomes.size() == 5);
+  CHECK(world.sequences == std::vector<uint64_t>{2, 4, 5});
+}
+
+TEST_CASE("of an atomic bulk nothing is written alone") {
+  bucket_world world;
+  world.script.begin(1);
+  world.run();
+  answer_box box;
+  world.write(box, large_documents(5), soon(), true);
+  world.run();
+  REQUIRE(world.script.commits.size() == 1);
+  world.script.commit(*world.rows);
+  world.run();
+  CHECK(box.ok());
+}
+
+TEST_CASE("a bulk of which a part may be there is ambiguous when another is not") {
+  ec first = ec::none;
+  ec expected = ec::ambiguous;
+  SUBCASE("the first part is there") {}
+  SUBCASE("the first part failed") { first = ec::ambiguous; }
+  SUBCASE("the first part was never attempted") { expected = first = ec::disk_full; }
+  bucket_world world;
+  world.script.begin(1);
+  world.run();
+  answer_box bulk, behind;
+  world.write(bulk, large_documents(3));
+  world.write(behind, {put("z", "{}")});
+  world.run();
+  REQUIRE(world.script.commits.size() == 2);
+  first == ec::none ? world.script.commit(*world.rows) : world.script.answer(first);
+  world.run();
+  CHECK(bulk.given == 0);
+  world.script.answer(ec::disk_full); // as storage answers behind a failed batch
+  world.run();
+  CHECK(bulk.code() == expected);
+  CHECK(behind.code() == ec::disk_full);
 }
 
 TEST_CASE("a store that takes no writes gives its problem to each write, and the bucket asks again "

@@ -200,14 +200,16 @@ TEST_CASE("any bytes give a value or corrupt") {
 }
 
 TEST_CASE("a chain value depends on all that went before") {
+  using revisions = std::vector<revision>;
   const hash128 zero{};
-  const hash128 first = next_chain(zero, "a", {native});
-  CHECK(first == next_chain(zero, "a", {native}));
-  CHECK(first != next_chain(first, "a", {native}));
-  CHECK(first != next_chain(zero, "b", {native}));
-  CHECK(first != next_chain(zero, "a", {text}));
-  CHECK(first != next_chain(zero, "a", {native, text}));
-  CHECK(next_chain(zero, "a", {native, text}) != next_chain(zero, "a", {text, native}));
+  const hash128 first = next_chain(zero, "a", revisions{native});
+  CHECK(first == next_chain(zero, "a", revisions{native}));
+  CHECK(first != next_chain(first, "a", revisions{native}));
+  CHECK(first != next_chain(zero, "b", revisions{native}));
+  CHECK(first != next_chain(zero, "a", revisions{text}));
+  CHECK(first != next_chain(zero, "a", revisions{native, text}));
+  CHECK(next_chain(zero, "a", revisions{native, text}) !=
+        next_chain(zero, "a", revisions{text, native}));
 }
 
 TEST_CASE("a document's part of the digest depends on its id and its leaves, and on nothing else") {
