@@ -198,8 +198,16 @@ void write_one_index(storage_pointer self) {
   if (!state.indexes.empty()) flush_soon(self);
 }
 
+/// Everything that waits, for whoever is to find the store behind it.
+void write_indexes(storage_state& state) {
+  for (auto& item : std::exchange(state.indexes, {}))
+    item.answer.deliver(answer_of(item.batch, write_index(state, item.batch)));
+}
+
+/// Behind everything that a view sent before: one that starts reads the store after this answer.
 /// The number is not synced for its own sake: where it is lost in a crash, so is all that used it.
 caf::result<index_begun> begin(storage_state& state, const begin_index& asked) {
+  write_indexes(state);
   const auto refuse = [](const error& problem) {
     return index_begun{0, static_cast<uint8_t>(problem.code), problem.reason};
   };
@@ -243,8 +251,7 @@ result<void> drop_indexes(storage_state& state, const drop_query& asked) {
 
 /// Behind everything that the query's view had sent before it ended.
 caf::result<index_committed> drop(storage_state& state, const drop_query& asked) {
-  for (auto& item : std::exchange(state.indexes, {}))
-    item.answer.deliver(answer_of(item.batch, write_index(state, item.batch)));
+  write_indexes(state);
   const auto done = drop_indexes(state, asked);
   return answer_of({}, done);
 }

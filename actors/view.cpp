@@ -229,6 +229,12 @@ void begin_generation(view_pointer self, uint32_t index) {
   commit(self, began, std::move(rows), drops);
 }
 
+void ask_number(view_pointer self) {
+  self->state.numbering = true;
+  ++self->state.numbers_out;
+  self->send(self->state.options.storage, begin_index{self->state.options.bucket});
+}
+
 /// Looks whether what is built is what is defined, and begins anew where it is not. False: the
 /// query is deleted, and the node ends this view.
 result<bool> look_at(view_pointer self, const read_view& at) {
@@ -239,9 +245,7 @@ result<bool> look_at(view_pointer self, const read_view& at) {
   const generation* last = state.next ? &*state.next : state.current ? &*state.current : nullptr;
   if (last != nullptr && last->definition == **defined) return true;
   state.wanted = std::move(**defined);
-  if (!std::exchange(state.numbering, true)) {
-    self->send(state.options.storage, begin_index{state.options.bucket});
-  }
+  if (!state.numbering) ask_number(self);
   return true;
 }
 
@@ -257,6 +261,13 @@ void promote(view_pointer self) {
   commit(self, *state.current, std::move(rows), true);
 }
 
+/// What was sent to storage for this query, by a predecessor that died, say, may still be on its
+/// way: the store is read behind it. A number is given in turn.
+void settle(view_pointer self) {
+  self->state.starting = true;
+  ask_number(self);
+}
+
 void start(view_pointer self) {
   auto read = read_generations(self->state);
   result<bool> looked = true;
@@ -269,6 +280,7 @@ void start(view_pointer self) {
   if (self->state.next && self->state.next->state.consistent()) promote(self);
   show(self->state);
   pump(self);
+  answer_waiting(self->state);
 }
 
 // Runs
@@ -505,11 +517,12 @@ void look_again(view_pointer self) {
 }
 
 void number_given(view_pointer self, const index_begun& given) {
-  if (!std::exchange(self->state.numbering, false)) return;
+  if (--self->state.numbers_out > 0 || !std::exchange(self->state.numbering, false)) return;
   if (given.code != 0) {
     pause(self);
     return;
   }
+  if (std::exchange(self->state.starting, false)) return start(self);
   begin_generation(self, given.index);
   show(self->state);
 }
@@ -526,7 +539,7 @@ void go_on(view_pointer self) {
   if (self->state.current) {
     pump(self);
   } else if (!self->state.numbering) {
-    start(self);
+    settle(self);
   }
 }
 
@@ -543,7 +556,7 @@ view_state::~view_state() {
 view_actor::behavior_type view(view_pointer self, view_options options) {
   self->state.options = std::move(options);
   self->state.owner = self->id();
-  start(self);
+  settle(self);
   return {
       [self](const activity_advanced&) { pump(self); },
       [self](const await_index& wanted) {

@@ -67,7 +67,9 @@ struct view_state {
   uint64_t owner = 0;                  ///< on the board
   std::optional<generation> current{}; ///< the one that answers, or will
   std::optional<generation> next{};    ///< built beside it after a redefinition
+  bool starting = true;                ///< the store is not read yet
   bool numbering = false;              ///< a number for a new index was asked for
+  unsigned numbers_out = 0;            ///< requests for one that are not answered
   std::string wanted{};                ///< the definition that is to be built
   std::vector<await_index> waiting{};
   uint64_t last_ticket = 0; ///< never used again: an answer to a run that was given up is known

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The other command for a fresh machine: installs what is missing, builds, runs every test, and ends with ctest's summary.
 #
-#   deploy/test.sh          all tests: about 20 minutes on two cores, much less when little has changed
+#   deploy/test.sh          all tests: about half an hour on two cores, much less when little has changed
 #   deploy/test.sh --all    and the long runs: valgrind, coverage, soak, a minute for each fuzzer, many seeds
 #
 # What this machine cannot run (mounts, network namespaces) is skipped, counted, and listed with the reason; with CI=true

@@ -93,7 +93,9 @@ public:
   /// Connects to a peer, again and again until hang_up. Returns the connection, 0 where the
   /// address is not one (check_zmq_uri) or the transport has stopped.
   uint64_t dial(const std::string& uri);
-  /// Ends a connection, after what was sent on it. `lost` is not called for it.
+  /// Ends a connection, after what was sent on it has left, or after `linger`. What the other
+  /// process has not read by then may be lost there: libzmq drops it with the connection. `lost` is
+  /// not called for it.
   void hang_up(uint64_t connection);
   /// Queues a frame; never blocks. False, and the frame is dropped: the connection is not known,
   /// too much waits on it or on all, or the frame is larger than `message_bytes`. True is no

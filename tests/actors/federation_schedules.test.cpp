@@ -1,7 +1,7 @@
 #include "actors/logging.hpp"
 #include "tests/actors/peer_world.hpp"
+#include "tests/actors/seeds.hpp"
 #include <cstdlib>
-#include <cstring>
 #include <doctest/doctest.h>
 #include <iostream>
 #include <sstream>
@@ -220,13 +220,7 @@ private:
 } // namespace
 
 TEST_CASE("whole nodes under random schedules agree, and have all that was acknowledged") {
-  uint64_t from = 1;
-  uint64_t to = 500;
-  if (const char* chosen = std::getenv("TREADMILL_SEEDS")) {
-    from = std::strtoull(chosen, nullptr, 10);
-    const char* colon = std::strchr(chosen, ':');
-    to = colon == nullptr ? from : std::strtoull(colon + 1, nullptr, 10);
-  }
+  const auto [from, to] = seeds(500);
   const bool trace = std::getenv("TREADMILL_TRACE") != nullptr;
   log::start({trace ? log::level::debug : log::level::off, log::format::text, ""});
   for (uint64_t seed = from; seed <= to; ++seed) {
