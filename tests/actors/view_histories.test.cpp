@@ -22,7 +22,9 @@ std::string row_text(const std::string& term, std::string_view id, size_t emissi
   return term + '|' + std::string(id) + '|' + std::to_string(emission) + '|' + value;
 }
 
-int number_of(std::string_view body) { return std::atoi(body.data() + body.find(':') + 1); }
+int number_of(std::string_view body) {
+  return static_cast<int>(std::strtol(body.data() + body.find(':') + 1, nullptr, 10));
+}
 
 /// The functions that the pool knows, by their texts.
 js::mapped map(const js::function& what, const js::document& of) {
