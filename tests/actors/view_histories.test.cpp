@@ -2,7 +2,7 @@
 #include "storage/index_reader.hpp"
 #include "storage/query_definition.hpp"
 #include "tests/actors/node_world.hpp"
-#include "tests/actors/seeds.hpp"
+#include "tests/seeds.hpp"
 #include <algorithm>
 #include <array>
 #include <cstdlib>
@@ -196,7 +196,7 @@ private:
 } // namespace
 
 TEST_CASE("an index is what its documents give, whatever was killed while it was built") {
-  const auto [from, to] = seeds(2000);
+  const auto [from, to] = seeds_asked_for(1, 2000);
   for (uint64_t seed = from; seed <= to; ++seed) {
     CAPTURE(seed);
     history(seed).play();

@@ -5,15 +5,6 @@
 
 namespace treadmill::simulation {
 
-std::pair<uint64_t, uint64_t> seeds_asked_for(uint64_t from, uint64_t to) {
-  const char* given = std::getenv("TREADMILL_SEEDS");
-  if (given == nullptr) return {from, to};
-  const std::string text(given);
-  const size_t colon = text.find(':');
-  const uint64_t first = std::stoull(text.substr(0, colon));
-  return {first, colon == std::string::npos ? first : std::stoull(text.substr(colon + 1))};
-}
-
 size_t operations_asked_for() {
   const char* given = std::getenv("TREADMILL_SEED_OPERATIONS");
   return given == nullptr ? 200 : static_cast<size_t>(std::stoull(given));

@@ -2,13 +2,10 @@
 #include "tests/simulation/world.hpp"
 #include <cstdint>
 #include <string>
-#include <utility>
 #include <vector>
 
 namespace treadmill::simulation {
 
-/// Which seeds are run: TREADMILL_SEEDS=FROM:TO (or one number) where that is set.
-std::pair<uint64_t, uint64_t> seeds_asked_for(uint64_t from, uint64_t to);
 /// TREADMILL_SEED_OPERATIONS, or 200.
 size_t operations_asked_for();
 

@@ -1,3 +1,4 @@
+#include "tests/seeds.hpp"
 #include "tests/simulation/seeds.hpp"
 #include <chrono>
 #include <cstdlib>
@@ -8,7 +9,7 @@ namespace treadmill::simulation {
 
 TEST_CASE("nodes that were disturbed in every way end up identical, and lose nothing that they "
           "acknowledged") {
-  const auto [from, to] = seeds_asked_for(1, TREADMILL_SIMULATED_SEEDS);
+  const auto [from, to] = test::seeds_asked_for(1, TREADMILL_SIMULATED_SEEDS);
   const bool trace = std::getenv("TREADMILL_TRACE") != nullptr;
   const auto begin = std::chrono::steady_clock::now();
   run_totals totals;

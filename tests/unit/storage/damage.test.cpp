@@ -47,6 +47,7 @@ public:
     const auto late = std::chrono::steady_clock::now() + std::chrono::minutes(1);
     while (names(".log").size() > 1 && std::chrono::steady_clock::now() < late)
       std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    REQUIRE(names(".log").size() == 1);
     // Tables are there, so one log with some commits goes on. The last commit has one row alone.
     for (int i = 150; i < 158; ++i) write(rows, i, random);
     last_ = {keys::document(bucket_, "last"), keys::document(bucket_, "d157")};
