@@ -499,8 +499,9 @@ body_stream::state connection::produce() {
   try {
     state = stream_->next(out_);
   } catch (...) {
-    out_.resize(data_at);
+    state = body_stream::state::cut;
   }
+  if (state == body_stream::state::cut) out_.resize(data_at); // it may be wrong
   const size_t size = out_.size() - data_at;
   if (size == 0) out_.resize(frame_at); // an empty chunk would be the last
   if (size == 0 || answer_1_0_) return state;

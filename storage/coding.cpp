@@ -1,6 +1,7 @@
 #include "storage/coding.hpp"
 #include <array>
 #include <cstring>
+#include <endian.h>
 
 namespace treadmill {
 
@@ -15,13 +16,10 @@ void put_big_endian(std::string& out, Integer value) {
 }
 
 template<typename Integer>
-bool take_big_endian(std::string_view& in, Integer& value) {
-  if (in.size() < sizeof(Integer)) return false;
-  const char* const bytes = in.data();
-  value = 0;
-  for (size_t i = 0; i < sizeof(Integer); ++i)
-    value = static_cast<Integer>(value << 8 | static_cast<uint8_t>(bytes[i]));
-  in.remove_prefix(sizeof(Integer));
+bool take_raw(std::string_view& in, Integer& value) {
+  if (in.size() < sizeof value) return false;
+  std::memcpy(&value, in.data(), sizeof value);
+  in.remove_prefix(sizeof value);
   return true;
 }
 
@@ -29,15 +27,24 @@ bool take_big_endian(std::string_view& in, Integer& value) {
 
 void put_fixed32_be(std::string& out, uint32_t value) { put_big_endian(out, value); }
 void put_fixed64_be(std::string& out, uint64_t value) { put_big_endian(out, value); }
-bool take_fixed32_be(std::string_view& in, uint32_t& value) { return take_big_endian(in, value); }
-bool take_fixed64_be(std::string_view& in, uint64_t& value) { return take_big_endian(in, value); }
+bool take_fixed32_be(std::string_view& in, uint32_t& value) {
+  if (!take_raw(in, value)) return false;
+  value = be32toh(value);
+  return true;
+}
+
+bool take_fixed64_be(std::string_view& in, uint64_t& value) {
+  if (!take_raw(in, value)) return false;
+  value = be64toh(value);
+  return true;
+}
 
 void put_varint(std::string& out, uint64_t value) {
   for (; value >= 0x80; value >>= 7) out += static_cast<char>(value | 0x80);
   out += static_cast<char>(value);
 }
 
-bool take_varint(std::string_view& in, uint64_t& value) {
+bool take_long_varint(std::string_view& in, uint64_t& value) {
   uint64_t read = 0;
   for (size_t i = 0; i < in.size() && i < 10; ++i) {
     const auto byte = static_cast<uint8_t>(in[i]);
@@ -57,22 +64,6 @@ void put_bytes(std::string& out, std::string_view bytes) {
   out += bytes;
 }
 
-bool take_bytes(std::string_view& in, std::string_view& bytes) {
-  auto rest = in;
-  uint64_t size = 0;
-  if (!take_varint(rest, size) || size > rest.size()) return false;
-  bytes = rest.substr(0, static_cast<size_t>(size));
-  in = rest.substr(bytes.size());
-  return true;
-}
-
 void put_hash(std::string& out, const hash128& hash) { out += as_bytes(hash); }
-
-bool take_hash(std::string_view& in, hash128& hash) {
-  if (in.size() < hash.size()) return false;
-  std::memcpy(hash.data(), in.data(), hash.size());
-  in.remove_prefix(hash.size());
-  return true;
-}
 
 } // namespace treadmill

@@ -1,6 +1,7 @@
 #pragma once
 #include "storage/hash.hpp"
 #include <cstdint>
+#include <cstring>
 #include <string>
 #include <string_view>
 
@@ -17,9 +18,32 @@ void put_hash(std::string& out, const hash128& hash);
 
 bool take_fixed32_be(std::string_view& in, uint32_t& value);
 bool take_fixed64_be(std::string_view& in, uint64_t& value);
-bool take_varint(std::string_view& in, uint64_t& value);
-bool take_bytes(std::string_view& in,
-                std::string_view& bytes); ///< valid as long as what `in` views
-bool take_hash(std::string_view& in, hash128& hash);
+bool take_long_varint(std::string_view& in, uint64_t& value); ///< take_varint without its short cut
+
+// Those that every row of a scan needs are inline: calls would cost as much as what they do.
+
+inline bool take_varint(std::string_view& in, uint64_t& value) {
+  if (in.empty() || static_cast<uint8_t>(in.front()) >= 0x80) return take_long_varint(in, value);
+  value = static_cast<uint8_t>(in.front());
+  in.remove_prefix(1);
+  return true;
+}
+
+/// `bytes` is valid as long as what `in` views.
+inline bool take_bytes(std::string_view& in, std::string_view& bytes) {
+  std::string_view rest = in;
+  uint64_t size = 0;
+  if (!take_varint(rest, size) || size > rest.size()) return false;
+  bytes = rest.substr(0, static_cast<size_t>(size));
+  in = rest.substr(bytes.size());
+  return true;
+}
+
+inline bool take_hash(std::string_view& in, hash128& hash) {
+  if (in.size() < hash.size()) return false;
+  std::memcpy(hash.data(), in.data(), hash.size());
+  in.remove_prefix(hash.size());
+  return true;
+}
 
 } // namespace treadmill

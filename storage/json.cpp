@@ -1,6 +1,7 @@
 #include "storage/json.hpp"
 #include "storage/json_cursor.hpp"
 #include "storage/json_documents.hpp"
+#include "storage/json_plain.hpp"
 #include "storage/json_reader.hpp"
 #include <utility>
 
@@ -47,15 +48,16 @@ result<std::vector<std::string>> parse_string_list(std::string_view text, std::s
 
 void append_json_string(std::string& out, std::string_view text) {
   out += '"';
-  size_t run = 0;
-  for (size_t i = 0; i < text.size(); ++i) {
-    const auto byte = static_cast<unsigned char>(text[i]);
-    if (byte >= 0x20 && byte != '"' && byte != '\\') continue;
-    out += text.substr(run, i - run);
-    append_escaped(out, text[i]);
-    run = i + 1;
+  const char* run = text.data();
+  const char* const end = run + text.size();
+  for (const char* at = find_special(run, end); at != end; at = find_special(at, end)) {
+    const char byte = *at++;
+    if (static_cast<unsigned char>(byte) >= 0x80) continue;
+    out.append(run, at - 1);
+    append_escaped(out, byte);
+    run = at;
   }
-  out += text.substr(run);
+  out.append(run, end);
   out += '"';
 }
 

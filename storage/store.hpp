@@ -171,8 +171,8 @@ public:
   /// The row of a key. Errors: overloaded, io_error, corrupt.
   result<std::optional<std::string>> read(std::string_view key) const;
   /// Calls `row(key, value)` from `from` (inclusive) to `to` (exclusive) until it returns false.
-  /// Errors: overloaded, io_error, corrupt (all rows before the damage were given, and none after
-  /// it).
+  /// Errors: overloaded (no row was given); io_error, corrupt: rows that lie behind what cannot be
+  /// read may have been given, so the caller drops whatever this call gave it.
   result<void>
   scan(std::string_view from, std::string_view to,
        const std::function<bool(std::string_view key, std::string_view value)>& row) const;

@@ -1,0 +1,36 @@
+#pragma once
+#include <bit>
+#include <cstdint>
+#include <cstring>
+
+namespace treadmill {
+
+inline constexpr uint64_t every_byte(uint8_t value) { return 0x0101010101010101U * value; }
+
+/// The first byte of a string's text that cannot be taken over unseen: a quote, a backslash, a
+/// control character or one of 0x80 and above; `end` where there is none. (RapidJSON looks at one
+/// byte at a time, which would halve the speed of reading.)
+inline const char* find_special(const char* at, const char* end) {
+  if constexpr (std::endian::native == std::endian::little) {
+    while (end - at >= 8) {
+      uint64_t word = 0;
+      std::memcpy(&word, at, sizeof word);
+      // A subtraction borrows from a byte that is too small; what a borrow does wrong is above it.
+      const uint64_t quote = word ^ every_byte('"');
+      const uint64_t backslash = word ^ every_byte('\\');
+      const uint64_t found = ((quote - every_byte(1)) | (backslash - every_byte(1)) |
+                              (word - every_byte(0x20)) | word) &
+                             every_byte(0x80);
+      if (found != 0) return at + std::countr_zero(found) / 8;
+      at += 8;
+    }
+  }
+  while (at != end) {
+    const auto byte = static_cast<unsigned char>(*at);
+    if (byte < 0x20 || byte >= 0x80 || byte == '"' || byte == '\\') break;
+    ++at;
+  }
+  return at;
+}
+
+} // namespace treadmill
