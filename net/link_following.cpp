@@ -146,8 +146,11 @@ void following::taken_in(activity&& what, ticks now) {
   again_at_ = now + shared_.answer_wait();
   if (what.through <= received_.sequence) return; // nothing yet, or it came already
   batch made;
+  made.number = ++last_batch_;
   made.reached = checkpoint{what.log_id, what.through, what.chain};
   made.bytes = 64;
+  made.documents.reserve(what.entries.size());
+  made.pending.reserve(what.entries.size());
   const auto rows = shared_.rows->latest();
   for (peer_entry& entry : what.entries) {
     ++shared_.entries_in;
@@ -181,8 +184,9 @@ bool following::knows(const std::string& id, const revision& rev,
                       const std::optional<revision_tree>& tree) const {
   if (tree && tree->find(rev) != nullptr) return true;
   const auto waiting = pending_.find(id);
-  return waiting != pending_.end() &&
-         std::find(waiting->second.begin(), waiting->second.end(), rev) != waiting->second.end();
+  if (waiting == pending_.end()) return false;
+  const auto& revisions = waiting->second.revisions;
+  return std::find(revisions.begin(), revisions.end(), rev) != revisions.end();
 }
 
 following::knowledge following::look_at(const peer_change& change, const std::string& id,
@@ -232,14 +236,27 @@ bool following::take_change(peer_change&& change, const std::string& id, batch& 
     return true;
   }
   if (!right) return false;
-  note_pending(made);
+  note_pending(made, into);
   into.documents.push_back(std::move(made));
   return true;
 }
 
-void following::note_pending(const replicated_document& document) {
-  std::vector<revision>& waiting = pending_[document.id];
-  for (const revision_tree::node& node : document.tree.nodes()) waiting.push_back(node.rev);
+void following::note_pending(const replicated_document& document, batch& brought_by) {
+  auto& item = *pending_.try_emplace(document.id).first;
+  on_their_way& waiting = item.second;
+  for (const revision_tree::node& node : document.tree.nodes())
+    waiting.revisions.push_back(node.rev);
+  if (waiting.batch == brought_by.number) return;
+  // A document that was asked for goes with the first batch that waits for it, which may lie before
+  // one that brings more of it.
+  waiting.batch = std::max(waiting.batch, brought_by.number);
+  if (waiting.batch == brought_by.number) brought_by.pending.push_back(&item);
+}
+
+/// What it brought is in the store.
+void following::forget_pending(const batch& applied) {
+  for (const auto* item : applied.pending)
+    if (item->second.batch == applied.number) pending_.erase(pending_.find(item->first));
 }
 
 void following::give_up(const std::string& id) {
@@ -442,7 +459,7 @@ void following::complete(replicated_document&& document, ticks now) {
     return waiting.missing.count(id) != 0;
   });
   if (first == queue_.end()) return;
-  note_pending(document);
+  note_pending(document, *first);
   for (const leaf_body& body : document.bodies) first->bytes += body.body.size();
   first->documents.push_back(std::move(document));
   bool lacking = false;
@@ -504,9 +521,9 @@ void following::pop_done(ticks now) {
     batch& first = queue_.front();
     stored_ = first.reached;
     if (first.ticket != 0) written_ = stored_;
+    forget_pending(first);
     queue_.pop_front();
   }
-  if (queue_.empty()) pending_.clear();
   if (stored_.sequence == before) return;
   if (caught_up()) behind_since_ = ticks(-1);
   if (!(written_ == stored_)) note_soon(now);

@@ -39,11 +39,24 @@ public:
   bool caught_up() const;
   bucket_progress progress(ticks now) const;
 
+  /// Documents of which revisions are known that are not applied yet.
+  size_t documents_on_their_way() const { return pending_.size(); }
+
 private:
+  /// Revisions of a document that are on their way: known as soon as their batch is applied.
+  struct on_their_way {
+    std::vector<revision> revisions{};
+    uint64_t batch = 0; ///< the last one that brings some
+  };
+  using documents_by_id = std::unordered_map<std::string, on_their_way>;
   /// A stretch of the log that came, until it is applied.
   struct batch {
+    uint64_t number = 0; ///< 1, 2, 3 …
     checkpoint reached{};
     std::vector<replicated_document> documents{};
+    /// What it brings. Items of the map do not move, and stay until the last batch that brings some
+    /// of theirs is applied.
+    std::vector<const documents_by_id::value_type*> pending{};
     /// The revisions of documents that have to be fetched, by id.
     std::map<std::string, std::vector<revision>> missing{};
     size_t bytes = 0;
@@ -77,7 +90,8 @@ private:
   result<std::optional<revision_tree>> local_tree(const row_view& rows,
                                                   const std::string& id) const;
   bool take_change(peer_change&& change, const std::string& id, batch& into);
-  void note_pending(const replicated_document& document);
+  void note_pending(const replicated_document& document, batch& brought_by);
+  void forget_pending(const batch& applied);
   void ask(ticks now);
   bool ask_for(const std::string& id, const row_view& rows, want& asked, ticks now);
   bool settle(documents::sent&& item, ticks now);
@@ -116,8 +130,8 @@ private:
   ticks asked_at_{0};
   ticks ask_again_at_{0};
   std::map<std::string, assembly> assembling_{};
-  /// Revisions in the queue, by document: known as soon as their batch is applied.
-  std::unordered_map<std::string, std::vector<revision>> pending_{};
+  documents_by_id pending_{};
+  uint64_t last_batch_ = 0;
   uint64_t peer_sequence_ = 0;
   hash128 peer_log_{};
   uint64_t head_sequence_ = 0; ///< with this digest

@@ -1,0 +1,62 @@
+#include "net/link_following.hpp"
+#include "tests/unit/net/link_world.hpp"
+#include <deque>
+#include <doctest/doctest.h>
+
+using namespace treadmill;
+using namespace treadmill::test;
+using namespace treadmill::replication;
+
+namespace {
+
+constexpr uint64_t in_one_frame = 10;
+
+/// The `number`th stretch of a log in which each entry is a new document with its body.
+activity stretch(uint64_t number, const link_context& shared, const bucket_info& bucket) {
+  activity made;
+  made.bucket = bucket.name;
+  made.stream = shared.streams;
+  made.log_id = hash128{1};
+  made.after = number * in_one_frame;
+  made.through = made.after + in_one_frame;
+  made.last = 1'000'000;
+  for (uint64_t sequence = made.after + 1; sequence <= made.through; ++sequence) {
+    peer_entry& entry = made.entries.emplace_back();
+    entry.sequence = sequence;
+    entry.id = "d" + std::to_string(sequence);
+    peer_change& change = entry.changes.emplace_back();
+    change.body = R"({"n":)" + std::to_string(sequence) + "}";
+    change.rev = make_revision({}, false, *change.body);
+  }
+  return made;
+}
+
+} // namespace
+
+TEST_CASE("of a catch-up that never rests only what is on its way is remembered") {
+  linked_node node("a", 1);
+  const bucket_info bucket = *node.rows->create_bucket("b");
+  bucket_core& core = node.core("b");
+  link_context shared;
+  shared.rows = node.local.get();
+  shared.options.random = [] { return 1; };
+  following followed(shared, bucket, checkpoint{});
+  followed.announced({"b", hash128{1}, 1'000'000, {}}, ticks(0));
+
+  std::deque<apply_batch> on_their_way;
+  for (uint64_t number = 0; number < 100; ++number) {
+    const ticks now(static_cast<int64_t>(number));
+    followed.taken_in(stretch(number, shared, bucket), now);
+    for (apply_batch& batch : std::exchange(shared.out.batches, {}))
+      on_their_way.push_back(std::move(batch));
+    if (on_their_way.size() < 2) continue; // there is always one that is not applied
+    for (const replicated_document& document : on_their_way.front().documents)
+      REQUIRE(core.merge(document));
+    node.commit(core);
+    followed.applied(on_their_way.front().ticket, ec::none, now);
+    on_their_way.pop_front();
+    REQUIRE(followed.documents_on_their_way() == in_one_frame);
+  }
+  CHECK(node.state("b").documents == 99 * in_one_frame);
+  CHECK(shared.rejected == 0);
+}
