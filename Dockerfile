@@ -20,7 +20,7 @@ RUN apt-get update \
       libssl3 libzmq5 libzstd1 zlib1g \
  && apt-get clean \
  && rm -rf /var/lib/apt/lists/* \
- && useradd --system --uid 1444 --user-group --home-dir /data --no-create-home --shell /usr/sbin/nologin treadmill \
+ && useradd --uid 1444 --user-group --home-dir /data --no-create-home --shell /usr/sbin/nologin treadmill \
  && install --directory --owner=treadmill --group=treadmill --mode=0750 /data
 COPY --from=build /opt/treadmill/bin/treadmill /opt/treadmill/bin/treadmill-map /usr/local/bin/
 USER treadmill

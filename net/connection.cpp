@@ -499,7 +499,7 @@ body_stream::state connection::produce() {
   try {
     state = stream_->next(out_);
   } catch (...) {
-    state = body_stream::state::cut;
+    // As one that is cut.
   }
   if (state == body_stream::state::cut) out_.resize(data_at); // it may be wrong
   const size_t size = out_.size() - data_at;

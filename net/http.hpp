@@ -54,8 +54,8 @@ public:
     more, ///< call again as soon as there is room
     wait, ///< nothing now: call again after the waker was called, or at `due()`
     done, ///< the body is complete
-    cut, ///< it cannot be completed: the connection is ended without the closing chunk, so that the
-         ///< client knows
+    cut,  ///< it cannot be completed: what `next` appended is dropped, and the connection is ended
+          ///< without the closing chunk, so that the client knows
   };
   virtual ~body_stream() = default;
   /// Appends a bounded piece (about 64 KiB) to `out`. Must not block for longer than a slice of
