@@ -36,7 +36,9 @@ struct link_context {
   uint64_t peer_session = 0; ///< 0: not known
   bool compress = false;     ///< the peer reads it
   bool patient = false;      ///< other links are there
-  uint64_t streams = 0;      ///< the last number of a stream; those of all buckets grow together
+  /// The last number of a stream. Those of all buckets grow together, and begin with the time, so
+  /// that no frame of an earlier link between the two, coming late, has a larger one.
+  uint64_t streams = 0;
   std::string peer_id{};
   answer_time answers{};
   // Counted, see link_status.

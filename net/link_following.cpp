@@ -54,7 +54,8 @@ void following::reject(ticks now) {
 void following::begin_stream(ticks now) {
   follow asked;
   asked.bucket = bucket_.name;
-  asked.stream = stream_ = ++shared_.streams;
+  shared_.streams = std::max(shared_.streams + 1, static_cast<uint64_t>(now.count()));
+  asked.stream = stream_ = shared_.streams;
   asked.from = received_;
   asked.taken = stored_.sequence;
   asked.window = defaults::window_bytes;
@@ -162,9 +163,7 @@ void following::taken_in(activity&& what, ticks now) {
   unacknowledged_ += made.bytes;
   queue_.push_back(std::move(made));
   if (behind_since_ < ticks(0)) behind_since_ = now;
-  ask(now);
-  hand_over();
-  pop_done(now);
+  go_on(now);
 }
 
 // Entries
@@ -273,6 +272,13 @@ void following::give_up(const std::string& id) {
 // Documents that are asked for
 // -------------------------------------------------------------------------------------------------
 
+/// What is due is asked for, and what waits for nothing any more goes on its way.
+void following::go_on(ticks now) {
+  ask(now);
+  hand_over();
+  pop_done(now);
+}
+
 /// Asks for what is due, the first batches first: no more is fetched than will soon be applied.
 void following::ask(ticks now) {
   if (asking_ && ask_again_at_ > now) return; // one request at a time
@@ -351,9 +357,7 @@ void following::delivered(documents&& what, ticks now) {
   for (auto& [id, item] : wanted_) {
     if (std::exchange(item.asked, false)) item.at = now; // the answer was cut: ask for the rest
   }
-  ask(now);
-  hand_over();
-  pop_done(now);
+  go_on(now);
 }
 
 /// False where it breaks a rule.
@@ -419,7 +423,7 @@ void following::delivered(part&& what, ticks now) {
   if (what.size == 0) { // superseded meanwhile: ask for the document as it is now
     wanted_[what.id] = {now, false};
     assembling_.erase(found);
-    return ask(now);
+    return go_on(now);
   }
   if (what.offset != of.body.size()) return; // came already
   if (what.size != of.left.front().second || what.bytes.empty()) return reject(now);
@@ -552,11 +556,7 @@ void following::tick(ticks now) {
     }
   }
   if (acknowledge_at_ >= ticks(0) && now >= acknowledge_at_) acknowledge(now);
-  if (!wanted_.empty()) {
-    ask(now);
-    hand_over();
-    pop_done(now);
-  }
+  if (!wanted_.empty()) go_on(now);
   if (!assembling_.empty()) { // one at a time
     auto& [id, of] = *assembling_.begin();
     if (now >= of.asked_at + shared_.answers.wait()) ask_part(id, of, now);
@@ -579,18 +579,20 @@ ticks following::due() const {
 }
 
 /// Both logs are taken in on both sides, and stay so for a while, and yet the buckets differ: all
-/// of the peer's log is looked at again. For a while, because what either side has taken in may not
-/// be synced yet, and the digests are of what is.
+/// of the peer's log is looked at again. Digests are of what is synced: here that is all there is;
+/// for a while, because the peer may not have synced yet what it has taken in.
 void following::compare(uint64_t taken, ticks now) {
   if (gone_ || !caught_up() || !queue_.empty() || refused_some_ ||
       head_sequence_ != stored_.sequence)
     return;
   const auto state = read_state(*shared_.rows->synced(), bucket_.number);
-  if (!state) return;
+  const auto latest = read_state(*shared_.rows->latest(), bucket_.number);
+  if (!state || !latest) return;
   const bool same = stored_.sequence == rest_sequence_ && state->sequence == rest_own_;
   rest_sequence_ = stored_.sequence;
   rest_own_ = state->sequence;
-  const bool rests = taken == state->sequence && state->digest != peer_digest_;
+  const bool rests = latest->sequence == state->sequence && taken == state->sequence &&
+                     state->digest != peer_digest_;
   rest_seen_ = rests ? (same ? rest_seen_ + 1 : 1) : 0;
   if (rest_seen_ < defaults::rests_before_rescan || now < rescan_after_) return;
   rest_seen_ = 0;

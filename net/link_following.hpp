@@ -32,7 +32,7 @@ public:
   void begin_session(ticks now);
   /// The peer has no such bucket any more.
   void stopped(ticks now);
-  /// At rest on both sides: the peer has taken in all of this bucket's log up to `taken`.
+  /// The peer has announced the bucket, and taken in its log here up to `taken`.
   void compare(uint64_t taken, ticks now);
 
   ticks due() const;
@@ -92,6 +92,7 @@ private:
   bool take_change(peer_change&& change, const std::string& id, batch& into);
   void note_pending(const replicated_document& document, batch& brought_by);
   void forget_pending(const batch& applied);
+  void go_on(ticks now);
   void ask(ticks now);
   bool ask_for(const std::string& id, const row_view& rows, want& asked, ticks now);
   bool settle(documents::sent&& item, ticks now);

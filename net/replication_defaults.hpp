@@ -59,8 +59,8 @@ inline constexpr milliseconds patience{30};
 inline constexpr milliseconds note_after{1000};
 /// What was taken in is acknowledged after this, or when a quarter of the window is used.
 inline constexpr milliseconds acknowledge_after{200};
-/// Heartbeats in a row that say that all was taken in and the digests differ, before it is
-/// believed.
+/// Announcements of a bucket in a row (one a heartbeat) where all was taken in and the digests
+/// differ, before it is believed.
 inline constexpr int rests_before_rescan = 10;
 /// Between two restarts from 0 because of unequal digests.
 inline constexpr milliseconds rescan_pause{30'000};

@@ -56,7 +56,7 @@ struct link::impl {
   void serve(serving& bucket, ticks now);
   void serve_all(ticks now);
   void send_heads(bool all, ticks now);
-  void compare(ticks now);
+  void compare(const std::string& bucket, ticks now);
 
   link_context shared{};
   uint64_t session = 0;
@@ -183,7 +183,7 @@ void link::impl::handle(const goodbye& what, ticks now) { refused(what.why, now)
 
 void link::impl::handle(heads&& what, ticks now) {
   for (const heads::head& head : what.buckets) announced(head, now);
-  compare(now);
+  for (const heads::head& head : what.buckets) compare(head.bucket, now);
 }
 
 void link::impl::handle(follow&& what, ticks now) {
@@ -332,11 +332,12 @@ void link::impl::send_heads(bool all, ticks) {
   shared.send(std::move(mine));
 }
 
-void link::impl::compare(ticks now) {
-  for (auto& [name, bucket] : followings) {
-    const auto served = servings.find(name);
-    if (served != servings.end()) bucket->compare(served->second->taken(), now);
-  }
+/// Of a bucket that the peer has just announced: what it has dropped does not differ.
+void link::impl::compare(const std::string& bucket, ticks now) {
+  const auto follows = followings.find(bucket);
+  const auto served = servings.find(bucket);
+  if (follows != followings.end() && served != servings.end())
+    follows->second->compare(served->second->taken(), now);
 }
 
 // The link

@@ -60,3 +60,50 @@ TEST_CASE("of a catch-up that never rests only what is on its way is remembered"
   CHECK(node.state("b").documents == 99 * in_one_frame);
   CHECK(shared.rejected == 0);
 }
+
+TEST_CASE(
+    "what only waited for a document that has come from elsewhere goes on when its part has not") {
+  linked_node node("a", 1);
+  const bucket_info bucket = *node.rows->create_bucket("b");
+  link_context shared;
+  shared.rows = node.local.get();
+  shared.options.random = [] { return 1; };
+  following followed(shared, bucket, checkpoint{});
+  followed.announced({"b", hash128{1}, 1, {}}, ticks(0));
+  const revision first = make_revision({}, false, R"({"n":1})");
+  const revision second = make_revision(first, false, R"({"n":2})");
+
+  activity logged;
+  logged.bucket = "b";
+  logged.stream = shared.streams;
+  logged.log_id = hash128{1};
+  logged.through = logged.last = 1;
+  logged.entries.push_back({1, "d", {{second, first}}});
+  followed.taken_in(std::move(logged), ticks(1));
+  documents::sent large; // its body comes in parts
+  large.id = "d";
+  revision_tree tree;
+  tree.add(second, first, false);
+  large.tree = tree.encode();
+  large.bodies.push_back({second, 7, std::nullopt});
+  documents answer;
+  answer.bucket = "b";
+  answer.items.push_back(std::move(large));
+  followed.delivered(std::move(answer), ticks(2));
+  REQUIRE(followed.progress(ticks(2)).sequence == 0);
+
+  node.put("b", "d", R"({"n":1})");
+  write_op update;
+  update.id = "d";
+  update.rev = first;
+  update.body = R"({"n":2})";
+  REQUIRE(node.write("b", std::move(update)).rev == second);
+  part superseded;
+  superseded.bucket = "b";
+  superseded.id = "d";
+  superseded.rev = second;
+  followed.delivered(std::move(superseded), ticks(3));
+  CHECK(followed.progress(ticks(3)).sequence == 1);
+  CHECK(followed.caught_up());
+  CHECK(shared.rejected == 0);
+}

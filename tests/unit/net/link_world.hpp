@@ -59,7 +59,7 @@ public:
     if (!of.dirty()) return;
     const auto batch = of.take_batch();
     const row_batch* only = &batch.rows;
-    if (!rows->commit({&only, 1}, true)) throw std::runtime_error("a commit failed");
+    if (!rows->commit({&only, 1}, syncs)) throw std::runtime_error("a commit failed");
     of.committed(batch.number);
   }
   write_outcome write(const std::string& bucket, write_op op) {
@@ -122,6 +122,7 @@ public:
   std::optional<replication::parting> ended{};
   ticks now{0};
   ec refuse_batches = ec::none; ///< what applying answers instead of doing it
+  bool syncs = true;            ///< each commit
 
 private:
   void apply(const replication::apply_batch& batch) {

@@ -417,4 +417,63 @@ TEST_CASE("buckets that differ although both logs were taken in are looked at ag
   CHECK(w.b.link->status(w.now).rescans == 1);
 }
 
+TEST_CASE("a bucket that is not synced yet does not differ") {
+  link_world w;
+  w.run(ticks(2000));
+  w.b.syncs = false;
+  w.a.put("b", "d", "{}");
+  w.run(ticks(20'000));
+  REQUIRE(w.same("b"));
+  CHECK(w.b.link->status(w.now).rescans == 0);
+  REQUIRE(w.b.rows->sync());
+  w.run(ticks(20'000));
+  CHECK(w.b.link->status(w.now).rescans == 0);
+}
+
+TEST_CASE("a bucket that the peer has dropped does not differ") {
+  link_world w;
+  w.a.put("b", "d", "{}");
+  w.run(ticks(2000));
+  const hash128 log_of_a = w.a.rows->find_bucket("b")->log_id;
+  w.passes = [&](const std::string& bytes) { // a tells nothing of what it takes in
+    const auto opened = decode_frame(bytes, 1 << 20);
+    const auto* logged = opened ? std::get_if<activity>(&opened->content) : nullptr;
+    return opened && !std::holds_alternative<heads>(opened->content) &&
+           (logged == nullptr || logged->log_id != log_of_a);
+  };
+  w.b.put("b", "e", "{}");
+  w.run(ticks(900)); // taken in, and acknowledged
+  REQUIRE(w.a.state("b").documents == 2);
+  REQUIRE(w.a.rows->drop_bucket("b"));
+  w.passes = nullptr;
+  w.run(ticks(20'000));
+  CHECK(w.b.link->status(w.now).rescans == 0);
+}
+
+TEST_CASE("a request of an earlier link, coming late, does not hold up the new one") {
+  link_world w;
+  w.a.put("b", "d", "{}");
+  w.run(ticks(2000));
+  const hash128 log_of_a = w.a.rows->find_bucket("b")->log_id;
+  std::string late;
+  w.passes = [&](const std::string& bytes) {
+    const auto opened = decode_frame(bytes, 1 << 20);
+    if (!opened) return true;
+    const auto* asked = std::get_if<follow>(&opened->content);
+    if (asked != nullptr && asked->from.log_id == log_of_a) late = bytes;
+    return asked == nullptr && !std::holds_alternative<activity>(opened->content);
+  };
+  w.a.put("b", "e", "{}");
+  w.run(ticks(60'000)); // asked for again and again
+  REQUIRE(!late.empty());
+  w.passes = nullptr;
+  w.b.greet();
+  w.run(ticks(20));
+  w.to_a.push_back(late);
+  w.run(ticks(20));
+  w.a.put("b", "f", "{}");
+  w.run(ticks(3000));
+  CHECK(w.same("b"));
+}
+
 } // namespace treadmill::replication
