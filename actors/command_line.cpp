@@ -22,6 +22,8 @@ constexpr std::string_view general_help =
   treadmill health [--http HOST:PORT] [--ready]
                                        ask a running node whether it is alive, or ready: exit code
                                        0 or 1
+  treadmill status [URL] [--watch] [--json]
+                                       show a running node's buckets, peers and queries
   treadmill --version                  print the version
 
 Example:
@@ -48,6 +50,23 @@ Examples:
   TREADMILL_LOG_LEVEL=debug treadmill serve --config /etc/treadmill.toml
 
 Exit codes: 0 after a clean end, 1 where the node cannot start, 2 where a setting is wrong.
+)";
+
+constexpr std::string_view status_help =
+    R"(Usage: treadmill status [URL] [--watch] [--json]
+
+Shows how a running node is: its buckets, its peers and how far behind they are, its queries and
+how far they are built. Without a URL it is the node that --http or TREADMILL_HTTP names, else the
+one at http://127.0.0.1:1444.
+
+  --http HOST:PORT                  the node, where no URL is given
+  --watch                           again every two seconds, until it is interrupted
+  --json                            what the node answers, as one JSON object a line
+
+Example:
+  treadmill status http://127.0.0.1:1441 --watch
+
+Exit codes: 0, or 1 where the node does not answer, 2 where the command is wrong.
 )";
 
 /// One entry: the flag with its value, then what it is for, wrapped to 100 columns.
@@ -214,6 +233,18 @@ command_line leave(int exit_code, std::string output) {
   return out;
 }
 
+/// The node that a URL names, in place of the one of --http.
+void take_url(const std::string& url, given_values& values, std::vector<std::string>& problems) {
+  std::string at = url;
+  if (at.starts_with("http://")) at.erase(0, 7);
+  if (at.ends_with('/')) at.pop_back();
+  if (const auto read = parse_endpoint(at); !read) {
+    problems.push_back("`" + url + "` is no URL of a node: http://HOST:PORT is needed");
+  } else {
+    values["http"] = {"URL", std::move(at)};
+  }
+}
+
 command_line report(const std::vector<std::string>& problems) {
   std::string text;
   for (const std::string& problem : problems) text += "treadmill: " + problem + "\n";
@@ -232,31 +263,46 @@ command_line parse_settings(int argc, const char* const* argv, const environment
   CLI::App* health =
       add_command(app, "health", [](const setting_description& one) { return one.name == "http"; });
   health->add_flag("--ready");
+  CLI::App* status =
+      add_command(app, "status", [](const setting_description& one) { return one.name == "http"; });
+  std::string url;
+  status->add_option("url", url);
+  status->add_flag("--watch");
+  status->add_flag("--json");
   try {
     app.parse(argc, argv);
   } catch (const CLI::CallForHelp&) {
-    return leave(0, app.got_subcommand(serve) ? serve_help() : std::string(general_help));
+    if (app.got_subcommand(serve)) return leave(0, serve_help());
+    return leave(0, std::string(app.got_subcommand(status) ? status_help : general_help));
   } catch (const CLI::Error& problem) {
     return report({problem.what()});
   }
-  for (const CLI::App* one : {&std::as_const(app), serve, &std::as_const(*health)})
+  for (const CLI::App* one :
+       {&std::as_const(app), serve, &std::as_const(*health), &std::as_const(*status)})
     if (one->count("--version") > 0) return leave(0, version_text());
 
   given_values values;
   std::vector<std::string> problems;
   take_flags(app, values, problems);
-  const bool serving = app.got_subcommand(serve);
-  if (!serving && !app.got_subcommand(health)) {
+  const CLI::App* asked = nullptr;
+  for (const CLI::App* one : {serve, &std::as_const(*health), &std::as_const(*status)})
+    if (app.got_subcommand(one)) asked = one;
+  if (asked == nullptr) {
     if (!problems.empty()) problems.emplace_back("a command is needed: treadmill serve");
     return problems.empty() ? leave(2, std::string(general_help)) : report(problems);
   }
-  take_flags(serving ? *serve : *health, values, problems);
+  take_flags(*asked, values, problems);
+  if (!url.empty()) take_url(url, values, problems);
   take_environment(lookup, values);
   take_file(values, problems);
 
   command_line out;
-  out.what = serving ? command_line::action::serve : command_line::action::health;
+  out.what = asked == serve    ? command_line::action::serve
+             : asked == health ? command_line::action::health
+                               : command_line::action::status;
   out.ready = health->count("--ready") > 0;
+  out.watch = status->count("--watch") > 0;
+  out.json = status->count("--json") > 0;
   out.values.name = host_name();
   apply(values, out.values, problems);
   for (std::string& problem : out.values.validate()) problems.push_back(std::move(problem));

@@ -10,11 +10,14 @@ struct command_line {
   enum class action {
     serve,  ///< run a node with `values`
     health, ///< ask the node at `values.server` whether it is alive
+    status, ///< ask the node at `values.server` how it is
     leave,  ///< print `output` and end with `exit_code`
   };
   action what = action::leave;
   settings values;
   bool ready = false; ///< health: ask whether it is ready, not whether it is alive
+  bool json = false;  ///< status: for machines
+  bool watch = false; ///< status: again and again
   int exit_code = 0;  ///< 0 after --help and --version, 2 after anything wrong
   std::string output; ///< the text of --help or --version, or every problem, a line each
 };

@@ -2,9 +2,12 @@
 #include "actors/run.hpp"
 #include "actors/stop_signal.hpp"
 #include "net/health_probe.hpp"
+#include "net/node_status.hpp"
 #include <exception>
 #include <iostream>
 #include <sys/resource.h>
+#include <thread>
+#include <unistd.h>
 
 namespace {
 
@@ -29,13 +32,39 @@ int health(const treadmill::settings& where, bool ready) {
   return answer ? 0 : 1;
 }
 
+/// Prints how a node is: once, or again and again until a signal ends the process.
+int status(const treadmill::command_line& asked) {
+  constexpr std::chrono::seconds pause(2);
+  constexpr std::string_view clear_screen = "\033[H\033[2J";
+  treadmill::http::node_client node(asked.values.server.host, asked.values.server.port,
+                                    std::chrono::seconds(10));
+  const bool screen = asked.watch && !asked.json && isatty(STDOUT_FILENO) != 0;
+  while (true) {
+    const auto text = treadmill::rest::read_status(node).and_then(
+        [&](const treadmill::rest::node_status& read) -> treadmill::result<std::string> {
+          if (asked.json) return treadmill::rest::status_json(read);
+          return treadmill::rest::status_text(read);
+        });
+    if (screen) std::cout << clear_screen;
+    if (text) {
+      std::cout << *text << std::flush;
+    } else {
+      std::cerr << "treadmill: " << node.url() << ": " << text.error().reason << '\n';
+    }
+    if (!asked.watch) return text ? 0 : 1;
+    std::this_thread::sleep_for(pause);
+  }
+}
+
 int start(int argc, char** argv) {
   const auto asked = treadmill::parse_settings(argc, argv);
   switch (asked.what) {
   case treadmill::command_line::action::serve:
+    treadmill::block_stop_signals();
     raise_open_files();
     return treadmill::run_node(asked.values);
   case treadmill::command_line::action::health: return health(asked.values, asked.ready);
+  case treadmill::command_line::action::status: return status(asked);
   case treadmill::command_line::action::leave: break;
   }
   (asked.exit_code == 0 ? std::cout : std::cerr) << asked.output << std::flush;
@@ -45,7 +74,6 @@ int start(int argc, char** argv) {
 } // namespace
 
 int main(int argc, char** argv) {
-  treadmill::block_stop_signals();
   try {
     return start(argc, argv);
   } catch (const std::exception& problem) {

@@ -337,6 +337,30 @@ TEST_CASE("health takes the address and what to ask for") {
   CHECK(parse({"health", "--max-buckets", "5"}).exit_code == 2);
 }
 
+TEST_CASE("status takes a URL, or the address that health takes") {
+  const auto plain = parse({"status"}, {{"TREADMILL_HTTP", "127.0.0.1:99"}});
+  CHECK(plain.what == command_line::action::status);
+  CHECK(plain.values.server.port == 99);
+  CHECK(!plain.watch);
+  CHECK(!plain.json);
+  for (const char* url : {"http://[::1]:98", "http://[::1]:98/", "[::1]:98"}) {
+    CAPTURE(url);
+    const auto asked =
+        parse({"status", url, "--watch", "--json"}, {{"TREADMILL_HTTP", "127.0.0.1:99"}});
+    CHECK(asked.values.server.host == "::1");
+    CHECK(asked.values.server.port == 98);
+    CHECK(asked.watch);
+    CHECK(asked.json);
+  }
+  for (const char* wrong : {"https://box:98", "http://box", "http://box:98/people", "box"})
+    CHECK_MESSAGE(parse({"status", wrong}).exit_code == 2, wrong);
+  CHECK(parse({"status", "http://a:1", "http://b:2"}).exit_code == 2);
+  CHECK(parse({"status", "--max-buckets", "5"}).exit_code == 2);
+  const auto help = parse({"status", "--help"});
+  CHECK(help.exit_code == 0);
+  CHECK(help.output.find("Example:") != std::string::npos);
+}
+
 TEST_CASE("the README's table of settings is the one of the command line") {
   const std::string readme = text_of(TREADMILL_SOURCE "/README.md");
   std::string table;

@@ -3,9 +3,9 @@
 #include <deque>
 #include <doctest/doctest.h>
 
-using namespace treadmill;
-using namespace treadmill::test;
-using namespace treadmill::replication;
+namespace treadmill::replication {
+
+using test::linked_node;
 
 namespace {
 
@@ -107,3 +107,5 @@ TEST_CASE(
   CHECK(followed.caught_up());
   CHECK(shared.rejected == 0);
 }
+
+} // namespace treadmill::replication
