@@ -16,8 +16,9 @@ std::string reason_of(const std::string& body) {
   rapidjson::Document read;
   read.Parse<rapidjson::kParseIterativeFlag>(body.c_str(), body.size());
   if (read.HasParseError() || !read.IsObject()) return {};
-  const auto reason = read.FindMember("reason");
-  if (reason == read.MemberEnd() || !reason->value.IsString()) return {};
+  const rapidjson::Value& refusal = read;
+  const auto reason = refusal.FindMember("reason");
+  if (reason == refusal.MemberEnd() || !reason->value.IsString()) return {};
   return ": " + std::string(reason->value.GetString(), reason->value.GetStringLength());
 }
 
