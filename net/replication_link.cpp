@@ -334,10 +334,10 @@ void link::impl::send_heads(bool all, ticks) {
 
 /// Of a bucket that the peer has just announced: what it has dropped does not differ.
 void link::impl::compare(const std::string& bucket, ticks now) {
-  const auto follows = followings.find(bucket);
+  following* const follows = followed(bucket);
   const auto served = servings.find(bucket);
-  if (follows != followings.end() && served != servings.end())
-    follows->second->compare(served->second->taken(), now);
+  if (follows != nullptr && served != servings.end())
+    follows->compare(served->second->taken(), now);
 }
 
 // The link
