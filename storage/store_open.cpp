@@ -268,14 +268,14 @@ result<void> store::impl::make_sure_of_space() {
   auto files = look_at_files(*base, options.directory);
   if (!files) return tl::unexpected(files.error());
   const uint64_t needed = options.reopen_free_bytes + files->log_bytes;
-  // What a failed compaction left over is removed first of all.
+  // What a failed compaction left over is removed first of all. It may be all that fills the disk,
+  // and LevelDB has it open: only a close gives its space back.
   const uint64_t wanted = needed > files->leftover_bytes ? needed - files->leftover_bytes : 0;
   if (ask_space().free_bytes < wanted) return store_is_read_only();
   const std::string probe = options.directory + std::string(probe_name);
-  if (!try_to_write(*base, probe, std::max<uint64_t>(wanted, 1)).ok()) {
-    return store_is_read_only();
-  }
-  return {};
+  const leveldb::Status tried = try_to_write(*base, probe, std::max<uint64_t>(wanted, 1));
+  if (tried.ok() || (wanted == 0 && is_full(tried))) return {};
+  return store_is_read_only();
 }
 
 /// Leaves the gate closed. What it gives back may only be let go of when the gate is open: that is

@@ -5,6 +5,7 @@
 #include "tests/skip.hpp"
 #include <chrono>
 #include <doctest/doctest.h>
+#include <fstream>
 #include <iostream>
 #include <random>
 #include <thread>
@@ -153,6 +154,36 @@ TEST_CASE("a store on a full disk reads on, writes again after a reopen, and los
 
 TEST_CASE("the same where buckets are dropped and cleaned up meanwhile") {
   fill_again_and_again(true);
+}
+
+TEST_CASE("a disk that is full of what a failed compaction left over needs nobody to make room") {
+  const small_disk disk(8);
+  if (!disk.problem().empty()) return test::skip("no small disk can be mounted: " + disk.problem());
+  auto opened = store::open(options_on(disk));
+  REQUIRE(opened);
+  store& rows = **opened;
+  const auto write = [&rows](const std::string& key) {
+    row_batch batch;
+    batch.put(key, std::string(10'000, 'v'));
+    const row_batch* only = &batch;
+    return rows.commit({&only, 1}, true);
+  };
+  REQUIRE(write("first"));
+  // A table that no manifest names, over all the rest of the disk.
+  {
+    std::ofstream table(disk / "store/900000.ldb", std::ios::binary);
+    const std::string chunk(4096, 'x');
+    while (disk.free_bytes() > 0 && table.write(chunk.data(), 4096)) table.flush();
+  }
+  for (int i = 0; i < 1000 && rows.writable(); ++i) (void)write("key" + std::to_string(i));
+  REQUIRE(!rows.writable());
+  CHECK(disk.free_bytes() == 0);
+  const auto reopened = rows.try_reopen();
+  INFO((reopened ? "" : reopened.error().reason));
+  CHECK(reopened.has_value());
+  CHECK(rows.writable());
+  CHECK(rows.latest().read("first")->has_value());
+  CHECK(write("later"));
 }
 
 } // namespace treadmill::cluster
