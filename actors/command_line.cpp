@@ -18,13 +18,13 @@ const std::vector<setting_description>& settings_table() {
 constexpr std::string_view general_help =
     R"(Treadmill, a light-weight JSON document database with master/master replication.
 
-  treadmill serve [SETTINGS]           run a node (treadmill serve --help lists the settings)
-  treadmill health [--http HOST:PORT] [--ready]
-                                       ask a running node whether it is alive, or ready: exit code
-                                       0 or 1
-  treadmill status [URL] [--watch] [--json]
-                                       show a running node's buckets, peers and queries
+  treadmill serve [SETTINGS]           run a node
+  treadmill status [URL]               show a running node's buckets, peers and queries
+  treadmill health [URL]               ask whether a node is alive, or ready: exit code 0 or 1
   treadmill --version                  print the version
+
+treadmill COMMAND --help says more, with an example. A URL is http://HOST:PORT; without one it is
+the node that --http or TREADMILL_HTTP names, else http://127.0.0.1:1444.
 
 Example:
   treadmill serve --data ./data
@@ -52,14 +52,28 @@ Examples:
 Exit codes: 0 after a clean end, 1 where the node cannot start, 2 where a setting is wrong.
 )";
 
-constexpr std::string_view status_help =
-    R"(Usage: treadmill status [URL] [--watch] [--json]
+/// What a command that asks a running node takes; its texts are in client_commands.
+struct argument {
+  enum class kind : uint8_t { positional, value, flag };
+  std::string name{};
+  kind what = kind::flag;
+  bool needed = false;
+};
+struct client_command {
+  std::string name{};
+  std::string_view help{};
+  std::vector<argument> arguments{};
+};
+
+const std::vector<client_command>& client_commands() {
+  using kind = argument::kind;
+  static const std::vector<client_command> all{
+      {"status",
+       R"(Usage: treadmill status [URL] [--watch] [--json]
 
 Shows how a running node is: its buckets, its peers and how far behind they are, its queries and
-how far they are built. Without a URL it is the node that --http or TREADMILL_HTTP names, else the
-one at http://127.0.0.1:1444.
+how far they are built.
 
-  --http HOST:PORT                  the node, where no URL is given
   --watch                           again every two seconds, until it is interrupted
   --json                            what the node answers, as one JSON object a line
 
@@ -67,7 +81,24 @@ Example:
   treadmill status http://127.0.0.1:1441 --watch
 
 Exit codes: 0, or 1 where the node does not answer, 2 where the command is wrong.
-)";
+)",
+       {{"url", kind::positional}, {"watch"}, {"json"}}},
+      {"health",
+       R"(Usage: treadmill health [URL] [--ready]
+
+Asks a running node whether it is alive, for health checks.
+
+  --ready                           whether it takes writes
+
+Example:
+  treadmill health --http 127.0.0.1:1441 --ready
+
+Exit codes: 0, or 1 where it is not, 2 where the command is wrong.
+)",
+       {{"url", kind::positional}, {"ready"}}},
+  };
+  return all;
+}
 
 /// One entry: the flag with its value, then what it is for, wrapped to 100 columns.
 void append_entry(std::string& out, const std::string& flag, const std::string& help) {
@@ -207,7 +238,7 @@ std::string host_name() {
 
 /// A command and its flags, each as plain text: what they mean is for `apply`, which reports
 /// everything at once.
-CLI::App* add_command(CLI::App& app, const char* name,
+CLI::App* add_command(CLI::App& app, const std::string& name,
                       const std::function<bool(const setting_description&)>& takes) {
   CLI::App* command = app.add_subcommand(name);
   command->allow_extras();
@@ -245,10 +276,55 @@ void take_url(const std::string& url, given_values& values, std::vector<std::str
   }
 }
 
-command_line report(const std::vector<std::string>& problems) {
+command_line report(const std::string& command, const std::vector<std::string>& problems) {
   std::string text;
   for (const std::string& problem : problems) text += "treadmill: " + problem + "\n";
-  return leave(2, text + "Try: treadmill serve --help\n");
+  return leave(2, text + "Try: treadmill " + command + " --help\n");
+}
+
+/// A client command, with what it takes besides --http.
+struct added_command {
+  const client_command* form = nullptr;
+  CLI::App* parser = nullptr;
+};
+
+added_command add_client_command(CLI::App& app, const client_command& form) {
+  CLI::App* parser = add_command(app, form.name,
+                                 [](const setting_description& one) { return one.name == "http"; });
+  for (const argument& one : form.arguments) {
+    if (one.what == argument::kind::flag) {
+      parser->add_flag("--" + one.name);
+      continue;
+    }
+    const bool positional = one.what == argument::kind::positional;
+    parser
+        ->add_option((positional ? "" : "--") + one.name,
+                     [](const CLI::results_t&) { return true; })
+        ->expected(0, 1)
+        ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  }
+  return {&form, parser};
+}
+
+/// What was given of the command's own arguments.
+std::map<std::string, std::string> take_arguments(const added_command& asked, given_values& values,
+                                                  std::vector<std::string>& problems) {
+  std::map<std::string, std::string> given;
+  for (const argument& one : asked.form->arguments) {
+    const bool positional = one.what == argument::kind::positional;
+    const std::string shown = positional ? one.name : "--" + one.name;
+    const CLI::Option* option = asked.parser->get_option(shown);
+    if (option->count() == 0) {
+      if (one.needed) problems.push_back(shown + ": is needed");
+      continue;
+    }
+    const std::string text = option->results().empty() ? "" : option->results().back();
+    if (text.empty()) problems.push_back(shown + ": needs a value");
+    given[one.name] = text;
+  }
+  if (const auto url = given.find("url"); url != given.end())
+    take_url(url->second, values, problems);
+  return given;
 }
 
 } // namespace
@@ -260,53 +336,48 @@ command_line parse_settings(int argc, const char* const* argv, const environment
   app.add_flag("--version");
   const CLI::App* serve =
       add_command(app, "serve", [](const setting_description&) { return true; });
-  CLI::App* health =
-      add_command(app, "health", [](const setting_description& one) { return one.name == "http"; });
-  health->add_flag("--ready");
-  CLI::App* status =
-      add_command(app, "status", [](const setting_description& one) { return one.name == "http"; });
-  std::string url;
-  status->add_option("url", url);
-  status->add_flag("--watch");
-  status->add_flag("--json");
+  std::vector<added_command> commands;
+  for (const client_command& form : client_commands())
+    commands.push_back(add_client_command(app, form));
+  const auto find_asked = [&]() -> const added_command* {
+    for (const added_command& one : commands)
+      if (app.got_subcommand(one.parser)) return &one;
+    return nullptr;
+  };
   try {
     app.parse(argc, argv);
   } catch (const CLI::CallForHelp&) {
-    if (app.got_subcommand(serve)) return leave(0, serve_help());
-    return leave(0, std::string(app.got_subcommand(status) ? status_help : general_help));
+    const added_command* asked = find_asked();
+    if (asked != nullptr) return leave(0, std::string(asked->form->help));
+    return leave(0, app.got_subcommand(serve) ? serve_help() : std::string(general_help));
   } catch (const CLI::Error& problem) {
-    return report({problem.what()});
+    return report("", {problem.what()});
   }
-  for (const CLI::App* one :
-       {&std::as_const(app), serve, &std::as_const(*health), &std::as_const(*status)})
-    if (one->count("--version") > 0) return leave(0, version_text());
+  const added_command* asked = find_asked();
+  const CLI::App* parser = asked != nullptr ? asked->parser : serve;
+  if (app.count("--version") > 0 || parser->count("--version") > 0) return leave(0, version_text());
 
   given_values values;
   std::vector<std::string> problems;
   take_flags(app, values, problems);
-  const CLI::App* asked = nullptr;
-  for (const CLI::App* one : {serve, &std::as_const(*health), &std::as_const(*status)})
-    if (app.got_subcommand(one)) asked = one;
-  if (asked == nullptr) {
+  if (asked == nullptr && !app.got_subcommand(serve)) {
     if (!problems.empty()) problems.emplace_back("a command is needed: treadmill serve");
-    return problems.empty() ? leave(2, std::string(general_help)) : report(problems);
+    return problems.empty() ? leave(2, std::string(general_help)) : report("serve", problems);
   }
-  take_flags(*asked, values, problems);
-  if (!url.empty()) take_url(url, values, problems);
+  take_flags(*parser, values, problems);
+  command_line out;
+  out.what = command_line::action::serve;
+  if (asked != nullptr) {
+    out.what = command_line::action::command;
+    out.command = asked->form->name;
+    out.given = take_arguments(*asked, values, problems);
+  }
   take_environment(lookup, values);
   take_file(values, problems);
-
-  command_line out;
-  out.what = asked == serve    ? command_line::action::serve
-             : asked == health ? command_line::action::health
-                               : command_line::action::status;
-  out.ready = health->count("--ready") > 0;
-  out.watch = status->count("--watch") > 0;
-  out.json = status->count("--json") > 0;
   out.values.name = host_name();
   apply(values, out.values, problems);
   for (std::string& problem : out.values.validate()) problems.push_back(std::move(problem));
-  return problems.empty() ? out : report(problems);
+  return problems.empty() ? out : report(asked != nullptr ? out.command : "serve", problems);
 }
 
 command_line parse_settings(int argc, const char* const* argv) {

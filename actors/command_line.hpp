@@ -1,6 +1,7 @@
 #pragma once
 #include "actors/settings.hpp"
 #include <functional>
+#include <map>
 #include <string>
 
 namespace treadmill {
@@ -8,18 +9,19 @@ namespace treadmill {
 /// What a command line asks for.
 struct command_line {
   enum class action {
-    serve,  ///< run a node with `values`
-    health, ///< ask the node at `values.server` whether it is alive
-    status, ///< ask the node at `values.server` how it is
-    leave,  ///< print `output` and end with `exit_code`
+    serve,   ///< run a node with `values`
+    command, ///< ask the node at `values.server`
+    leave,   ///< print `output` and end with `exit_code`
   };
   action what = action::leave;
   settings values;
-  bool ready = false; ///< health: ask whether it is ready, not whether it is alive
-  bool json = false;  ///< status: for machines
-  bool watch = false; ///< status: again and again
+  std::string command{}; ///< "status", …: its own help lists what it takes
+  /// Of what that takes, flags included, by name without dashes: what was given.
+  std::map<std::string, std::string> given{};
   int exit_code = 0;  ///< 0 after --help and --version, 2 after anything wrong
   std::string output; ///< the text of --help or --version, or every problem, a line each
+
+  bool has(const std::string& argument) const { return given.contains(argument); }
 };
 
 /// Looks up one environment variable; null where it is not set.

@@ -20,10 +20,10 @@ void raise_open_files() {
 }
 
 /// What a container's health check calls.
-int health(const treadmill::settings& where, bool ready) {
-  const treadmill::endpoint at{where.server.host, where.server.port};
+int health(const treadmill::command_line& asked) {
+  const treadmill::endpoint at{asked.values.server.host, asked.values.server.port};
   const auto answer =
-      treadmill::http::probe_health(at.host, at.port, std::chrono::seconds(5), ready);
+      treadmill::http::probe_health(at.host, at.port, std::chrono::seconds(5), asked.has("ready"));
   const std::string address = "http://" + to_string(at);
   if (answer)
     std::cout << address << '\n';
@@ -38,11 +38,11 @@ int status(const treadmill::command_line& asked) {
   constexpr std::string_view clear_screen = "\033[H\033[2J";
   treadmill::http::node_client node(asked.values.server.host, asked.values.server.port,
                                     std::chrono::seconds(10));
-  const bool screen = asked.watch && !asked.json && isatty(STDOUT_FILENO) != 0;
+  const bool screen = asked.has("watch") && !asked.has("json") && isatty(STDOUT_FILENO) != 0;
   while (true) {
     const auto text = treadmill::rest::read_status(node).and_then(
         [&](const treadmill::rest::node_status& read) -> treadmill::result<std::string> {
-          if (asked.json) return treadmill::rest::status_json(read);
+          if (asked.has("json")) return treadmill::rest::status_json(read);
           return treadmill::rest::status_text(read);
         });
     if (screen) std::cout << clear_screen;
@@ -51,7 +51,7 @@ int status(const treadmill::command_line& asked) {
     } else {
       std::cerr << "treadmill: " << node.url() << ": " << text.error().reason << '\n';
     }
-    if (!asked.watch) return text ? 0 : 1;
+    if (!asked.has("watch")) return text ? 0 : 1;
     std::this_thread::sleep_for(pause);
   }
 }
@@ -63,8 +63,8 @@ int start(int argc, char** argv) {
     treadmill::block_stop_signals();
     raise_open_files();
     return treadmill::run_node(asked.values);
-  case treadmill::command_line::action::health: return health(asked.values, asked.ready);
-  case treadmill::command_line::action::status: return status(asked);
+  case treadmill::command_line::action::command:
+    return asked.command == "health" ? health(asked) : status(asked);
   case treadmill::command_line::action::leave: break;
   }
   (asked.exit_code == 0 ? std::cout : std::cerr) << asked.output << std::flush;

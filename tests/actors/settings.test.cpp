@@ -328,29 +328,31 @@ TEST_CASE("the access log is switched by words") {
 }
 
 TEST_CASE("health takes the address and what to ask for") {
-  CHECK(!parse({"health"}).ready);
-  CHECK(parse({"health", "--ready"}).ready);
+  CHECK(!parse({"health"}).has("ready"));
+  CHECK(parse({"health", "--ready"}).has("ready"));
   CHECK(parse({"serve", "--ready"}).exit_code == 2);
   const auto answer = parse({"health", "--http", "[::1]:99"});
-  CHECK(answer.what == command_line::action::health);
+  CHECK(answer.what == command_line::action::command);
+  CHECK(answer.command == "health");
   CHECK(answer.values.server.port == 99);
   CHECK(parse({"health", "--max-buckets", "5"}).exit_code == 2);
 }
 
 TEST_CASE("status takes a URL, or the address that health takes") {
   const auto plain = parse({"status"}, {{"TREADMILL_HTTP", "127.0.0.1:99"}});
-  CHECK(plain.what == command_line::action::status);
+  CHECK(plain.what == command_line::action::command);
+  CHECK(plain.command == "status");
   CHECK(plain.values.server.port == 99);
-  CHECK(!plain.watch);
-  CHECK(!plain.json);
+  CHECK(!plain.has("watch"));
+  CHECK(!plain.has("json"));
   for (const char* url : {"http://[::1]:98", "http://[::1]:98/", "[::1]:98"}) {
     CAPTURE(url);
     const auto asked =
         parse({"status", url, "--watch", "--json"}, {{"TREADMILL_HTTP", "127.0.0.1:99"}});
     CHECK(asked.values.server.host == "::1");
     CHECK(asked.values.server.port == 98);
-    CHECK(asked.watch);
-    CHECK(asked.json);
+    CHECK(asked.has("watch"));
+    CHECK(asked.has("json"));
   }
   for (const char* wrong : {"https://box:98", "http://box", "http://box:98/people", "box"})
     CHECK_MESSAGE(parse({"status", wrong}).exit_code == 2, wrong);
