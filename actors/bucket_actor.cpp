@@ -141,13 +141,13 @@ ec merge_all(bucket_actor_state& state, const replication::apply_batch& what) {
   if (!core.continue_run(what.peer_id, what.run, what.first)) return ec::overloaded;
   for (const replicated_document& document : what.documents) {
     if (const auto merged = core.merge(document); !merged) {
-      log::warn("a peer's document cannot be merged",
+      log::warn("a document cannot be merged",
                 {{"bucket", what.bucket}, {"reason", merged.error().reason}});
       core.end_run(what.peer_id);
       return merged.error().code;
     }
   }
-  core.note_checkpoint(what.peer_id, what.reached);
+  if (!what.peer_id.empty()) core.note_checkpoint(what.peer_id, what.reached);
   return ec::none;
 }
 

@@ -20,6 +20,11 @@ constexpr std::string_view general_help =
 
   treadmill serve [SETTINGS]           run a node
   treadmill status [URL]               show a running node's buckets, peers and queries
+  treadmill import FILE [URL] --bucket B
+                                       write a file's documents: JSON lines, a JSON array, CSV
+  treadmill export [URL] --bucket B    print all documents of a bucket with their revisions
+  treadmill backup DIRECTORY [URL]     copy all buckets of a running node
+  treadmill restore DIRECTORY [URL]    bring them to a node
   treadmill health [URL]               ask whether a node is alive, or ready: exit code 0 or 1
   treadmill --version                  print the version
 
@@ -96,6 +101,87 @@ Example:
 Exit codes: 0, or 1 where it is not, 2 where the command is wrong.
 )",
        {{"url", kind::positional}, {"ready"}}},
+      {"import",
+       R"(Usage: treadmill import FILE [URL] --bucket BUCKET [--format FORMAT] [--text] [--restart] [--json]
+
+Writes the documents of FILE (- is the standard input) into a bucket, made where it is missing.
+FILE has a JSON document a line, or is a JSON array of documents, or CSV whose first line names the
+members; or it is what treadmill export printed, which is merged with all its revisions. What cannot
+be taken is told with its line, and the others go on. Where it is interrupted, the same command goes
+on from there, by the file FILE.import. A document without an id gets one made of its place and text,
+so that it is written once however often the file is imported.
+
+  --bucket BUCKET                   where to
+  --format FORMAT                   ndjson, json or csv; else it is told by the first character
+  --text                            values of CSV are strings, also where they look like numbers
+  --restart                         from the beginning, whatever an earlier run did
+  --json                            say at the end what was done as a JSON object
+
+Example:
+  treadmill import places.csv http://127.0.0.1:1441 --bucket places
+
+Exit codes: 0, or 1 where a document or all could not be written, 2 where the command is wrong.
+)",
+       {{"file", kind::positional, true},
+        {"url", kind::positional},
+        {"bucket", kind::value, true},
+        {"format", kind::value},
+        {"text"},
+        {"restart"},
+        {"json"}}},
+      {"export",
+       R"(Usage: treadmill export [URL] --bucket BUCKET [--since SEQUENCE] [--json]
+
+Prints all documents of a bucket, with their revisions, conflicts and deletions, as they are at one
+moment: a JSON line each, a first one that says what it is, and a last one without which it is not
+whole. treadmill import reads it.
+
+  --bucket BUCKET                   which
+  --since SEQUENCE                  only what changed after it: last_seq of an earlier export's
+                                    first line, while its log is the same
+  --json                            at the end, the facts of the export on the standard error
+
+Example:
+  treadmill export --bucket people > people.ndjson
+
+Exit codes: 0, or 1 where it is not whole, 2 where the command is wrong.
+)",
+       {{"url", kind::positional},
+        {"bucket", kind::value, true},
+        {"since", kind::value},
+        {"json"}}},
+      {"backup",
+       R"(Usage: treadmill backup DIRECTORY [URL] [--json]
+
+Copies all buckets of a running node to a directory: each as it is at one moment, with all revisions,
+conflicts, deletions and queries, as an export in a file of its own. The node goes on working. The
+file backup.json is written last and makes it a backup.
+
+  --json                            a JSON object a bucket
+
+Example:
+  treadmill backup /backups/box1-monday http://127.0.0.1:1441
+
+Exit codes: 0, or 1 where there is no whole backup, 2 where the command is wrong.
+)",
+       {{"directory", kind::positional, true}, {"url", kind::positional}, {"json"}}},
+      {"restore",
+       R"(Usage: treadmill restore DIRECTORY [URL] [--merge] [--json]
+
+Brings the buckets of a backup to a running node that has none of these names, and compares the
+digests: equal ones prove that every revision is there. Their logs get new ids, so peers compare
+what they have with it anew.
+
+  --merge                           into buckets that are there, or to finish a restore that was
+                                    interrupted; digests are not compared
+  --json                            a JSON object a bucket
+
+Example:
+  treadmill restore /backups/box1-monday http://127.0.0.1:1441
+
+Exit codes: 0, or 1 where something is missing, 2 where the command is wrong.
+)",
+       {{"directory", kind::positional, true}, {"url", kind::positional}, {"merge"}, {"json"}}},
   };
   return all;
 }

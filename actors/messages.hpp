@@ -34,8 +34,8 @@ struct write_documents {
 // Peer link -> bucket
 // -------------------------------------------------------------------------------------------------------
 
-/// Merge these documents of a peer and write its checkpoint, in one batch; answered after its
-/// commit. LOCAL.
+/// Merge these documents of a peer and write its checkpoint, in one batch (or those of an import);
+/// answered after its commit. LOCAL.
 struct merge_documents {
   std::shared_ptr<const replication::apply_batch> what{};
   uint64_t failures = 0; ///< node_counters::failed_commits when the link read what it rests on

@@ -22,6 +22,29 @@ uint64_t bytes_of(const write_group& group) {
   return bytes;
 }
 
+uint64_t bytes_of(const std::vector<replicated_document>& documents) {
+  uint64_t bytes = 0;
+  for (const replicated_document& one : documents) {
+    bytes += one.id.size() + one.tree.nodes().size_bytes() + sizeof(one);
+    for (const leaf_body& leaf : one.bodies) bytes += leaf.body.size() + sizeof(leaf);
+  }
+  return bytes;
+}
+
+result<void> merge_answer(ec merged) {
+  switch (merged) {
+  case ec::none: return {};
+  case ec::bad_rev:
+    return fail(merged, "a live revision that is new here came without its document; what was "
+                        "before it is merged");
+  case ec::ambiguous:
+    return fail(merged, "some of the documents may have been merged: send them again");
+  case ec::disk_full:
+    return fail(merged, "the store takes no writes now: the disk is full or failing");
+  default: return fail(merged, "the documents could not be merged: send them again");
+  }
+}
+
 } // namespace
 
 /// Who waits for activity. Outlives the gateway where a feed does.
@@ -133,51 +156,89 @@ bucket_actor rest_gateway::find(const std::string& name) const {
   return found->second.actor;
 }
 
-void rest_gateway::write(std::string bucket, bool make_bucket,
-                         std::shared_ptr<const write_group> group, http::clock::time_point deadline,
-                         std::function<void(rest::write_answer)> answer) {
-  node_counters& counters = *options_.counters;
-  const uint64_t bytes = bytes_of(*group);
-  if (stopping()) {
-    answer(problem(ec::shutting_down, "the node is ending; nothing was applied"));
-    return;
-  }
-  const uint64_t queued = counters.queued_writes.fetch_add(1);
-  const uint64_t queued_bytes = counters.queued_bytes.fetch_add(bytes);
-  auto give = [&counters, keep = options_.counters, bytes,
-               answer = std::move(answer)](rest::write_answer given) {
-    counters.queued_writes.fetch_sub(1);
-    counters.queued_bytes.fetch_sub(bytes);
-    answer(std::move(given));
-  };
-  auto carried = std::make_shared<reply<rest::write_answer>>(std::move(give), ambiguous_write());
-  // One group is always let in, however large: the limits of a request bound it.
-  if (queued >= options_.queued_writes ||
-      (queued > 0 && queued_bytes + bytes > options_.queued_bytes)) {
-    (*carried)(problem(ec::overloaded, "too many writes are waiting; nothing was applied"));
-    return;
-  }
-  write_documents message{std::move(group), deadline, carried};
-  if (const bucket_actor known = find(bucket)) {
-    send_write(known, std::move(message));
-    return;
-  }
-  auto opened = [this, message](result<bucket_started> started) {
-    if (!started) {
-      (*message.answer)(problem(started.error().code, started.error().reason));
-      return;
+/// A place for a write that waits, until the last copy of it is destroyed; none where too many
+/// wait. One is always let in, however large: the limits of a request bound it.
+std::shared_ptr<void> rest_gateway::admit(uint64_t bytes) {
+  struct place {
+    std::shared_ptr<node_counters> counters;
+    uint64_t bytes;
+    ~place() {
+      counters->queued_writes.fetch_sub(1);
+      counters->queued_bytes.fetch_sub(bytes);
     }
-    send_write(started->actor, message);
+  };
+  const uint64_t queued = options_.counters->queued_writes.fetch_add(1);
+  const uint64_t queued_bytes = options_.counters->queued_bytes.fetch_add(bytes);
+  auto taken = std::make_shared<place>(options_.counters, bytes);
+  const bool full = queued >= options_.queued_writes ||
+                    (queued > 0 && queued_bytes + bytes > options_.queued_bytes);
+  return full ? nullptr : taken;
+}
+
+void rest_gateway::with_bucket(std::string bucket, bool make,
+                               std::function<void(result<bucket_actor>)> use) {
+  if (const bucket_actor known = find(bucket)) return use(known);
+  auto opened = [use = std::move(use)](result<bucket_started> started) {
+    if (!started) return use(tl::unexpected(started.error()));
+    use(started->actor);
   };
   // Nothing was sent yet if this is dropped, so it is not ambiguous.
   auto open_reply = std::make_shared<reply<result<bucket_started>>>(
       std::move(opened), fail(ec::overloaded, "the node starts over: try again"));
   const std::shared_lock lock(mutex_);
-  caf::anon_send(node_, open_bucket{std::move(bucket), make_bucket, std::move(open_reply)});
+  caf::anon_send(node_, open_bucket{std::move(bucket), make, std::move(open_reply)});
 }
 
-void rest_gateway::send_write(const bucket_actor& bucket, write_documents message) {
-  caf::anon_send(bucket, std::move(message));
+void rest_gateway::write(std::string bucket, bool make_bucket,
+                         std::shared_ptr<const write_group> group, http::clock::time_point deadline,
+                         std::function<void(rest::write_answer)> answer) {
+  if (stopping()) {
+    answer(problem(ec::shutting_down, "the node is ending; nothing was applied"));
+    return;
+  }
+  auto place = admit(bytes_of(*group));
+  if (place == nullptr) {
+    answer(problem(ec::overloaded, "too many writes are waiting; nothing was applied"));
+    return;
+  }
+  auto give = [place = std::move(place),
+               answer = std::move(answer)](rest::write_answer given) mutable {
+    place.reset();
+    answer(std::move(given));
+  };
+  write_documents message{
+      std::move(group), deadline,
+      std::make_shared<reply<rest::write_answer>>(std::move(give), ambiguous_write())};
+  with_bucket(std::move(bucket), make_bucket, [message](result<bucket_actor> found) {
+    if (!found) return (*message.answer)(problem(found.error().code, found.error().reason));
+    caf::anon_send(*found, message);
+  });
+}
+
+void rest_gateway::merge(std::string bucket, std::vector<replicated_document> documents,
+                         std::function<void(result<void>)> answer) {
+  if (stopping()) {
+    answer(fail(ec::shutting_down, "the node is ending; nothing was applied"));
+    return;
+  }
+  auto place = admit(bytes_of(documents));
+  if (place == nullptr) {
+    answer(fail(ec::overloaded, "too many writes are waiting; nothing was applied"));
+    return;
+  }
+  auto batch = std::make_shared<replication::apply_batch>();
+  batch->first = true;
+  batch->documents = std::move(documents);
+  auto give = [place = std::move(place), answer](ec merged) mutable {
+    place.reset();
+    answer(merge_answer(merged));
+  };
+  merge_documents message{std::move(batch), options_.counters->failed_commits.load(),
+                          std::make_shared<reply<ec>>(std::move(give), ec::ambiguous)};
+  with_bucket(std::move(bucket), true, [message](result<bucket_actor> found) {
+    if (!found) return (*message.answer)(found.error().code);
+    caf::anon_send(*found, message);
+  });
 }
 
 void rest_gateway::create_bucket(std::string name, http::clock::time_point,

@@ -60,6 +60,8 @@ public:
   void write(std::string bucket, bool make_bucket, std::shared_ptr<const write_group> group,
              http::clock::time_point deadline,
              std::function<void(rest::write_answer)> answer) override;
+  void merge(std::string bucket, std::vector<replicated_document> documents,
+             std::function<void(result<void>)> answer) override;
   void create_bucket(std::string name, http::clock::time_point deadline,
                      std::function<void(result<bool>)> answer) override;
   void drop_bucket(std::string name, http::clock::time_point deadline,
@@ -92,7 +94,9 @@ public:
 
 private:
   class follower_list;
-  void send_write(const bucket_actor& bucket, write_documents message);
+  /// Calls `use` with the bucket's actor, or with why there is none.
+  void with_bucket(std::string bucket, bool make, std::function<void(result<bucket_actor>)> use);
+  std::shared_ptr<void> admit(uint64_t bytes);
   void wake(uint32_t bucket);
   void wake_all();
   void started(const bucket_started& bucket);

@@ -57,8 +57,9 @@ result<body_format> check_content_type(std::string_view header, body_kind body) 
     return body_format::json;
   if (!same(type, "application/x-ndjson"))
     return fail(ec::unsupported_media_type, "the Content-Type of a body is application/json");
-  if (body != body_kind::bulk)
-    return fail(ec::unsupported_media_type, "application/x-ndjson is taken by _bulk alone");
+  if (body != body_kind::bulk && body != body_kind::lines)
+    return fail(ec::unsupported_media_type,
+                "application/x-ndjson is taken by _bulk and _import alone");
   return body_format::ndjson;
 }
 

@@ -56,8 +56,9 @@ http::body_stream::state row_stream::give_up(error problem) {
   return state::cut;
 }
 
-void answer_rows(reply& answer, std::unique_ptr<row_stream> rows) {
+void answer_rows(reply& answer, std::unique_ptr<row_stream> rows, std::string_view content_type) {
   http::response made;
+  made.content_type = content_type;
   switch (rows->first_slice()) {
   case http::body_stream::state::done: made.body = rows->take_first(); break;
   case http::body_stream::state::cut: return answer.refuse(rows->problem());

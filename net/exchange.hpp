@@ -89,7 +89,8 @@ private:
 };
 
 /// Answers with the rows: as a whole where the first slice completes them, else as a stream.
-void answer_rows(reply& answer, std::unique_ptr<row_stream> rows);
+void answer_rows(reply& answer, std::unique_ptr<row_stream> rows,
+                 std::string_view content_type = "application/json");
 
 /// Bounds of one slice: bytes of the answer (it ends after the row that passes them), rows looked
 /// at, and bytes of rows looked at.
@@ -125,6 +126,8 @@ void read_bulk(exchange& x);
 void list_documents(exchange& x);
 void list_conflicts(exchange& x);
 void read_activity(exchange& x);
+void export_bucket(exchange& x);
+void import_documents(exchange& x);
 void list_queries(exchange& x);
 void try_query(exchange& x);
 void post_query(exchange& x);

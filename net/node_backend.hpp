@@ -79,6 +79,12 @@ public:
   virtual void write(std::string bucket, bool make_bucket, std::shared_ptr<const write_group> group,
                      http::clock::time_point deadline,
                      std::function<void(write_answer)> answer) = 0;
+  /// Merges documents with their pasts into a bucket, made where it is missing, as if they came
+  /// from a peer: what is known changes nothing, so all may be sent again. Each was checked by
+  /// check_replicated. Errors: those of writing; bad_rev (a live leaf that is new here came without
+  /// its body; what was merged before it stays).
+  virtual void merge(std::string bucket, std::vector<replicated_document> documents,
+                     std::function<void(result<void>)> answer) = 0;
   /// Makes a bucket; `created` is false where it was there.
   virtual void create_bucket(std::string name, http::clock::time_point deadline,
                              std::function<void(result<bool> created)> answer) = 0;

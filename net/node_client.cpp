@@ -11,15 +11,32 @@ std::string authority_of(const std::string& host, uint16_t port) {
   return (v6 ? "[" + host + "]" : host) + ":" + std::to_string(port);
 }
 
-/// The reason that a refusal names.
-std::string reason_of(const std::string& body) {
+std::string text_of(const rapidjson::Value& object, const char* name) {
+  const auto found = object.FindMember(name);
+  if (found == object.MemberEnd() || !found->value.IsString()) return {};
+  return {found->value.GetString(), found->value.GetStringLength()};
+}
+
+/// The error that a node's refusal is.
+error refusal(int status, const std::string& body) {
+  const error unknown{ec::internal, "it answers " + std::to_string(status)};
   rapidjson::Document read;
   read.Parse<rapidjson::kParseIterativeFlag>(body.c_str(), body.size());
-  if (read.HasParseError() || !read.IsObject()) return {};
-  const rapidjson::Value& refusal = read;
-  const auto reason = refusal.FindMember("reason");
-  if (reason == refusal.MemberEnd() || !reason->value.IsString()) return {};
-  return ": " + std::string(reason->value.GetString(), reason->value.GetStringLength());
+  if (read.HasParseError() || !read.IsObject()) return unknown;
+  const std::string word = text_of(read, "error");
+  for (int code = 1; code <= static_cast<int>(last_ec); ++code)
+    if (to_string(static_cast<ec>(code)) == word)
+      return {static_cast<ec>(code), unknown.reason + ": " + text_of(read, "reason")};
+  return unknown;
+}
+
+result<std::string> body_of(httplib::Result& answer) {
+  if (!answer)
+    return fail(ec::io_error, answer.error() == httplib::Error::Connection
+                                  ? "no connection can be made"
+                                  : "no whole answer came in time");
+  if (answer->status / 100 == 2) return std::move(answer->body);
+  return tl::unexpected(refusal(answer->status, answer->body));
 }
 
 } // namespace
@@ -41,14 +58,39 @@ node_client::node_client(const std::string& host, uint16_t port, std::chrono::mi
 node_client::~node_client() = default;
 
 result<std::string> node_client::get(const std::string& path) {
-  const httplib::Result answer = impl_->client.Get(path.c_str());
-  if (!answer) {
-    return fail(ec::io_error, answer.error() == httplib::Error::Read ? "no answer came in time"
-                                                                     : "no connection can be made");
-  }
-  if (answer->status == 200) return answer->body;
-  return fail(ec::internal,
-              "it answers " + std::to_string(answer->status) + reason_of(answer->body));
+  httplib::Result answer = impl_->client.Get(path.c_str());
+  return body_of(answer);
+}
+
+result<void> node_client::get(const std::string& path,
+                              const std::function<bool(std::string_view)>& piece) {
+  int status = 0;
+  std::string refused;
+  const auto take_head = [&](const httplib::Response& head) {
+    status = head.status;
+    return true;
+  };
+  const auto take = [&](const char* data, size_t size) {
+    if (status == 200) return piece({data, size});
+    refused.append(data, size);
+    return true;
+  };
+  httplib::Result answer = impl_->client.Get(path.c_str(), take_head, take);
+  if (answer && status != 200) return tl::unexpected(refusal(status, refused));
+  auto whole = body_of(answer);
+  if (!whole) return tl::unexpected(whole.error());
+  return {};
+}
+
+result<std::string> node_client::put(const std::string& path) {
+  httplib::Result answer = impl_->client.Put(path.c_str());
+  return body_of(answer);
+}
+
+result<std::string> node_client::post(const std::string& path, const std::string& body,
+                                      const std::string& content_type) {
+  httplib::Result answer = impl_->client.Post(path.c_str(), body, content_type.c_str());
+  return body_of(answer);
 }
 
 } // namespace treadmill::http

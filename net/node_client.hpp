@@ -2,14 +2,19 @@
 #include "storage/result.hpp"
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 
 namespace treadmill::http {
 
 /// Asks a running node over REST, for the tools of the command line.
-/// **Thread**: a plain value. **Blocks** in `get`, for as long as `timeout` at the most without
+/// **Thread**: a plain value. **Blocks** in each call, for as long as `timeout` at the most without
 /// progress. One connection, made anew where it was lost.
+/// **Errors** of all calls: io_error (no connection, no answer in time, an answer that was cut:
+/// what was asked for may have happened); that of the node's answer, with its reason; internal (an
+/// answer that is not a node's).
 class node_client {
 public:
   /// `host`: an address or a name; IPv6 without brackets.
@@ -20,9 +25,16 @@ public:
 
   /// "http://127.0.0.1:1444"
   const std::string& url() const { return url_; }
-  /// The body of the answer to a GET. Errors: io_error (no connection, no answer in time); internal
-  /// (an answer other than 200), with the node's reason where it gives one.
+  /// The body of the answer to a GET.
   result<std::string> get(const std::string& path);
+  /// The same, piece by piece; what came before an error is to be dropped. `piece` answers false
+  /// where it wants no more, which is an io_error, too.
+  result<void> get(const std::string& path, const std::function<bool(std::string_view)>& piece);
+  /// The body of the answer to a PUT without a body.
+  result<std::string> put(const std::string& path);
+  /// The body of the answer to a POST.
+  result<std::string> post(const std::string& path, const std::string& body,
+                           const std::string& content_type = "application/json");
 
 private:
   struct impl;

@@ -34,6 +34,8 @@ constexpr std::string_view components = R"json({
 "Conflicts":{"type":"object","required":["count","rows"],"properties":{"count":{"type":"integer"},"next":{"type":"string"},"rows":{"type":"array","items":{"type":"object","required":["id","rev","conflicts"],"properties":{"id":{"type":"string"},"rev":{"$ref":"#/components/schemas/Revision"},"conflicts":{"type":"array","items":{"$ref":"#/components/schemas/Revision"}}}}}}},
 "Entry":{"type":"object","required":["seq","id","changes"],"properties":{"seq":{"type":"integer"},"id":{"type":"string"},"changes":{"type":"array","items":{"$ref":"#/components/schemas/Revision"}},"deleted":{"type":"boolean","enum":[true]},"document":{"$ref":"#/components/schemas/Document"}}},
 "Activity":{"type":"object","required":["count","last_seq","log","activity"],"properties":{"count":{"type":"integer"},"last_seq":{"type":"integer"},"log":{"type":"string"},"activity":{"type":"array","items":{"$ref":"#/components/schemas/Entry"}}}},
+"ExportLine":{"type":"object","description":"A line: a document, or the first or the last one, which `_import` leaves out.","properties":{"bucket":{"type":"string"},"log":{"type":"string"},"since":{"type":"integer"},"last_seq":{"type":"integer"},"documents":{"type":"integer"},"digest":{"type":"string"},"count":{"type":"integer"},"id":{"type":"string"},"seq":{"type":"integer"},"revs":{"type":"array","items":{"type":"object","required":["rev"],"properties":{"rev":{"$ref":"#/components/schemas/Revision"},"parent":{"$ref":"#/components/schemas/Revision"},"deleted":{"type":"boolean"},"foreign":{"type":"boolean"},"document":{"type":"object","additionalProperties":true}},"additionalProperties":false}}},"additionalProperties":false},
+"Imported":{"type":"object","required":["status","count"],"properties":{"status":{"type":"string","enum":["OK"]},"count":{"type":"integer"}}},
 "Definition":{"type":"object","required":["map"],"properties":{"map":{"type":"string","description":"One JavaScript function of a document: what it returns, or emits by emit(key, value), are the rows."},"reduce":{"type":"string","nullable":true,"description":"_count, _sum, _min, _max, _avg, _stats, _approx_count_distinct, or a JavaScript function (keys, values, rereduce)."}},"additionalProperties":false},
 "Terms":{"type":"object","required":["terms"],"properties":{"terms":{"type":"array","items":{}}},"additionalProperties":false},
 "DefinitionOrTerms":{"oneOf":[{"$ref":"#/components/schemas/Definition"},{"$ref":"#/components/schemas/Terms"}]},
@@ -109,6 +111,7 @@ void append_body(std::string& out, body_kind body) {
   case body_kind::document:
   case body_kind::patch: schema = "Document"; break;
   case body_kind::bulk: schema = "Bulk"; break;
+  case body_kind::lines: schema = "ExportLine"; break;
   case body_kind::ids: schema = "Ids"; break;
   case body_kind::definition: schema = "Definition"; break;
   case body_kind::query: schema = "DefinitionOrTerms"; break;
@@ -120,9 +123,9 @@ void append_body(std::string& out, body_kind body) {
     out += R"(,"application/merge-patch+json":)";
     append_schema(out, schema);
   }
-  if (body == body_kind::bulk) {
+  if (body == body_kind::bulk || body == body_kind::lines) {
     out += R"(,"application/x-ndjson":)";
-    append_schema(out, "BulkDocument");
+    append_schema(out, body == body_kind::bulk ? "BulkDocument" : "ExportLine");
   }
   out += "}},";
 }
@@ -132,7 +135,8 @@ void append_content(std::string& out, const route& row, std::string_view schema)
     out += R"(,"content":{"text/plain":{"schema":{"type":"string"}}})";
     return;
   }
-  out += R"(,"content":{"application/json":)";
+  out += row.where == shape::exported ? R"(,"content":{"application/x-ndjson":)"
+                                      : R"(,"content":{"application/json":)";
   append_schema(out, schema);
   const bool is_query = row.where == shape::query && row.method == verb::get;
   if (row.where == shape::activity || is_query) {

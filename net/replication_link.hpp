@@ -34,9 +34,9 @@ struct link_options {
 struct apply_batch {
   uint32_t bucket = 0;
   uint64_t ticket = 0;
-  std::string peer_id{};
-  uint64_t run = 0;   ///< batches of one run rest on each other
-  bool first = false; ///< of its run
+  std::string peer_id{}; ///< empty: an import, which has no checkpoint
+  uint64_t run = 0;      ///< batches of one run rest on each other
+  bool first = false;    ///< of its run
   std::vector<replicated_document> documents{};
   checkpoint reached{};
 };

@@ -85,6 +85,9 @@ constexpr std::array activity_reads{
     heartbeat,
     timeout};
 
+constexpr std::array export_reads{
+    parameter{"since", takes::since, "Only documents that changed after this sequence."}};
+
 constexpr std::array written{described_answer{200, "Written", "Updated."},
                              described_answer{201, "Written", "Created."}};
 constexpr std::array created{described_answer{201, "Written", "Created; Location names it."}};
@@ -101,6 +104,9 @@ constexpr std::array conflicts_listed{
     described_answer{200, "Conflicts", "Documents that have conflicts."}};
 constexpr std::array followed{
     described_answer{200, "Activity", "Entries in order; lines or events in the endless feeds."}};
+constexpr std::array exported{described_answer{
+    200, "ExportLine", "A line that says what it is, the documents, a line with their count."}};
+constexpr std::array imported{described_answer{200, "Imported", "All are merged."}};
 constexpr std::array queries_listed{described_answer{200, "Queries", "In the order of names."}};
 constexpr std::array query_tried{
     described_answer{200, "Trial", "Rows of the first documents. Nothing is stored."}};
@@ -258,6 +264,16 @@ constexpr std::array table{
           conflict_listing, body_kind::none, conflicts_listed, list_conflicts},
     route{shape::activity, verb::get, "activity", "Read or follow the activity of a bucket",
           activity_reads, body_kind::none, followed, read_activity},
+    route{shape::exported, verb::get, "export", "Read all documents with their pasts", export_reads,
+          body_kind::none, exported, export_bucket},
+    route{shape::imported,
+          verb::post,
+          "import",
+          "Merge documents with their pasts, as `_export` gives them",
+          {},
+          body_kind::lines,
+          imported,
+          import_documents},
     route{shape::queries,
           verb::get,
           "queries",
@@ -311,6 +327,8 @@ constexpr std::array<std::string_view, shapes> patterns{"/",
                                                         "/{bucket}/_documents",
                                                         "/{bucket}/_conflicts",
                                                         "/{bucket}/_activity",
+                                                        "/{bucket}/_export",
+                                                        "/{bucket}/_import",
                                                         "/{bucket}/_query",
                                                         "/{bucket}/_query/{name}",
                                                         "/{bucket}/{id}"};
@@ -326,7 +344,8 @@ constexpr std::array system_names{
 constexpr std::array bucket_names{
     named_shape{"_bulk", shape::bulk},           named_shape{"_get", shape::bulk_get},
     named_shape{"_documents", shape::documents}, named_shape{"_conflicts", shape::conflicts},
-    named_shape{"_activity", shape::activity},   named_shape{"_query", shape::queries}};
+    named_shape{"_activity", shape::activity},   named_shape{"_export", shape::exported},
+    named_shape{"_import", shape::imported},     named_shape{"_query", shape::queries}};
 
 using table_index = std::array<std::array<const route*, verbs>, shapes>;
 constexpr table_index index_table() {

@@ -26,11 +26,13 @@ enum class shape : uint8_t {
   documents,
   conflicts,
   activity,
+  exported,
+  imported,
   queries,
   query,
   document,
 };
-inline constexpr size_t shapes = 18;
+inline constexpr size_t shapes = 20;
 
 enum class verb : uint8_t { get, post, put, patch, remove };
 inline constexpr size_t verbs = 5;
@@ -59,7 +61,8 @@ enum class body_kind : uint8_t {
   none, ///< a body is refused, so that what a client meant by it is not lost in silence
   document,
   patch,
-  bulk, ///< the only one that may be NDJSON
+  bulk, ///< may be NDJSON
+  lines, ///< NDJSON, of documents with their pasts
   ids,
   definition, ///< of a query
   query,      ///< a definition, or `{"terms":[…]}`

@@ -109,6 +109,23 @@ public:
     answer(apply(*found, *group));
   }
 
+  void merge(std::string bucket, std::vector<replicated_document> documents,
+             std::function<void(result<void>)> answer) override {
+    if (refuse_writes) return answer(tl::unexpected(*refuse_writes));
+    const auto found = store_->create_bucket(bucket);
+    if (!found) return answer(tl::unexpected(found.error()));
+    const read_view view = store_->latest();
+    const auto state = view.state(found->number);
+    if (!state) return answer(tl::unexpected(state.error()));
+    bucket_core core(found->number, *state, [&](std::string_view key) { return view.read(key); });
+    for (const replicated_document& document : documents)
+      if (auto merged = core.merge(document); !merged)
+        return answer(tl::unexpected(merged.error()));
+    if (core.dirty()) commit(core.take_batch().rows);
+    wake(found->number);
+    answer({});
+  }
+
   void create_bucket(std::string name, http::clock::time_point,
                      std::function<void(result<bool>)> answer) override {
     if (refuse_writes) return answer(tl::unexpected(*refuse_writes));

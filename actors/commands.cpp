@@ -1,0 +1,172 @@
+#include "actors/commands.hpp"
+#include "net/backup.hpp"
+#include "net/health_probe.hpp"
+#include "net/import.hpp"
+#include "net/node_status.hpp"
+#include "storage/json.hpp"
+#include <chrono>
+#include <iomanip>
+#include <iostream>
+#include <sstream>
+#include <thread>
+#include <unistd.h>
+
+namespace treadmill {
+
+namespace {
+
+using http::node_client;
+
+/// How long a node may be silent before a command gives up.
+constexpr std::chrono::seconds silence(60);
+
+int refuse(const std::string& where, const error& problem) {
+  std::cerr << "treadmill: " << where << ": " << problem.reason << '\n';
+  return 1;
+}
+
+/// What a container's health check calls.
+int health(const command_line& asked) {
+  const endpoint at{asked.values.server.host, asked.values.server.port};
+  const auto answer =
+      http::probe_health(at.host, at.port, std::chrono::seconds(5), asked.has("ready"));
+  const std::string address = "http://" + to_string(at);
+  if (!answer) return refuse(address, answer.error());
+  std::cout << address << '\n';
+  return 0;
+}
+
+/// Prints how a node is: once, or again and again until a signal ends the process.
+int status(const command_line& asked) {
+  constexpr std::chrono::seconds pause(2);
+  constexpr std::string_view clear_screen = "\033[H\033[2J";
+  node_client node(asked.values.server.host, asked.values.server.port, std::chrono::seconds(10));
+  const bool screen = asked.has("watch") && !asked.has("json") && isatty(STDOUT_FILENO) != 0;
+  while (true) {
+    const auto text =
+        rest::read_status(node).and_then([&](const rest::node_status& read) -> result<std::string> {
+          if (asked.has("json")) return rest::status_json(read);
+          return rest::status_text(read);
+        });
+    if (screen) std::cout << clear_screen;
+    if (text) std::cout << *text << std::flush;
+    const int code = text ? 0 : refuse(node.url(), text.error());
+    if (!asked.has("watch")) return code;
+    std::this_thread::sleep_for(pause);
+  }
+}
+
+std::string json_of(const http::export_facts& facts) {
+  std::string text = R"({"bucket":)";
+  append_json_string(text, facts.bucket);
+  return text + R"(,"count":)" + std::to_string(facts.count) + R"(,"documents":)" +
+         std::to_string(facts.documents) + R"(,"last_seq":)" + std::to_string(facts.last_seq) +
+         R"(,"log":")" + facts.log + R"(","digest":")" + facts.digest + "\"}";
+}
+
+int export_bucket(const command_line& asked) {
+  node_client node(asked.values.server.host, asked.values.server.port, silence);
+  const std::string since = asked.given.contains("since") ? asked.given.at("since") : "0";
+  if (since.find_first_not_of("0123456789") != std::string::npos || since.size() > 19)
+    return refuse("--since", {ec::bad_request, "`" + since + "` is no sequence"});
+  const auto facts = http::export_bucket(
+      node, asked.given.at("bucket"), std::stoull(since), [](std::string_view piece) {
+        std::cout.write(piece.data(), static_cast<std::streamsize>(piece.size()));
+        return std::cout.good();
+      });
+  if (!facts) return refuse(node.url(), facts.error());
+  std::cout.flush();
+  if (!std::cout) return refuse("the output", {ec::io_error, "it cannot be written"});
+  if (asked.has("json")) std::cerr << json_of(*facts) << '\n';
+  return 0;
+}
+
+/// A backup or a restore: what is done with each bucket is a line.
+int copy_buckets(const command_line& asked, bool restore) {
+  node_client node(asked.values.server.host, asked.values.server.port, silence);
+  const std::string& directory = asked.given.at("directory");
+  const auto tell = [&](const http::export_facts& facts, size_t done, size_t of) {
+    if (asked.has("json")) {
+      std::cout << json_of(facts) << std::endl;
+      return;
+    }
+    std::cout << done << '/' << of << "  " << facts.bucket << "  " << facts.documents
+              << " documents  digest " << facts.digest
+              << (restore && !asked.has("merge") ? "  equal" : "") << std::endl;
+  };
+  const auto copied = restore ? http::restore(node, directory, asked.has("merge"), tell)
+                              : http::back_up(node, directory, tell);
+  return copied ? 0 : refuse(node.url(), copied.error());
+}
+
+int back_up(const command_line& asked) { return copy_buckets(asked, false); }
+int restore(const command_line& asked) { return copy_buckets(asked, true); }
+
+/// "00:07", "1:02:03"
+std::string clock_text(double seconds) {
+  const auto all = static_cast<uint64_t>(seconds + 0.5);
+  std::ostringstream text;
+  text << std::setfill('0');
+  if (all >= 3600) text << all / 3600 << ':';
+  text << std::setw(2) << all / 60 % 60 << ':' << std::setw(2) << all % 60;
+  return text.str();
+}
+
+/// One line that is written over itself.
+void show_progress(const http::import_progress& now) {
+  std::ostringstream line;
+  const double rate = now.seconds > 0 ? static_cast<double>(now.done.documents) / now.seconds : 0;
+  if (now.part > 0) {
+    constexpr size_t width = 24;
+    const auto filled = static_cast<size_t>(now.part * width);
+    line << '[' << std::string(filled, '#') << std::string(width - filled, '.') << "] "
+         << static_cast<int>(now.part * 100) << " %  ";
+  }
+  line << now.done.documents << " documents  " << static_cast<uint64_t>(rate) << "/s";
+  if (now.part > 0 && now.part < 1)
+    line << "  " << clock_text(now.seconds / now.part - now.seconds) << " left";
+  std::cerr << "\r\033[K" << line.str() << std::flush;
+}
+
+int import_file(const command_line& asked) {
+  node_client node(asked.values.server.host, asked.values.server.port, silence);
+  http::import_options options;
+  options.file = asked.given.at("file");
+  options.bucket = asked.given.at("bucket");
+  options.restart = asked.has("restart");
+  options.text_only = asked.has("text");
+  if (asked.has("format")) options.format = asked.given.at("format");
+  const bool screen = isatty(STDERR_FILENO) != 0 && !asked.has("json");
+  if (screen) options.progress = show_progress;
+  options.problem = [&](uint64_t line, const error& problem) {
+    std::cerr << (screen ? "\r\033[K" : "") << "line " << line << ": " << to_string(problem.code)
+              << ": " << problem.reason << '\n';
+  };
+  const auto done = http::import_file(node, options);
+  if (screen) std::cerr << "\r\033[K";
+  if (!done) return refuse(options.file, done.error());
+  if (asked.has("json")) {
+    std::cout << R"({"documents":)" << done->documents << R"(,"already_there":)"
+              << done->already_there << R"(,"skipped":)" << done->skipped << R"(,"errors":)"
+              << done->errors << R"(,"seconds":)" << done->seconds << "}\n";
+  } else {
+    std::cout << done->documents << " documents imported in " << clock_text(done->seconds);
+    if (done->skipped > 0) std::cout << ", after " << done->skipped << " of an earlier run";
+    if (done->already_there > 0) std::cout << ", " << done->already_there << " were there already";
+    if (done->errors > 0) std::cout << ", " << done->errors << " errors";
+    std::cout << '\n';
+  }
+  return done->errors == 0 ? 0 : 1;
+}
+
+} // namespace
+
+int run_command(const command_line& asked) {
+  static const std::map<std::string, int (*)(const command_line&)> commands{
+      {"health", health},      {"status", status},  {"export", export_bucket},
+      {"import", import_file}, {"backup", back_up}, {"restore", restore},
+  };
+  return commands.at(asked.command)(asked);
+}
+
+} // namespace treadmill

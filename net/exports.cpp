@@ -1,0 +1,203 @@
+#include "net/answer_text.hpp"
+#include "net/exchange.hpp"
+#include "storage/document_line.hpp"
+#include "storage/keys.hpp"
+#include "storage/names.hpp"
+#include <algorithm>
+
+namespace treadmill::rest {
+
+namespace {
+
+/// Entries whose documents wait to be read.
+constexpr size_t pending_entries = 256;
+/// How the first and the last line of an export begin.
+constexpr std::string_view first_line = R"({"bucket":)";
+constexpr std::string_view last_line = R"({"count":)";
+
+struct pending_entry {
+  uint64_t sequence = 0;
+  std::string id{};
+};
+
+/// A bucket's documents with their pasts, in the order of their last changes, as lines: first one
+/// that says what is exported, then the documents, then one that counts their lines, by which
+/// whoever reads it knows that it is whole. A document with several leaves has a line for each,
+/// with that leaf's past, so that a line is never larger than a document may be.
+class export_stream : public row_stream {
+public:
+  /// `view`: of what is durable, so that no number in it is ever used for something else.
+  export_stream(read_view view, bucket_info bucket, const bucket_state& covered, uint64_t since)
+      : view_(std::move(view)), bucket_(std::move(bucket)), state_(covered), position_(since),
+        since_(since) {}
+
+protected:
+  state slice(std::string& out) override {
+    if (!begun_) append_head(out);
+    begun_ = true;
+    const size_t full = out.size() + slice_bytes;
+    if (next_ == pending_.size())
+      if (auto looked = look_further(); !looked) return give_up(std::move(looked.error()));
+    row_finder rows(view_);
+    while (next_ < pending_.size()) {
+      if (out.size() >= full) return state::more;
+      auto shown = append_document_of(rows, pending_[next_], out, full);
+      if (!shown) return give_up(std::move(shown.error()));
+      if (!*shown) return state::more;
+      ++next_;
+    }
+    if (position_ < state_.sequence) return state::more;
+    out += last_line;
+    append_number(out, count_);
+    out += "}\n";
+    return state::done;
+  }
+
+private:
+  void append_head(std::string& out) const {
+    out += first_line;
+    append_json_string(out, bucket_.name);
+    out += R"(,"log":")" + to_hex(bucket_.log_id) + '"';
+    append_fact(out, "since", since_);
+    append_fact(out, "last_seq", state_.sequence);
+    append_fact(out, "documents", state_.documents);
+    out += R"(,"digest":")" + to_hex(state_.digest) + "\"}\n";
+  }
+
+  /// Reads some entries of the activity; what they are about is looked up after the scan.
+  result<void> look_further() {
+    pending_.clear();
+    next_ = 0;
+    result<void> failed;
+    activity_entry entry;
+    size_t looked = 0;
+    const auto row = [&](std::string_view key, std::string_view value) {
+      failed = entry.assign(keys::sequence_of(key), value);
+      if (!failed) return false;
+      position_ = entry.sequence;
+      pending_.push_back({entry.sequence, entry.id});
+      return ++looked < pending_entries;
+    };
+    const auto read = view_.scan(keys::activity(bucket_.number, position_ + 1),
+                                 keys::activity(bucket_.number, state_.sequence + 1), row);
+    if (!failed) return failed;
+    if (read && looked < pending_entries) position_ = std::max(position_, state_.sequence);
+    return read;
+  }
+
+  /// Appends lines of one document from its leaf `next_leaf_` on: nothing where a later entry is
+  /// about the same document. False where the slice is full and there are more.
+  result<bool> append_document_of(row_finder& rows, const pending_entry& entry, std::string& out,
+                                  size_t full) {
+    const auto stored = rows.read(keys::document(bucket_.number, entry.id));
+    if (!stored) return tl::unexpected(stored.error());
+    if (!*stored) return fail(ec::corrupt, "the activity names a document that is missing");
+    const auto row = document_row::decode(**stored);
+    if (!row) return tl::unexpected(row.error());
+    if (row->sequence != entry.sequence) return true;
+    const auto tree = row->older ? view_.full_tree(bucket_.number, entry.id) : row->tree();
+    if (!tree) return tl::unexpected(tree.error());
+    std::string losing;
+    const auto body_of = [&](const revision& rev) -> result<std::string_view> {
+      if (rev == row->winner) return row->body;
+      auto body = view_.leaf_body(bucket_.number, entry.id, rev);
+      if (!body) return tl::unexpected(body.error());
+      losing = std::move(*body);
+      return std::string_view(losing);
+    };
+    const auto leaves = tree->leaves();
+    for (; next_leaf_ < leaves.size(); ++next_leaf_) {
+      if (out.size() >= full) return false;
+      auto appended = append_document_line(
+          out, entry.id, entry.sequence,
+          leaves.size() == 1 ? *tree : branch(*tree, leaves[next_leaf_].rev), body_of);
+      if (!appended) return tl::unexpected(appended.error());
+      out += '\n';
+      ++count_;
+    }
+    next_leaf_ = 0;
+    return true;
+  }
+
+  /// A leaf and its past.
+  static revision_tree branch(const revision_tree& tree, const revision& leaf) {
+    const std::vector<revision> past = tree.history(leaf);
+    return tree.part([&](const revision_tree::node& one) {
+      return std::find(past.begin(), past.end(), one.rev) != past.end();
+    });
+  }
+
+  read_view view_;
+  bucket_info bucket_;
+  bucket_state state_;
+  uint64_t position_; ///< entries up to it were looked at
+  uint64_t since_;
+  std::vector<pending_entry> pending_{};
+  size_t next_ = 0;      ///< of `pending_`
+  size_t next_leaf_ = 0; ///< of that document
+  uint64_t count_ = 0;   ///< lines of documents
+  bool begun_ = false;
+};
+
+error in_line(size_t number, const error& fault) {
+  return {fault.code, "line " + std::to_string(number) + ": " + fault.reason};
+}
+
+bool is_no_document(std::string_view line) {
+  return line.find_first_not_of(" \t\r") == std::string_view::npos ||
+         line.starts_with(first_line) || line.starts_with(last_line);
+}
+
+/// All of them or none: what cannot be taken refuses the whole text.
+result<std::vector<replicated_document>> read_lines(std::string_view text,
+                                                    const json_limits& limits) {
+  std::vector<replicated_document> all;
+  for (size_t number = 1; !text.empty(); ++number) {
+    const auto line = text.substr(0, text.find('\n'));
+    text.remove_prefix(std::min(text.size(), line.size() + 1));
+    if (is_no_document(line)) continue;
+    if (all.size() == limits.items)
+      return fail(ec::too_large, "there are more documents than the limit");
+    auto document = parse_document_line(line, limits);
+    if (!document) return tl::unexpected(in_line(number, document.error()));
+    if (auto right = check_replicated(*document, limits); !right)
+      return tl::unexpected(in_line(number, right.error()));
+    all.push_back(std::move(*document));
+  }
+  return all;
+}
+
+} // namespace
+
+void export_bucket(exchange& x) {
+  const auto bucket = x.existing_bucket();
+  if (!bucket) return;
+  const read_view view = x.node.backend.rows().synced();
+  const auto state = view.state(bucket->number);
+  if (!state) return x.answer.refuse(state.error());
+  const bool from_now = x.text("since") == "now";
+  const uint64_t since = from_now ? state->sequence : x.number("since").value_or(0);
+  if (since > state->sequence)
+    return x.answer.refuse({ec::bad_request, "`since` is beyond the bucket's last sequence"});
+  answer_rows(x.answer, std::make_unique<export_stream>(view, *bucket, *state, since),
+              "application/x-ndjson");
+}
+
+void import_documents(exchange& x) {
+  if (auto checked = check_bucket_name(x.bucket); !checked) return x.answer.refuse(checked.error());
+  auto documents = read_lines(x.request.body, x.node.options.limits);
+  if (!documents) return x.answer.refuse(documents.error());
+  const size_t count = documents->size();
+  auto to = std::make_shared<reply>(std::move(x.answer));
+  x.node.backend.merge(std::string(x.bucket), std::move(*documents),
+                       [to, count](result<void> done) {
+                         if (!done) return to->refuse(done.error());
+                         http::response made;
+                         made.body = R"({"status":"OK","count":)";
+                         append_number(made.body, count);
+                         made.body += '}';
+                         (*to)(std::move(made));
+                       });
+}
+
+} // namespace treadmill::rest
