@@ -52,7 +52,7 @@ struct exchange {
   reply answer;
   const route* where = nullptr;
   std::string_view bucket; ///< decoded; checked for writes only: a read of a bad name finds nothing
-  std::string_view id;     ///< of the document, or the name of the query or peer: the same
+  std::string_view id; ///< of the document, or the name of the query, peer or file: the same
   http::query query;
   bool ndjson = false; ///< the body is application/x-ndjson
 
@@ -146,5 +146,7 @@ void list_peers(exchange& x);
 void read_peer(exchange& x);
 void add_peer(exchange& x);
 void remove_peer(exchange& x);
+void read_console(exchange& x);
+void read_console_file(exchange& x);
 
 } // namespace treadmill::rest

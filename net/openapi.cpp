@@ -3,6 +3,8 @@
 #include "net/parameters.hpp"
 #include "net/routes.hpp"
 #include "storage/json.hpp"
+#include <array>
+#include <utility>
 
 namespace treadmill::rest {
 
@@ -14,7 +16,8 @@ constexpr std::string_view components = R"json({
 "bucket":{"name":"bucket","in":"path","required":true,"description":"The bucket.","schema":{"type":"string","pattern":"^[a-z0-9][a-z0-9_.-]{0,127}$"}},
 "id":{"name":"id","in":"path","required":true,"description":"The document, percent-encoded: 1 to 512 bytes of UTF-8 without control characters, not beginning with _.","schema":{"type":"string","minLength":1}},
 "name":{"name":"name","in":"path","required":true,"description":"The query.","schema":{"type":"string","pattern":"^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$"}},
-"peer":{"name":"peer","in":"path","required":true,"description":"The peer's name, or the host:port of its address.","schema":{"type":"string","minLength":1}}},
+"peer":{"name":"peer","in":"path","required":true,"description":"The peer's name, or the host:port of its address.","schema":{"type":"string","minLength":1}},
+"file":{"name":"file","in":"path","required":true,"description":"A file that the page names.","schema":{"type":"string","minLength":1}}},
 "responses":{
 "Error":{"description":"Nothing was applied, unless `error` is `ambiguous`.","content":{"application/json":{"schema":{"$ref":"#/components/schemas/Error"}}}}},
 "schemas":{
@@ -86,7 +89,7 @@ void append_parameters(std::string& out, const route& row) {
   const std::string_view pattern = pattern_of(row.where);
   const size_t begin = out.size();
   const auto separate = [&] { out += out.size() == begin ? "" : ","; };
-  for (const std::string_view piece : {"bucket", "id", "name", "peer"}) {
+  for (const std::string_view piece : {"bucket", "id", "name", "peer", "file"}) {
     if (pattern.find("{" + std::string(piece) + "}") == std::string_view::npos) continue;
     separate();
     out += R"({"$ref":"#/components/parameters/)" + std::string(piece) + "\"}";
@@ -130,9 +133,24 @@ void append_body(std::string& out, body_kind body) {
   out += "}},";
 }
 
+/// The media types of what is no JSON; empty for the name of a schema.
+std::span<const std::string_view> text_types(std::string_view schema) {
+  static constexpr std::array<std::string_view, 1> text{"text/plain"};
+  static constexpr std::array<std::string_view, 1> html{"text/html"};
+  static constexpr std::array<std::string_view, 4> file{"text/html", "text/css", "text/javascript",
+                                                        "image/svg+xml"};
+  if (schema == "text") return text;
+  if (schema == "html") return html;
+  if (schema == "file") return file;
+  return {};
+}
+
 void append_content(std::string& out, const route& row, std::string_view schema) {
-  if (schema == "text") {
-    out += R"(,"content":{"text/plain":{"schema":{"type":"string"}}})";
+  if (const auto types = text_types(schema); !types.empty()) {
+    const char* before = R"(,"content":{")";
+    for (const std::string_view type : types)
+      ((out += std::exchange(before, ",\"")) += type) += R"(":{"schema":{"type":"string"}})";
+    out += '}';
     return;
   }
   out += row.where == shape::exported ? R"(,"content":{"application/x-ndjson":)"

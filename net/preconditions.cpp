@@ -78,12 +78,14 @@ result<precondition> write_precondition(const http::request& request,
   return asked;
 }
 
-bool none_match_names(std::string_view header, const revision& rev) {
-  if (header.empty()) return false;
-  const std::string text = rev.text();
+bool none_match_names(std::string_view header, std::string_view wanted) {
   while (const auto tag = take_tag(header))
-    if (tag->text == text || tag->text == "*") return true;
+    if (tag->text == wanted || tag->text == "*") return true;
   return false;
+}
+
+bool none_match_names(std::string_view header, const revision& rev) {
+  return !header.empty() && none_match_names(header, rev.text());
 }
 
 } // namespace treadmill::rest

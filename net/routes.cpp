@@ -132,6 +132,10 @@ constexpr std::array peer_dropped{described_answer{200, "Ok", "Ended on both sid
 constexpr std::array alive{described_answer{200, "Ok", "The process answers."}};
 constexpr std::array takes_writes{described_answer{200, "Ok", "The node takes writes."}};
 constexpr std::array counted{described_answer{200, "text", "Prometheus text, version 0.0.4."}};
+constexpr std::array page_shown{described_answer{200, "html", "The page."},
+                                described_answer{304, "", "If-None-Match names it."}};
+constexpr std::array file_shown{described_answer{200, "file", "The file."},
+                                described_answer{304, "", "If-None-Match names it."}};
 constexpr std::array described{described_answer{200, "Anything", "This description."}};
 
 constexpr std::array table{
@@ -216,6 +220,22 @@ constexpr std::array table{
           body_kind::none,
           peer_dropped,
           remove_peer},
+    route{shape::console,
+          verb::get,
+          "console",
+          "The web console",
+          {},
+          body_kind::none,
+          page_shown,
+          read_console},
+    route{shape::console_file,
+          verb::get,
+          "console_file",
+          "A file of the web console",
+          {},
+          body_kind::none,
+          file_shown,
+          read_console_file},
     route{shape::bucket,
           verb::get,
           "bucket_info",
@@ -321,6 +341,8 @@ constexpr std::array<std::string_view, shapes> patterns{"/",
                                                         "/_system/openapi.json",
                                                         "/_system/peers",
                                                         "/_system/peers/{peer}",
+                                                        "/_console",
+                                                        "/_console/{file}",
                                                         "/{bucket}",
                                                         "/{bucket}/_bulk",
                                                         "/{bucket}/_get",
@@ -409,6 +431,11 @@ result<matched_path> match_path(std::span<const std::string_view> pieces) {
       for (const auto& [name, where] : system_names)
         if (pieces[1] == name) return matched_path{where, {}, {}};
     if (pieces.size() == 3 && pieces[1] == "peers") return matched_path{shape::peer, {}, pieces[2]};
+    return fail(ec::not_found, "there is no such route");
+  }
+  if (first == "_console") {
+    if (pieces.size() == 1) return matched_path{shape::console, {}, {}};
+    if (pieces.size() == 2) return matched_path{shape::console_file, {}, pieces[1]};
     return fail(ec::not_found, "there is no such route");
   }
   if (first.starts_with('_')) return fail(ec::bad_bucket, "a bucket's name does not begin with _");

@@ -15,6 +15,8 @@ TEST_CASE("every known path says which methods it takes") {
       {"/_system/ready", "GET, HEAD, OPTIONS"},
       {"/_system/metrics", "GET, HEAD, OPTIONS"},
       {"/_system/openapi.json", "GET, HEAD, OPTIONS"},
+      {"/_console", "GET, HEAD, OPTIONS"},
+      {"/_console/console.css", "GET, HEAD, OPTIONS"},
       {"/b", "GET, HEAD, POST, PUT, DELETE, OPTIONS"},
       {"/b/", "GET, HEAD, POST, PUT, DELETE, OPTIONS"},
       {"/b/_bulk", "POST, OPTIONS"},
@@ -49,7 +51,7 @@ TEST_CASE("every known path says which methods it takes") {
 
 TEST_CASE("paths that name nothing are 404 and say so in JSON") {
   rest_node node;
-  for (const std::string path : {"/_system/nothing", "/_system/peers/box2/x", "/b/_query/name/x",
+  for (const std::string path : {"/_system/nothing", "/_system/peers/box2/x", "/_console/a/b", "/b/_query/name/x",
                                  "/b/_queries/x", "/b/a/b", "/a/b/c/d/e/f"}) {
     INFO(path);
     for (const std::string method : {"GET", "POST", "OPTIONS"}) {

@@ -71,7 +71,7 @@ TEST_CASE("every operation is complete") {
                                      : one["name"].GetString();
         CHECK(parameters.insert(name).second);
       }
-      for (const std::string piece : {"bucket", "id", "name", "peer"})
+      for (const std::string piece : {"bucket", "id", "name", "peer", "file"})
         CHECK(parameters.contains(piece) == (pattern.find("{" + piece + "}") != std::string::npos));
       CHECK(operation.value["responses"].MemberCount() >= 2);
       for (const auto& answer : operation.value["responses"].GetObject())
@@ -114,6 +114,8 @@ TEST_CASE("every route of the table answers as described") {
         target.replace(at, 6, "q");
       if (const size_t at = target.find("{peer}"); at != std::string::npos)
         target.replace(at, 6, "box2");
+      if (const size_t at = target.find("{file}"); at != std::string::npos)
+        target.replace(at, 6, "console.css");
       const std::string method = upper(operation.name.GetString());
       std::string body;
       if (operation.value.HasMember("requestBody")) {
