@@ -103,7 +103,7 @@ std::string allowed_methods(shape where);
 struct matched_path {
   shape where = shape::root;
   std::string_view bucket; ///< as it stands in the path, decoded; not checked
-  std::string_view id; ///< of the document, or the name of the query, peer or file: the same
+  std::string_view id;     ///< of the document, or the name of the query, peer or file: the same
 };
 
 /// What a path names, split and decoded. Errors: not_found; bad_bucket and bad_id where a piece

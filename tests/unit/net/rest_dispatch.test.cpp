@@ -51,8 +51,8 @@ TEST_CASE("every known path says which methods it takes") {
 
 TEST_CASE("paths that name nothing are 404 and say so in JSON") {
   rest_node node;
-  for (const std::string path : {"/_system/nothing", "/_system/peers/box2/x", "/_console/a/b", "/b/_query/name/x",
-                                 "/b/_queries/x", "/b/a/b", "/a/b/c/d/e/f"}) {
+  for (const std::string path : {"/_system/nothing", "/_system/peers/box2/x", "/_console/a/b",
+                                 "/b/_query/name/x", "/b/_queries/x", "/b/a/b", "/a/b/c/d/e/f"}) {
     INFO(path);
     for (const std::string method : {"GET", "POST", "OPTIONS"}) {
       const auto refused = node.send(method, path);
