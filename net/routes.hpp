@@ -34,7 +34,7 @@ enum class shape : uint8_t {
   query,
   document,
 };
-inline constexpr size_t shapes = 20;
+inline constexpr size_t shapes = 22;
 
 enum class verb : uint8_t { get, post, put, patch, remove };
 inline constexpr size_t verbs = 5;
@@ -63,7 +63,7 @@ enum class body_kind : uint8_t {
   none, ///< a body is refused, so that what a client meant by it is not lost in silence
   document,
   patch,
-  bulk, ///< may be NDJSON
+  bulk,  ///< may be NDJSON
   lines, ///< NDJSON, of documents with their pasts
   ids,
   definition, ///< of a query
