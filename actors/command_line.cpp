@@ -102,7 +102,8 @@ Exit codes: 0, or 1 where it is not, 2 where the command is wrong.
 )",
        {{"url", kind::positional}, {"ready"}}},
       {"import",
-       R"(Usage: treadmill import FILE [URL] --bucket BUCKET [--format FORMAT] [--text] [--restart] [--json]
+       R"(Usage: treadmill import FILE [URL] --bucket BUCKET [--format FORMAT] [--text] [--update]
+                        [--restart] [--json]
 
 Writes the documents of FILE (- is the standard input) into a bucket, made where it is missing.
 FILE has a JSON document a line, or is a JSON array of documents, or CSV whose first line names the
@@ -114,6 +115,7 @@ so that it is written once however often the file is imported.
   --bucket BUCKET                   where to
   --format FORMAT                   ndjson, json or csv; else it is told by the first character
   --text                            values of CSV are strings, also where they look like numbers
+  --update                          replace documents that are there; else they are conflicts
   --restart                         from the beginning, whatever an earlier run did
   --json                            say at the end what was done as a JSON object
 
@@ -127,6 +129,7 @@ Exit codes: 0, or 1 where a document or all could not be written, 2 where the co
         {"bucket", kind::value, true},
         {"format", kind::value},
         {"text"},
+        {"update"},
         {"restart"},
         {"json"}}},
       {"export",
@@ -383,11 +386,10 @@ added_command add_client_command(CLI::App& app, const client_command& form) {
       continue;
     }
     const bool positional = one.what == argument::kind::positional;
-    parser
-        ->add_option((positional ? "" : "--") + one.name,
-                     [](const CLI::results_t&) { return true; })
-        ->expected(0, 1)
-        ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+    CLI::Option* option = parser->add_option((positional ? "" : "--") + one.name,
+                                             [](const CLI::results_t&) { return true; });
+    // As in add_command; the library gives none to a positional that takes none.
+    if (!positional) option->expected(0, 1)->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   }
   return {&form, parser};
 }

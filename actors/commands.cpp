@@ -133,6 +133,7 @@ int import_file(const command_line& asked) {
   http::import_options options;
   options.file = asked.given.at("file");
   options.bucket = asked.given.at("bucket");
+  options.update = asked.has("update");
   options.restart = asked.has("restart");
   options.text_only = asked.has("text");
   if (asked.has("format")) options.format = asked.given.at("format");

@@ -31,7 +31,7 @@ result<void> set_revision(write_op& op, const client_document& document) {
 }
 
 /// One document of a bulk; what is wrong with it is answered in its place.
-void fill_op(write_op& op, result<client_document>& document) {
+void fill_op(write_op& op, result<client_document>& document, bool create) {
   if (!document) {
     op.refused = std::move(document.error());
     return;
@@ -42,6 +42,7 @@ void fill_op(write_op& op, result<client_document>& document) {
   if (document->deleted) {
     op.what = write_op::kind::remove;
   } else {
+    if (create && !op.rev) op.what = write_op::kind::create;
     op.body = std::move(document->body);
   }
 }
@@ -159,7 +160,7 @@ void write_bulk(exchange& x) {
   auto group = std::make_shared<write_group>();
   group->atomic = x.flag("atomic");
   group->ops.reserve(documents->size());
-  for (auto& document : *documents) fill_op(group->ops.emplace_back(), document);
+  for (auto& document : *documents) fill_op(group->ops.emplace_back(), document, x.flag("create"));
   if (group->ops.empty()) return answer_bulk(x.answer, {});
   auto to = std::make_shared<reply>(std::move(x.answer));
   const bool atomic = group->atomic;

@@ -40,7 +40,6 @@ void answer_file(exchange& x, std::string_view name) {
   answer.headers.emplace_back("ETag", '"' + std::string(found->hash) + '"');
   answer.headers.emplace_back("Cache-Control", "no-cache");
   answer.headers.emplace_back("Content-Security-Policy", policy);
-  answer.headers.emplace_back("X-Content-Type-Options", "nosniff");
   if (none_match_names(x.request.header("If-None-Match"), found->hash)) {
     answer.status = 304;
     answer.content_type.clear();

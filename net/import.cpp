@@ -119,8 +119,7 @@ private:
     if (!read) return refuse(document.line, read.error());
     const bool makes_id = !read->id && !read->rev && !read->deleted;
     if (makes_id) {
-      batch_.text +=
-          R"({"id":")" + to_hex(hash_parts({options_.bucket, std::to_string(number), read->body}));
+      batch_.text += R"({"id":")" + make_id(number, read->body);
       batch_.text += read->body == "{}" ? "\"}" : "\"," + read->body.substr(1);
     } else if (document.text.find('\n') == std::string::npos) {
       batch_.text += document.text;
@@ -131,6 +130,15 @@ private:
     batch_.items.push_back({document.line, makes_id});
   }
 
+  /// As long as a UUID: of the file's beginning, the place in it, the document.
+  std::string make_id(uint64_t number, std::string_view body) {
+    constexpr size_t part = 12;
+    if (begins_.empty()) begins_ = to_hex(hash_parts({std::to_string(bytes_), body}));
+    std::string place(8, '0');
+    for (size_t i = place.size(); i-- > 0; number /= 16) place[i] = "0123456789abcdef"[number % 16];
+    return begins_.substr(0, part) + place + to_hex(hash_parts({body})).substr(0, part);
+  }
+
   result<void> send(uint64_t at) {
     if (batch_.items.empty()) return {};
     batch_.uncertain = batch_.uncertain || (resume_.documents() > 0 && !sent_any_);
@@ -138,7 +146,8 @@ private:
     auto pause = std::chrono::milliseconds(50);
     while (true) {
       const auto answer =
-          node_.post("/" + options_.bucket + "/_bulk", batch_.text, "application/x-ndjson");
+          node_.post("/" + options_.bucket + (options_.update ? "/_bulk" : "/_bulk?create=true"),
+                     batch_.text, "application/x-ndjson");
       if (answer) {
         if (auto counted = count(*answer); !counted) return counted;
         break;
@@ -199,6 +208,7 @@ private:
   clock::time_point begin_ = clock::now();
   clock::time_point next_progress_ = clock::now();
   batch batch_{};
+  std::string begins_{}; ///< of the first id that is made: with which all begin
   bool sent_any_ = false;
   import_done done_{};
 };

@@ -26,6 +26,7 @@ struct import_options {
   std::string bucket{}; ///< made where it is missing
   std::string format{}; ///< "ndjson", "json", "csv"; empty: as it looks (document_source.hpp)
   bool text_only = false;
+  bool update = false;  ///< replace documents that are there; else they are conflicts
   bool restart = false; ///< do not go on where an earlier run ended
   std::function<void(const import_progress&)> progress{};     ///< some times a second
   std::function<void(uint64_t line, const error&)> problem{}; ///< of one document
@@ -35,8 +36,8 @@ struct import_options {
 ///
 /// One that cannot be taken is told to `problem`, and the others go on. How far it got is kept in a
 /// file beside it, `<file>.import`, until all is done: the next run goes on there. A document
-/// without an id gets one that is made of its place and its text, so that no run of the same file
-/// writes it twice. An export of a bucket (backup.hpp) is known by its first line and merged with
+/// without an id gets one that is made of the file's beginning, its place and its text, so that no
+/// run of the same file writes it twice, and those of one file are in its order. An export of a bucket (backup.hpp) is known by its first line and merged with
 /// its revisions; its faults end the run.
 /// Errors: io_error (the file, or a node that does not answer for a minute); bad_json (a text that
 /// cannot be taken apart); bad_request (a format that is none); those of the node.

@@ -19,7 +19,10 @@ constexpr std::array document_reads{
     parameter{"conflicts", takes::flag, "Adds `_conflicts`, the losing live revisions."},
     parameter{"history", takes::flag, "Adds `_history`, the revisions of the shown one."}};
 constexpr std::array document_writes{rev};
-constexpr std::array bulk_writes{parameter{"atomic", takes::flag, "All documents or none."}};
+constexpr std::array bulk_writes{
+    parameter{"atomic", takes::flag, "All documents or none."},
+    parameter{"create", takes::flag,
+              "Documents without a revision are only created: a conflict where the id is live."}};
 constexpr std::array listing{parameter{"from", takes::text, "The first id, itself included."},
                              parameter{"to", takes::text, "The last id, itself included."},
                              parameter{"prefix", takes::text, "Ids that begin with this."},

@@ -363,6 +363,29 @@ TEST_CASE("status takes a URL, or the address that health takes") {
   CHECK(help.output.find("Example:") != std::string::npos);
 }
 
+TEST_CASE("commands on files take them in place, and say all that is missing") {
+  const auto asked = parse({"import", "-", "http://[::1]:98", "--bucket", "b", "--text"});
+  CHECK(asked.command == "import");
+  CHECK(asked.given.at("file") == "-");
+  CHECK(asked.given.at("bucket") == "b");
+  CHECK(asked.has("text"));
+  CHECK(!asked.has("restart"));
+  CHECK(asked.values.server.port == 98);
+  CHECK(parse({"backup", "dir", "--json"}).given.at("directory") == "dir");
+  const auto wrong = parse({"import", "--format"});
+  CHECK(wrong.exit_code == 2);
+  CHECK(says(wrong, "file: is needed"));
+  CHECK(says(wrong, "--bucket: is needed"));
+  CHECK(says(wrong, "--format: needs a value"));
+  for (const char* command : {"import", "export", "backup", "restore", "health"}) {
+    const auto help = parse({command, "--help"});
+    CHECK(help.exit_code == 0);
+    CHECK_MESSAGE(help.output.find("Example:\n  treadmill " + std::string(command)) !=
+                      std::string::npos,
+                  command);
+  }
+}
+
 TEST_CASE("the README's table of settings is the one of the command line") {
   const std::string readme = text_of(TREADMILL_SOURCE "/README.md");
   std::string table;

@@ -96,6 +96,11 @@ TEST_CASE("treadmill import takes lines, an array or CSV, and tells what is wron
   CHECK(again.text.find("line 1: conflict: ") != std::string::npos);
   CHECK(node.has("lines", R"("documents":3)"));
 
+  // To replace is asked for.
+  CHECK(run({"import", write_file(folder / "new", R"({"id":"a","n":2})"), node.url(), "--bucket",
+             "lines", "--update"})
+            .code == 0);
+  CHECK(node.client().get("/lines/a").says("\"n\":2"));
   CHECK(import("array", "[ {\"id\":\"a\",\n \"n\":1},\n{\"id\":\"b\"} ]", "array").code == 0);
   CHECK(node.client().get("/array/a").says("\"n\":1"));
   CHECK(import("table", "id,zip,n\n1,04711,2\n", "table").code == 0);

@@ -134,3 +134,24 @@ TEST_CASE("a large bulk get is streamed in bounded slices from one snapshot") {
   CHECK(driver.text.ends_with(R"(],"count":50})"));
   CHECK(driver.text.find("null") == std::string::npos);
 }
+
+TEST_CASE("a bulk that only creates leaves what is there, unless its revision is named") {
+  rest_node node;
+  const auto rev = node.send("PUT", "/b/old", R"({"n":1})").rev();
+  const auto gone = node.send("PUT", "/b/gone", "{}");
+  node.send("DELETE", "/b/gone");
+  const auto done =
+      node.send("POST", "/b/_bulk?create=true",
+                R"({"docs":[{"id":"old","n":2},{"id":"new","n":2},{"id":"gone","n":2},{"n":3},)"
+                R"({"id":"new","n":4},{"id":"old","n":5,"rev":")" +
+                    rev + R"("}]})");
+  CHECK(done.status == 200);
+  const size_t first = done.body.find(R"("error":"conflict")");
+  CHECK(first < done.body.find(R"("id":"new","rev":"rev1-)"));
+  CHECK(done.body.find(R"("error":"conflict")", first + 1) >
+        done.body.find(R"("id":"gone","rev":"rev3-)"));
+  CHECK(node.get("/b/new").says("\"n\":2"));
+  CHECK(node.get("/b/gone").says("\"n\":2"));
+  CHECK(node.get("/b/old").says("\"n\":5"));
+  CHECK(node.get("/b").says("\"documents\":4"));
+}
