@@ -79,6 +79,7 @@ private:
   }
   /// From `c` on, up to the comma or bracket after it.
   result<bool> take_element(std::string& element, int c) {
+    if (c != '{' && c != '[') return broken(line_, "an element is no object");
     size_t depth = 0;
     bool in_string = false;
     for (;; c = read()) {
@@ -95,7 +96,6 @@ private:
       in_string = c == '"';
       if (c == '{' || c == '[') ++depth;
       if ((c == '}' || c == ']') && --depth == 0) return true;
-      if (depth == 0) return broken(line_, "an element is no object");
     }
   }
 

@@ -14,7 +14,7 @@ const revision foreign(4, "made-elsewhere");
 /// A document with a live leaf, a tombstone and a leaf of somebody else.
 replicated_document with_leaves() {
   replicated_document made;
-  made.id = "a \"b\"\n\xc3\xa9";
+  made.id = "a \"b\" \xc3\xa9";
   made.tree.add(first, {}, false);
   made.tree.add(second, first, false);
   made.tree.add(gone, first, true);
