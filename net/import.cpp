@@ -82,6 +82,7 @@ public:
       if (!*more) break;
       if (at == 0 && format == source_format::ndjson && is_export_head(document.text))
         return merge_export();
+      if (at == 0) begins_ = to_hex(hash_parts({std::to_string(bytes_), document.text}));
       if (at++ < resume_.documents()) {
         ++done_.skipped;
         continue;
@@ -131,9 +132,8 @@ private:
   }
 
   /// As long as a UUID: of the file's beginning, the place in it, the document.
-  std::string make_id(uint64_t number, std::string_view body) {
+  std::string make_id(uint64_t number, std::string_view body) const {
     constexpr size_t part = 12;
-    if (begins_.empty()) begins_ = to_hex(hash_parts({std::to_string(bytes_), body}));
     std::string place(8, '0');
     for (size_t i = place.size(); i-- > 0; number /= 16) place[i] = "0123456789abcdef"[number % 16];
     return begins_.substr(0, part) + place + to_hex(hash_parts({body})).substr(0, part);
@@ -208,7 +208,8 @@ private:
   clock::time_point begin_ = clock::now();
   clock::time_point next_progress_ = clock::now();
   batch batch_{};
-  std::string begins_{}; ///< of the first id that is made: with which all begin
+  std::string
+      begins_{}; ///< of the file, by its first document: all ids that are made begin with it
   bool sent_any_ = false;
   import_done done_{};
 };

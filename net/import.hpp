@@ -37,10 +37,10 @@ struct import_options {
 /// One that cannot be taken is told to `problem`, and the others go on. How far it got is kept in a
 /// file beside it, `<file>.import`, until all is done: the next run goes on there. A document
 /// without an id gets one that is made of the file's beginning, its place and its text, so that no
-/// run of the same file writes it twice, and those of one file are in its order. An export of a bucket (backup.hpp) is known by its first line and merged with
-/// its revisions; its faults end the run.
-/// Errors: io_error (the file, or a node that does not answer for a minute); bad_json (a text that
-/// cannot be taken apart); bad_request (a format that is none); those of the node.
+/// run of the same file writes it twice, and those of one file are in its order. An export of a
+/// bucket (backup.hpp) is known by its first line and merged with its revisions; its faults end the
+/// run. Errors: io_error (the file, or a node that does not answer for a minute); bad_json (a text
+/// that cannot be taken apart); bad_request (a format that is none); those of the node.
 result<import_done> import_file(node_client& node, const import_options& options);
 
 } // namespace treadmill::http
