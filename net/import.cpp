@@ -182,14 +182,16 @@ private:
                  ? outcome[name].GetString()
                  : "";
     };
-    const std::string code = text("error");
-    if (code.empty()) {
+    const std::string word = text("error");
+    if (word.empty()) {
       ++done_.documents;
-    } else if (code == to_string(ec::conflict) && (item.made_id || batch_.uncertain)) {
+      return;
+    }
+    const ec code = code_named(word);
+    if (code == ec::conflict && (item.made_id || batch_.uncertain)) {
       ++done_.already_there;
     } else {
-      refuse(item.line,
-             {code == to_string(ec::conflict) ? ec::conflict : ec::bad_request, text("reason")});
+      refuse(item.line, {code, text("reason")});
     }
   }
 

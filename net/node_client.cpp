@@ -23,11 +23,9 @@ error refusal(int status, const std::string& body) {
   rapidjson::Document read;
   read.Parse<rapidjson::kParseIterativeFlag>(body.c_str(), body.size());
   if (read.HasParseError() || !read.IsObject()) return unknown;
-  const std::string word = text_of(read, "error");
-  for (int code = 1; code <= static_cast<int>(last_ec); ++code)
-    if (to_string(static_cast<ec>(code)) == word)
-      return {static_cast<ec>(code), unknown.reason + ": " + text_of(read, "reason")};
-  return unknown;
+  const std::string reason = text_of(read, "reason");
+  return reason.empty() ? unknown
+                        : error{code_named(text_of(read, "error")), unknown.reason + ": " + reason};
 }
 
 result<std::string> body_of(httplib::Result& answer) {
@@ -40,6 +38,12 @@ result<std::string> body_of(httplib::Result& answer) {
 }
 
 } // namespace
+
+ec code_named(std::string_view word) {
+  for (int code = 1; code <= static_cast<int>(last_ec); ++code)
+    if (to_string(static_cast<ec>(code)) == word) return static_cast<ec>(code);
+  return ec::internal;
+}
 
 struct node_client::impl {
   impl(const std::string& host, uint16_t port) : client(host, port) {}

@@ -9,6 +9,9 @@
 
 namespace treadmill::http {
 
+/// The code of a word in an answer, "conflict" say; internal where there is none.
+ec code_named(std::string_view word);
+
 /// Asks a running node over REST, for the tools of the command line.
 /// **Thread**: a plain value. **Blocks** in each call, for as long as `timeout` at the most without
 /// progress. One connection, made anew where it was lost.
