@@ -142,7 +142,7 @@ def draw(file, servers, rows, below):
     kinds = [
         ("requests", "Single requests a second"),
         ("documents", "Documents a second"),
-        ("bytes", "MB: less is better"),
+        ("bytes", "Megabytes, less is better"),
     ]
     panels = [(title, [(name, values) for of, name, _, values in rows if of == kind]) for kind, title in kinds]
     head = 70 + 17 * len(below)
