@@ -25,6 +25,7 @@ constexpr std::string_view general_help =
   treadmill export [URL] --bucket B    print all documents of a bucket with their revisions
   treadmill backup DIRECTORY [URL]     copy all buckets of a running node
   treadmill restore DIRECTORY [URL]    bring them to a node
+  treadmill verify --data DIR          check everything that a stopped node's store holds
   treadmill health [URL]               ask whether a node is alive, or ready: exit code 0 or 1
   treadmill --version                  print the version
 
@@ -88,6 +89,25 @@ Example:
 Exit codes: 0, or 1 where the node does not answer, 2 where the command is wrong.
 )",
        {{"url", kind::positional}, {"watch"}, {"json"}}},
+      {"verify",
+       R"(Usage: treadmill verify --data DIR [--json]
+
+Checks the store of a node that does not run: revision trees, bodies and their hashes, the activity
+and its chain, counts and digests, the indexes of queries against each other and their partial
+results. It changes nothing beyond what the start of a node repairs.
+
+  --data DIR                        the node's data directory
+  --json                            one JSON object a line: a bucket, its counts and problems
+
+A line a bucket, then one for each of its problems (at most 100): where, and what is wrong.
+
+Example:
+  treadmill verify --data /var/lib/treadmill
+
+Exit codes: 0 where all is whole, 1 where there are problems or the store cannot be opened, 2 where
+the command is wrong.
+)",
+       {{"data", kind::value, true}, {"json"}}},
       {"health",
        R"(Usage: treadmill health [URL] [--ready]
 

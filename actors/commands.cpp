@@ -1,4 +1,5 @@
 #include "actors/commands.hpp"
+#include "actors/verify_command.hpp"
 #include "net/backup.hpp"
 #include "net/health_probe.hpp"
 #include "net/import.hpp"
@@ -164,8 +165,8 @@ int import_file(const command_line& asked) {
 
 int run_command(const command_line& asked) {
   static const std::map<std::string, int (*)(const command_line&)> commands{
-      {"health", health},      {"status", status},  {"export", export_bucket},
-      {"import", import_file}, {"backup", back_up}, {"restore", restore},
+      {"health", health},  {"status", status},   {"export", export_bucket}, {"import", import_file},
+      {"backup", back_up}, {"restore", restore}, {"verify", verify_store},
   };
   return commands.at(asked.command)(asked);
 }

@@ -293,8 +293,8 @@ std::vector<setting> limit_settings() {
   return {
       ranged("max-document-size", limits_group, size_form, in_json(&json_limits::document_bytes),
              kib, 64 * mib, "one document, as stored"),
-      ranged("max-json-depth", limits_group, count_form, in_json(&json_limits::depth), 2, 1000,
-             "how deep arrays and objects may nest"),
+      ranged("max-json-depth", limits_group, count_form, in_json(&json_limits::depth), 2,
+             defaults::most_json_depth, "how deep arrays and objects may nest"),
       ranged("max-buckets", limits_group, count_form, &settings::buckets, 1, 100'000,
              "buckets of this node"),
       ranged("free-disk-floor", limits_group, size_form, &settings::free_floor_bytes, 0, 1024 * gib,

@@ -13,6 +13,7 @@ inline constexpr size_t mebibyte = 1024 * kibibyte;
 inline constexpr size_t document_bytes = 8 * mebibyte;
 /// How deep arrays and objects may nest; also bounds every recursion over JSON.
 inline constexpr size_t json_depth = 100;
+inline constexpr size_t most_json_depth = 1000; ///< that can be chosen
 /// Documents of one bulk request, and ids of one bulk read: bounds the memory that a small text can
 /// ask for.
 inline constexpr size_t list_items = 100'000;
@@ -35,8 +36,8 @@ inline constexpr uint64_t index_changes = 100'000;
 inline constexpr uint64_t index_change_bytes = 64 * mebibyte;
 /// Bytes of one batch of an index, about: client writes go before it.
 inline constexpr size_t index_batch_bytes = 256 * kibibyte;
-/// Rows and partial results of an index that are read in one slice.
-inline constexpr size_t index_slice_rows = 4096;
+/// Rows that are read in one slice: those of an index, partial results, those of a long scan.
+inline constexpr size_t slice_rows = 4096;
 /// Rows and partial results that one batch of a first build of the block tree reads.
 inline constexpr size_t index_build_rows = 32 * 1024;
 /// Bytes of the blocks that are given to a JavaScript reduction at once, about.
@@ -57,6 +58,8 @@ inline constexpr size_t clean_up_rows = 5000;
 /// About how much is compacted in one slice when the space of dropped buckets is given back; writes
 /// wait meanwhile.
 inline constexpr uint64_t compaction_bytes = 4 * mebibyte;
+/// Problems of one bucket that a check of the store tells one by one.
+inline constexpr size_t verify_problems = 100;
 /// How often a store that failed tries to reopen.
 inline constexpr std::chrono::milliseconds reopen_interval{250};
 

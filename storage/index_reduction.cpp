@@ -37,7 +37,7 @@ index_reduction::index_reduction(read_view view, index_id index, unsigned levels
 }
 
 result<bool> index_reduction::step(const receiver& give) {
-  left_ = defaults::index_slice_rows;
+  left_ = defaults::slice_rows;
   stopped_ = false;
   while (left_ > 0 && !stopped_ && walk_ != walk::at_end) {
     result<void> done;

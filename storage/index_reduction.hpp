@@ -45,7 +45,7 @@ struct reduced_group {
 ///
 /// **Thread**: a plain value over a view, which is to be a snapshot. **Errors**: those of the view;
 /// corrupt; bad_reduce (a block's JavaScript failed): it is then of no more use.
-/// **Units and limits**: a call of `step` reads at most about `defaults::index_slice_rows`.
+/// **Units and limits**: a call of `step` reads at most about `defaults::slice_rows`.
 class index_reduction {
 public:
   /// `levels`: index_state::levels of the same view.

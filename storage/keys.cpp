@@ -4,33 +4,12 @@
 namespace treadmill::keys {
 namespace {
 
-// First byte of every key, and the kind byte after a bucket's number: frozen, see README.md.
+// First byte of every key: frozen, see README.md.
 constexpr char meta_space = 0x01;
 constexpr char catalogue_space = 0x02;
 constexpr char dead_space = 0x03;
 constexpr char left_space = 0x04;
 constexpr char bucket_space = 0x10;
-
-constexpr char state_kind = 0x00;
-constexpr char document_kind = 0x01;
-constexpr char losing_body_kind = 0x02;
-constexpr char older_ancestry_kind = 0x03;
-constexpr char activity_kind = 0x04;
-constexpr char index_kind = 0x05;
-constexpr char query_kind = 0x06;
-constexpr char conflict_kind = 0x07;
-constexpr char checkpoint_kind = 0x08;
-
-// The kinds of an index's rows, after its number.
-constexpr char index_state_kind = 0x00;
-constexpr char index_row_kind = 0x01;
-constexpr char index_reverse_kind = 0x02;
-constexpr char index_change_kind = 0x03;
-constexpr char index_partial_kind = 0x10; ///< plus the level
-
-// The kinds of the rows that are about all queries of a bucket.
-constexpr char last_index_kind = 0x00;
-constexpr char query_name_kind = 0x01;
 
 std::string in_bucket(uint32_t bucket, char kind, std::string_view rest = {}) {
   std::string key;
@@ -47,7 +26,7 @@ std::string in_index(uint32_t bucket, uint32_t index, char kind, std::string_vie
   key.reserve(index_prefix + rest.size());
   key.push_back(bucket_space);
   put_fixed32_be(key, bucket);
-  key.push_back(index_kind);
+  key.push_back(row_kind::index);
   put_fixed32_be(key, index);
   key.push_back(kind);
   key.append(rest);
@@ -55,7 +34,7 @@ std::string in_index(uint32_t bucket, uint32_t index, char kind, std::string_vie
 }
 
 std::string of_queries(uint32_t bucket, char kind, std::string_view rest = {}) {
-  std::string key = in_bucket(bucket, query_kind);
+  std::string key = in_bucket(bucket, row_kind::query);
   key.push_back(kind);
   key.append(rest);
   return key;
@@ -73,6 +52,7 @@ std::string meta(std::string_view name) { return with_prefix(meta_space, name); 
 std::string catalogue(std::string_view bucket) { return with_prefix(catalogue_space, bucket); }
 std::string catalogue_end() { return std::string(1, catalogue_space + 1); }
 std::string dead_buckets_end() { return std::string(1, dead_space + 1); }
+std::string buckets_end() { return std::string(1, bucket_space + 1); }
 
 std::string dead_bucket(uint32_t bucket) {
   std::string key(1, dead_space);
@@ -87,34 +67,34 @@ std::string bucket_begin(uint32_t bucket) {
 }
 
 std::string bucket_end(uint32_t bucket) { return in_bucket(bucket, '\xff'); }
-std::string bucket_state(uint32_t bucket) { return in_bucket(bucket, state_kind); }
+std::string bucket_state(uint32_t bucket) { return in_bucket(bucket, row_kind::state); }
 std::string document(uint32_t bucket, std::string_view id) {
-  return in_bucket(bucket, document_kind, id);
+  return in_bucket(bucket, row_kind::document, id);
 }
 
 std::string losing_body(uint32_t bucket, std::string_view id, std::string_view rev) {
   std::string rest(id);
   rest.push_back('\0'); // ids have no control characters, so this ends one
   rest.append(rev);
-  return in_bucket(bucket, losing_body_kind, rest);
+  return in_bucket(bucket, row_kind::losing_body, rest);
 }
 
 std::string older_ancestry(uint32_t bucket, std::string_view id) {
-  return in_bucket(bucket, older_ancestry_kind, id);
+  return in_bucket(bucket, row_kind::older_ancestry, id);
 }
 
 std::string activity(uint32_t bucket, uint64_t sequence) {
-  std::string key = in_bucket(bucket, activity_kind);
+  std::string key = in_bucket(bucket, row_kind::activity);
   put_fixed64_be(key, sequence);
   return key;
 }
 
 std::string conflict(uint32_t bucket, std::string_view id) {
-  return in_bucket(bucket, conflict_kind, id);
+  return in_bucket(bucket, row_kind::conflict, id);
 }
 
 std::string checkpoint(uint32_t bucket, std::string_view peer) {
-  return in_bucket(bucket, checkpoint_kind, peer);
+  return in_bucket(bucket, row_kind::checkpoint, peer);
 }
 
 std::string left_bucket(std::string_view name) { return with_prefix(left_space, name); }
@@ -123,7 +103,7 @@ std::string left_bucket(std::string_view name) { return with_prefix(left_space, 
 // -------------------------------------------------------------------------------------------------
 
 std::string index_begin(uint32_t bucket, uint32_t index) {
-  std::string key = in_bucket(bucket, index_kind);
+  std::string key = in_bucket(bucket, row_kind::index);
   put_fixed32_be(key, index);
   return key;
 }
@@ -131,40 +111,40 @@ std::string index_begin(uint32_t bucket, uint32_t index) {
 std::string index_end(uint32_t bucket, uint32_t index) { return in_index(bucket, index, '\xff'); }
 
 std::string index_state(uint32_t bucket, uint32_t index) {
-  return in_index(bucket, index, index_state_kind);
+  return in_index(bucket, index, index_kind::state);
 }
 
 std::string index_row(uint32_t bucket, uint32_t index, std::string_view suffix) {
-  return in_index(bucket, index, index_row_kind, suffix);
+  return in_index(bucket, index, index_kind::row, suffix);
 }
 
 std::string index_reverse(uint32_t bucket, uint32_t index, std::string_view id) {
-  return in_index(bucket, index, index_reverse_kind, id);
+  return in_index(bucket, index, index_kind::reverse, id);
 }
 
 std::string index_change(uint32_t bucket, uint32_t index, uint64_t sequence) {
-  std::string key = in_index(bucket, index, index_change_kind);
+  std::string key = in_index(bucket, index, index_kind::change);
   put_fixed64_be(key, sequence);
   return key;
 }
 
 std::string index_changes_end(uint32_t bucket, uint32_t index) {
-  return in_index(bucket, index, index_change_kind + 1);
+  return in_index(bucket, index, index_kind::change + 1);
 }
 
 std::string index_partial(uint32_t bucket, uint32_t index, unsigned level,
                           std::string_view suffix) {
-  return in_index(bucket, index, static_cast<char>(index_partial_kind + static_cast<int>(level)),
+  return in_index(bucket, index, static_cast<char>(index_kind::partial + static_cast<int>(level)),
                   suffix);
 }
 
-std::string last_index(uint32_t bucket) { return of_queries(bucket, last_index_kind); }
+std::string last_index(uint32_t bucket) { return of_queries(bucket, query_kind::last_index); }
 
 std::string query(uint32_t bucket, std::string_view name) {
-  return of_queries(bucket, query_name_kind, name);
+  return of_queries(bucket, query_kind::name, name);
 }
 
-std::string queries_end(uint32_t bucket) { return of_queries(bucket, query_name_kind + 1); }
+std::string queries_end(uint32_t bucket) { return of_queries(bucket, query_kind::name + 1); }
 
 std::string dead_index(uint32_t bucket, uint32_t index) {
   std::string key = dead_bucket(bucket);
@@ -194,9 +174,9 @@ uint64_t change_sequence_of(std::string_view index_change_key) {
 // Ends, and what keys were made from
 // -------------------------------------------------------------------------------------------------
 
-std::string documents_end(uint32_t bucket) { return in_bucket(bucket, document_kind + 1); }
-std::string activity_end(uint32_t bucket) { return in_bucket(bucket, activity_kind + 1); }
-std::string conflicts_end(uint32_t bucket) { return in_bucket(bucket, conflict_kind + 1); }
+std::string documents_end(uint32_t bucket) { return in_bucket(bucket, row_kind::document + 1); }
+std::string activity_end(uint32_t bucket) { return in_bucket(bucket, row_kind::activity + 1); }
+std::string conflicts_end(uint32_t bucket) { return in_bucket(bucket, row_kind::conflict + 1); }
 
 std::string_view id_of(std::string_view document_key) {
   return document_key.substr(document_prefix);

@@ -8,6 +8,32 @@
 /// number, so that dropping it is one range; numbers are never reused.
 namespace treadmill::keys {
 
+/// What a row of a bucket is: the byte after the bucket's number. Frozen, as those below.
+namespace row_kind {
+inline constexpr char state = 0x00;
+inline constexpr char document = 0x01;
+inline constexpr char losing_body = 0x02;
+inline constexpr char older_ancestry = 0x03;
+inline constexpr char activity = 0x04;
+inline constexpr char index = 0x05;
+inline constexpr char query = 0x06;
+inline constexpr char conflict = 0x07;
+inline constexpr char checkpoint = 0x08;
+} // namespace row_kind
+/// What a row of an index is: the byte after the index's number.
+namespace index_kind {
+inline constexpr char state = 0x00;
+inline constexpr char row = 0x01;
+inline constexpr char reverse = 0x02;
+inline constexpr char change = 0x03;
+inline constexpr char partial = 0x10; ///< plus the level
+} // namespace index_kind
+/// What a row of `row_kind::query` is: the byte after that.
+namespace query_kind {
+inline constexpr char last_index = 0x00;
+inline constexpr char name = 0x01;
+} // namespace query_kind
+
 std::string
 meta(std::string_view name); ///< facts of the store: format, node id, next bucket number
 std::string catalogue(std::string_view bucket); ///< bucket name → number and log id
@@ -61,12 +87,14 @@ std::string activity_end(uint32_t bucket);
 std::string conflicts_end(uint32_t bucket);
 std::string catalogue_end();
 std::string dead_buckets_end();
+std::string buckets_end(); ///< after all rows of all buckets
 
 /// What `document`, `catalogue` and `activity` were made from.
 std::string_view id_of(std::string_view document_key);
 std::string_view bucket_name_of(std::string_view catalogue_key);
 uint64_t sequence_of(std::string_view activity_key);
-uint32_t number_of(std::string_view dead_bucket_key);             ///< of `dead_index` too
+/// Of `dead_index` too, and of every row of a bucket.
+uint32_t number_of(std::string_view dead_bucket_key);
 std::optional<uint32_t> dead_index_of(std::string_view dead_key); ///< nothing for `dead_bucket`
 /// What `query`, `index_row`, `index_partial` and `index_change` were made from.
 std::string_view query_of(std::string_view query_key);

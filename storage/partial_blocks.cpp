@@ -21,25 +21,6 @@ bool begins_block(std::string_view suffix, unsigned level) {
   return suffix.empty() || block_tree::boundary_level(suffix) >= level;
 }
 
-/// A scan without an end of its own, in slices.
-result<void> scan_on(const read_view& view, std::string from, const std::string& to,
-                     const std::function<bool(std::string_view, std::string_view)>& row) {
-  for (bool more = true; more;) {
-    more = false;
-    size_t count = 0;
-    auto scanned = view.scan(from, to, [&](std::string_view key, std::string_view value) {
-      if (count++ == defaults::index_slice_rows) {
-        from = key;
-        more = true;
-        return false;
-      }
-      return row(key, value);
-    });
-    if (!scanned) return scanned;
-  }
-  return {};
-}
-
 } // namespace
 
 result<void> each_entry(const read_view& view, index_id index, unsigned level,
@@ -51,19 +32,19 @@ result<void> each_entry(const read_view& view, index_id index, unsigned level,
     for (; go_on && change != changes.end() && change->first < suffix; ++change)
       if (change->second.value) go_on = entry(change->first, *change->second.value);
   };
-  auto scanned = scan_on(view, entry_key(index, level, from), entries_end(index, level),
-                         [&](std::string_view key, std::string_view value) {
-                           const std::string_view suffix = keys::suffix_of(key);
-                           give_changes_below(suffix);
-                           if (!go_on) return false;
-                           if (change != changes.end() && change->first == suffix) {
-                             const entry_change& there = (change++)->second;
-                             if (there.value) go_on = entry(suffix, *there.value);
-                           } else {
-                             go_on = entry(suffix, value);
-                           }
-                           return go_on;
-                         });
+  auto scanned = view.scan_on(entry_key(index, level, from), entries_end(index, level),
+                              [&](std::string_view key, std::string_view value) {
+                                const std::string_view suffix = keys::suffix_of(key);
+                                give_changes_below(suffix);
+                                if (!go_on) return false;
+                                if (change != changes.end() && change->first == suffix) {
+                                  const entry_change& there = (change++)->second;
+                                  if (there.value) go_on = entry(suffix, *there.value);
+                                } else {
+                                  go_on = entry(suffix, value);
+                                }
+                                return go_on;
+                              });
   if (!scanned) return scanned;
   give_changes_below({&keys::above_terms, 1});
   return {};

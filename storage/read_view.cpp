@@ -129,6 +129,26 @@ read_view::scan(std::string_view from, std::string_view to,
 }
 
 result<void>
+read_view::scan_on(std::string_view from, std::string_view to,
+                   const std::function<bool(std::string_view, std::string_view)>& row) const {
+  std::string next(from);
+  for (bool more = true; more;) {
+    more = false;
+    size_t count = 0;
+    auto scanned = scan(next, to, [&](std::string_view key, std::string_view value) {
+      if (count++ == defaults::slice_rows) {
+        next = key;
+        more = true;
+        return false;
+      }
+      return row(key, value);
+    });
+    if (!scanned) return scanned;
+  }
+  return {};
+}
+
+result<void>
 read_view::scan_back(std::string_view from, std::string_view to,
                      const std::function<bool(std::string_view, std::string_view)>& row) const {
   const slice_gate::pass pass(store_->impl_->gate);

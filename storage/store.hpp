@@ -176,7 +176,12 @@ public:
   result<void>
   scan(std::string_view from, std::string_view to,
        const std::function<bool(std::string_view key, std::string_view value)>& row) const;
-  /// The same downwards: from just below `to` to `from`.
+  /// The same in as many slices as it takes, each of a bounded number of rows: for scans without an
+  /// end of their own. Errors: as scan, also after rows were given.
+  result<void>
+  scan_on(std::string_view from, std::string_view to,
+          const std::function<bool(std::string_view key, std::string_view value)>& row) const;
+  /// As scan, downwards: from just below `to` to `from`.
   result<void>
   scan_back(std::string_view from, std::string_view to,
             const std::function<bool(std::string_view key, std::string_view value)>& row) const;

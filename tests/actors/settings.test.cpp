@@ -338,6 +338,19 @@ TEST_CASE("health takes the address and what to ask for") {
   CHECK(parse({"health", "--max-buckets", "5"}).exit_code == 2);
 }
 
+TEST_CASE("verify needs a data directory, and has an example") {
+  const auto asked = parse({"verify", "--data", "/var/lib/treadmill", "--json"});
+  CHECK(asked.what == command_line::action::command);
+  CHECK(asked.command == "verify");
+  CHECK(asked.given.at("data") == "/var/lib/treadmill");
+  CHECK(asked.has("json"));
+  CHECK(parse({"verify"}).exit_code == 2);
+  CHECK(parse({"verify", "--data"}).exit_code == 2);
+  const auto help = parse({"verify", "--help"});
+  CHECK(help.exit_code == 0);
+  CHECK(help.output.find("Example:\n  treadmill verify --data ") != std::string::npos);
+}
+
 TEST_CASE("status takes a URL, or the address that health takes") {
   const auto plain = parse({"status"}, {{"TREADMILL_HTTP", "127.0.0.1:99"}});
   CHECK(plain.what == command_line::action::command);

@@ -222,7 +222,7 @@ TEST_CASE("groups are given in slices, stop where they are told to, and go on be
   })))
     ++steps;
   CHECK(groups == 12'000);
-  CHECK(steps >= 12'000 / defaults::index_slice_rows);
+  CHECK(steps >= 12'000 / defaults::slice_rows);
 }
 
 TEST_CASE("an index is not written while its partial results are made, nor without them") {

@@ -96,6 +96,7 @@ public:
     check();
   }
 
+  store& rows() { return *rows_; }
   read_view view() const { return rows_->latest(); }
   bucket_core& core() { return *core_; }
   uint32_t number() const { return number_; }
