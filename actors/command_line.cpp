@@ -26,6 +26,7 @@ constexpr std::string_view general_help =
   treadmill backup DIRECTORY [URL]     copy all buckets of a running node
   treadmill restore DIRECTORY [URL]    bring them to a node
   treadmill verify --data DIR          check everything that a stopped node's store holds
+  treadmill compact [URL]              give back the space of superseded and removed documents
   treadmill health [URL]               ask whether a node is alive, or ready: exit code 0 or 1
   treadmill --version                  print the version
 
@@ -108,6 +109,23 @@ Exit codes: 0 where all is whole, 1 where there are problems or the store cannot
 the command is wrong.
 )",
        {{"data", kind::value, true}, {"json"}}},
+      {"compact",
+       R"(Usage: treadmill compact [URL] [--bucket B] [--json]
+
+Gives back the space on disk that superseded and removed documents still take, which a node
+otherwise does bit by bit as it writes. The node goes on reading and writing meanwhile. Waits until
+it is done, and says how many bytes the rows took before and take after.
+
+  --bucket B                        this bucket alone
+  --json                            one JSON object: {"before","after","seconds"}
+
+Example:
+  treadmill compact http://127.0.0.1:1441 --bucket places
+
+Exit codes: 0, or 1 where the node does not answer or has no such bucket, 2 where the command is
+wrong.
+)",
+       {{"url", kind::positional}, {"bucket", kind::value}, {"json"}}},
       {"health",
        R"(Usage: treadmill health [URL] [--ready]
 

@@ -4,6 +4,7 @@
 #include "net/health_probe.hpp"
 #include "net/import.hpp"
 #include "net/node_status.hpp"
+#include "net/url.hpp"
 #include "storage/json.hpp"
 #include <chrono>
 #include <iomanip>
@@ -161,12 +162,36 @@ int import_file(const command_line& asked) {
   return done->errors == 0 ? 0 : 1;
 }
 
+/// Asks for a compaction, and waits until it is done.
+int compact(const command_line& asked) {
+  constexpr std::chrono::milliseconds pause(100);
+  node_client node(asked.values.server.host, asked.values.server.port, silence);
+  std::string path = "/_system/compact";
+  if (asked.has("bucket")) path += "?bucket=" + http::percent_encode(asked.given.at("bucket"));
+  const auto begin = std::chrono::steady_clock::now();
+  const auto before = http::compaction_of(node.post(path, ""));
+  auto now = before;
+  while (now && now->running) {
+    std::this_thread::sleep_for(pause);
+    now = http::compaction_of(node.get(path));
+  }
+  if (!now) return refuse(node.url(), now.error());
+  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
+  if (asked.has("json"))
+    std::cout << R"({"before":)" << before->bytes << R"(,"after":)" << now->bytes
+              << R"(,"seconds":)" << took.count() << "}\n";
+  else
+    std::cout << before->bytes << " bytes before, " << now->bytes << " after, in "
+              << clock_text(took.count()) << '\n';
+  return 0;
+}
+
 } // namespace
 
 int run_command(const command_line& asked) {
   static const std::map<std::string, int (*)(const command_line&)> commands{
       {"health", health},  {"status", status},   {"export", export_bucket}, {"import", import_file},
-      {"backup", back_up}, {"restore", restore}, {"verify", verify_store},
+      {"backup", back_up}, {"restore", restore}, {"verify", verify_store},  {"compact", compact},
   };
   return commands.at(asked.command)(asked);
 }

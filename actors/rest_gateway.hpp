@@ -88,6 +88,7 @@ public:
                 std::function<void(result<rest::peer_added>)> answer) override;
   void remove_peer(std::string name, http::clock::time_point deadline,
                    std::function<void(result<void>)> answer) override;
+  void compact(std::optional<uint32_t> bucket) override { options_.rows->ask_compaction(bucket); }
   rest::node_facts facts() const override;
   bool ready() const override;
   bool stopping() const override { return stopping_.load(); }

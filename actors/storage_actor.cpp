@@ -120,7 +120,8 @@ void clean_up(storage_state& state) {
   // Somebody waits for an index that is being built, and nobody for room that comes a second later.
   constexpr unsigned most_put_off = 9;
   const bool building = std::exchange(state.index_bytes, 0) >= defaults::index_batch_bytes;
-  if (!state.cleaning || (building && state.put_off++ < most_put_off)) return;
+  const bool asked = state.cleaning || state.options.rows->compacting();
+  if (!asked || (building && state.put_off++ < most_put_off)) return;
   state.put_off = 0;
   const auto more = state.options.rows->clean_up();
   if (more) state.cleaning = *more;

@@ -140,6 +140,8 @@ void read_system(exchange& x);
 void list_buckets(exchange& x);
 void read_health(exchange& x);
 void read_ready(exchange& x);
+void start_compaction(exchange& x);
+void read_compaction(exchange& x);
 void read_metrics(exchange& x);
 void read_openapi(exchange& x);
 void list_peers(exchange& x);

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -135,6 +136,10 @@ public:
   /// not_found; those of writing.
   virtual void remove_peer(std::string name, http::clock::time_point deadline,
                            std::function<void(result<void>)> answer) = 0;
+
+  /// Gives back the space of superseded rows, of one bucket or of all, bit by bit while the node
+  /// runs; `rows().compacting()` tells how long.
+  virtual void compact(std::optional<uint32_t> bucket) = 0;
 
   virtual node_facts facts() const = 0;
   virtual bool ready() const = 0;    ///< takes writes

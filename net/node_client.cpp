@@ -97,4 +97,19 @@ result<std::string> node_client::post(const std::string& path, const std::string
   return body_of(answer);
 }
 
+result<compaction> compaction_of(const result<std::string>& answer) {
+  if (!answer) return tl::unexpected(answer.error());
+  rapidjson::Document read;
+  read.Parse<rapidjson::kParseIterativeFlag>(answer->c_str(), answer->size());
+  if (read.HasParseError() || !read.IsObject())
+    return fail(ec::internal, "it does not answer as a node");
+  const rapidjson::Value& object = read;
+  const auto running = object.FindMember("running");
+  const auto bytes = object.FindMember("bytes");
+  if (running == object.MemberEnd() || !running->value.IsBool() || bytes == object.MemberEnd() ||
+      !bytes->value.IsUint64())
+    return fail(ec::internal, "it does not answer as a node");
+  return compaction{running->value.GetBool(), bytes->value.GetUint64()};
+}
+
 } // namespace treadmill::http

@@ -45,4 +45,12 @@ private:
   std::unique_ptr<impl> impl_;
 };
 
+/// Whether a node is compacting, and about how many bytes the rows take that were asked about.
+struct compaction {
+  bool running = false;
+  uint64_t bytes = 0;
+};
+/// Reads an answer of `/_system/compact`. Errors: that of the answer; internal.
+result<compaction> compaction_of(const result<std::string>& answer);
+
 } // namespace treadmill::http

@@ -24,6 +24,7 @@ constexpr std::string_view components = R"json({
 "Revision":{"type":"string","pattern":"^rev[1-9][0-9]*-[0-9A-Za-z_.-]{1,64}$"},
 "Anything":{"type":"object","additionalProperties":true},
 "Ok":{"type":"object","required":["status"],"properties":{"status":{"type":"string","enum":["OK"]}}},
+"Compaction":{"type":"object","required":["running","bytes"],"properties":{"running":{"type":"boolean"},"bytes":{"type":"integer","description":"About what the rows take in files."}}},
 "Error":{"type":"object","required":["status","error","reason"],"properties":{"status":{"type":"string","enum":["error"]},"error":{"type":"string","description":"A code word."},"reason":{"type":"string"},"id":{"type":"string"},"rev":{"$ref":"#/components/schemas/Revision"},"results":{"type":"array","items":{"$ref":"#/components/schemas/BulkResult"}}}},
 "Document":{"type":"object","description":"Any JSON object. Names at the top that begin with _ are Treadmill's.","properties":{"id":{"type":"string"},"rev":{"$ref":"#/components/schemas/Revision"},"_conflicts":{"type":"array","items":{"$ref":"#/components/schemas/Revision"}},"_history":{"type":"array","items":{"$ref":"#/components/schemas/Revision"}}},"additionalProperties":true},
 "Written":{"type":"object","required":["status","id","rev"],"properties":{"status":{"type":"string","enum":["OK"]},"id":{"type":"string"},"rev":{"$ref":"#/components/schemas/Revision"}}},

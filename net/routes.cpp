@@ -134,6 +134,11 @@ constexpr std::array peer_posted{
 constexpr std::array peer_dropped{described_answer{200, "Ok", "Ended on both sides."}};
 constexpr std::array alive{described_answer{200, "Ok", "The process answers."}};
 constexpr std::array takes_writes{described_answer{200, "Ok", "The node takes writes."}};
+constexpr std::array compaction{parameter{"bucket", takes::text, "This one alone."}};
+constexpr std::array compaction_started{
+    described_answer{200, "Compaction", "It goes on while the node runs."}};
+constexpr std::array compaction_shown{
+    described_answer{200, "Compaction", "Whether one is going on."}};
 constexpr std::array counted{described_answer{200, "text", "Prometheus text, version 0.0.4."}};
 constexpr std::array page_shown{described_answer{200, "html", "The page."},
                                 described_answer{304, "", "If-None-Match names it."}};
@@ -198,6 +203,10 @@ constexpr std::array table{
           body_kind::none,
           described,
           read_openapi},
+    route{shape::compact, verb::get, "compaction", "Is a compaction going on", compaction,
+          body_kind::none, compaction_shown, read_compaction},
+    route{shape::compact, verb::post, "compact", "Give back the space of superseded rows",
+          compaction, body_kind::none, compaction_started, start_compaction},
     route{shape::peers,
           verb::get,
           "peers",
@@ -342,6 +351,7 @@ constexpr std::array<std::string_view, shapes> patterns{"/",
                                                         "/_system/ready",
                                                         "/_system/metrics",
                                                         "/_system/openapi.json",
+                                                        "/_system/compact",
                                                         "/_system/peers",
                                                         "/_system/peers/{peer}",
                                                         "/_console",
@@ -365,7 +375,8 @@ struct named_shape {
 constexpr std::array system_names{
     named_shape{"buckets", shape::buckets},      named_shape{"health", shape::health},
     named_shape{"ready", shape::ready},          named_shape{"metrics", shape::metrics},
-    named_shape{"openapi.json", shape::openapi}, named_shape{"peers", shape::peers}};
+    named_shape{"openapi.json", shape::openapi}, named_shape{"peers", shape::peers},
+    named_shape{"compact", shape::compact}};
 constexpr std::array bucket_names{
     named_shape{"_bulk", shape::bulk},           named_shape{"_get", shape::bulk_get},
     named_shape{"_documents", shape::documents}, named_shape{"_conflicts", shape::conflicts},

@@ -18,6 +18,7 @@ enum class shape : uint8_t {
   ready,
   metrics,
   openapi,
+  compact,
   peers,
   peer,
   console,
@@ -34,7 +35,7 @@ enum class shape : uint8_t {
   query,
   document,
 };
-inline constexpr size_t shapes = 22;
+inline constexpr size_t shapes = 23;
 
 enum class verb : uint8_t { get, post, put, patch, remove };
 inline constexpr size_t verbs = 5;

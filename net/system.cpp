@@ -2,6 +2,7 @@
 #include "net/error_body.hpp"
 #include "net/exchange.hpp"
 #include "storage/json.hpp"
+#include "storage/keys.hpp"
 #include "storage/names.hpp"
 
 namespace treadmill::rest {
@@ -118,6 +119,45 @@ void list_buckets(exchange& x) {
   append_fact(answer.body, "count", count);
   answer.body += '}';
   x.answer(std::move(answer));
+}
+
+namespace {
+
+/// The number of the bucket that is asked about; nothing inside: all. Nothing where that bucket is
+/// not there, which was answered.
+std::optional<std::optional<uint32_t>> asked_bucket(exchange& x) {
+  const auto name = x.text("bucket");
+  if (!name) return std::optional<uint32_t>();
+  const auto bucket = x.node.backend.rows().find_bucket(*name);
+  if (bucket) return std::optional(bucket->number);
+  x.answer.refuse({ec::not_found, "the bucket is missing"});
+  return std::nullopt;
+}
+
+void answer_compaction(exchange& x, std::optional<uint32_t> bucket) {
+  const store& rows = x.node.backend.rows();
+  const uint64_t bytes = bucket
+                             ? rows.approximate_bytes(*bucket)
+                             : rows.approximate_bytes(keys::bucket_begin(0), keys::buckets_end());
+  http::response answer;
+  answer.body = R"({"running":)";
+  answer.body += rows.compacting() ? "true" : "false";
+  append_fact(answer.body, "bytes", bytes);
+  answer.body += '}';
+  x.answer(std::move(answer));
+}
+
+} // namespace
+
+void start_compaction(exchange& x) {
+  const auto bucket = asked_bucket(x);
+  if (!bucket) return;
+  x.node.backend.compact(*bucket);
+  answer_compaction(x, *bucket);
+}
+
+void read_compaction(exchange& x) {
+  if (const auto bucket = asked_bucket(x)) answer_compaction(x, *bucket);
 }
 
 void read_health(exchange& x) { answer_body(x, ok_body); }

@@ -249,12 +249,10 @@ result<void> store::impl::forget(const dead_range& dead) {
   return done;
 }
 
-/// Compacts a part of a range whose rows are removed, so that their space goes back to the file
-/// system. Only the writer may do it: LevelDB 1.23 crashes where a write fails while CompactRange
-/// runs in another thread.
-void store::impl::compact_some(const dead_range& dead) {
-  std::string& from = cleaned[dead.mark].compact_from;
-  std::string to = dead.end;
+/// Compacts a part of a range, from its beginning on, so that the space of rows that were removed
+/// goes back to the file system; the answer is where the rest begins. Only the writer may do it:
+/// LevelDB 1.23 crashes where a write fails while CompactRange runs in another thread.
+std::string store::impl::compact_some(const std::string& from, std::string to) {
   while (true) {
     uint64_t bytes = 0;
     const leveldb::Range range(from, to);
@@ -266,7 +264,22 @@ void store::impl::compact_some(const dead_range& dead) {
   const leveldb::Slice first = slice(from);
   const leveldb::Slice last = slice(to);
   db->CompactRange(&first, &last);
-  from = to;
+  return to;
+}
+
+/// False: nothing is asked for any more.
+bool store::impl::compact_asked() {
+  asked_range next;
+  {
+    const std::lock_guard guard(asked_mutex);
+    if (asked.empty()) return false;
+    next = asked.front();
+  }
+  const std::string done = compact_some(next.from, next.end);
+  const std::lock_guard guard(asked_mutex);
+  asked.front().from = done; // others only add at the end
+  if (done >= next.end) asked.pop_front();
+  return !asked.empty();
 }
 
 result<bool> store::clean_up() {
@@ -274,7 +287,12 @@ result<bool> store::clean_up() {
   if (in.failed) return store_is_read_only();
   auto all_dead = in.dead_ranges();
   if (!all_dead) return tl::unexpected(all_dead.error());
-  if (all_dead->empty()) return false;
+  if (all_dead->empty()) {
+    if (!compacting()) return false;
+    // What is held for followers keeps superseded rows, too.
+    if (auto done = sync(); !done) return tl::unexpected(done.error());
+    return in.compact_asked();
+  }
   const impl::dead_range& dead = all_dead->front();
   impl::cleaning& state = in.cleaned[dead.mark];
   if (!state.rows_gone) {
@@ -287,15 +305,30 @@ result<bool> store::clean_up() {
   if (state.compact_from < dead.end) {
     // What is held for followers keeps the removed rows, too.
     if (auto done = sync(); !done) return tl::unexpected(done.error());
-    in.compact_some(dead);
+    state.compact_from = in.compact_some(state.compact_from, dead.end);
     return true;
   }
   if (auto done = in.forget(dead); !done) return tl::unexpected(done.error());
-  return all_dead->size() > 1;
+  return all_dead->size() > 1 || compacting();
 }
 
 // Any thread
 // --------------------------------------------------------------------------------------------------------------
+
+void store::ask_compaction(std::optional<uint32_t> bucket) {
+  const std::lock_guard guard(impl_->asked_mutex);
+  impl::asked_range wanted{bucket ? keys::bucket_begin(*bucket) : keys::bucket_begin(0),
+                           bucket ? keys::bucket_end(*bucket) : keys::buckets_end()};
+  const bool there = std::any_of(impl_->asked.begin(), impl_->asked.end(), [&](const auto& one) {
+    return one.from == wanted.from && one.end == wanted.end;
+  });
+  if (!there) impl_->asked.push_back(std::move(wanted));
+}
+
+bool store::compacting() const {
+  const std::lock_guard guard(impl_->asked_mutex);
+  return !impl_->asked.empty();
+}
 
 bool store::writable() const {
   return !impl_->failed.load(std::memory_order_acquire) &&

@@ -112,12 +112,19 @@ public:
   /// Cleans up after dropped buckets, and indexes that a committed batch marked as dropped
   /// (keys::dead_index; nothing may be committed to one after that), a bounded slice a call:
   /// removes some rows, or, where all are removed, compacts a part of their range, which gives the
-  /// space back to the file system. True: there is more to do. Done below the floor of free space,
-  /// too. Errors: as commit.
+  /// space back to the file system. After that it goes on with what `ask_compaction` asked for, a
+  /// part a call. True: there is more to do. Done below the floor of free space, too. Errors: as
+  /// commit.
   result<bool> clean_up();
 
   // Any thread
   // ----------------------------------------------------------------------------------------------------------
+
+  /// Asks for the space that rows take which were superseded or removed, of the bucket with that
+  /// number, or without one of all: `clean_up` gives it back. Forgotten when the store is closed.
+  void ask_compaction(std::optional<uint32_t> bucket);
+  /// Something is asked for and not done yet.
+  bool compacting() const;
 
   /// False after a failed write until the reopen, and while less than the floor is free.
   bool writable() const;

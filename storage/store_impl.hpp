@@ -4,6 +4,7 @@
 #include "storage/store.hpp"
 #include <atomic>
 #include <chrono>
+#include <deque>
 #include <leveldb/cache.h>
 #include <leveldb/db.h>
 #include <leveldb/filter_policy.h>
@@ -65,7 +66,8 @@ struct store::impl {
   result<std::vector<dead_range>> dead_ranges() const;
   result<bool> remove_rows(const dead_range& dead);
   result<void> forget(const dead_range& dead);
-  void compact_some(const dead_range& dead);
+  std::string compact_some(const std::string& from, std::string to);
+  bool compact_asked();
 
   // Reading (read_view.cpp)
   std::shared_ptr<read_view::pinned> pin();
@@ -120,6 +122,13 @@ struct store::impl {
     std::string compact_from{}; ///< its range is compacted up to here
   };
   std::map<std::string, cleaning> cleaned{}; ///< by mark
+  /// What `ask_compaction` asked for, and how far the first of it is.
+  struct asked_range {
+    std::string from{};
+    std::string end{};
+  };
+  mutable std::mutex asked_mutex{};
+  std::deque<asked_range> asked{};
 
   std::string node_id{};
   mutable std::shared_mutex catalogue_mutex{};

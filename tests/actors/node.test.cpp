@@ -1,3 +1,4 @@
+#include "actors/defaults.hpp"
 #include "tests/actors/log_file.hpp"
 #include "tests/actors/node_world.hpp"
 #include <algorithm>
@@ -39,6 +40,25 @@ TEST_CASE("two buckets that write at once share a commit") {
   world.run();
   CHECK(world.counters->committed_batches.load() - batches == 2);
   CHECK(world.counters->commits.load() - commits == 1);
+}
+
+TEST_CASE("a compaction that is asked for is done by storage, tick by tick, beside writes") {
+  node_world world;
+  answer_box first, beside;
+  world.write(first, "b", {put("a", "{}")});
+  world.run();
+  for (int idle = 0; idle < 3; ++idle)
+    world.advance(defaults::tick_interval); // nothing to clean up
+  world.gateway->compact(world.rows->find_bucket("b")->number);
+  world.gateway->compact(std::nullopt);
+  CHECK(world.rows->compacting());
+  world.write(beside, "b", {put("c", "{}")});
+  world.run();
+  CHECK(beside.ok());
+  CHECK(world.rows->compacting());
+  for (int ticks = 0; world.rows->compacting() && ticks < 10; ++ticks)
+    world.advance(defaults::tick_interval);
+  CHECK(!world.rows->compacting());
 }
 
 TEST_CASE("a write to a bucket that is not there and must not be made is not found") {

@@ -201,6 +201,7 @@ public:
     answer({});
   }
 
+  void compact(std::optional<uint32_t> bucket) override { store_->ask_compaction(bucket); }
   rest::node_facts facts() const override {
     rest::node_facts facts;
     facts.name = "box1";

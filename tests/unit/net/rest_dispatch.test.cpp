@@ -15,6 +15,7 @@ TEST_CASE("every known path says which methods it takes") {
       {"/_system/ready", "GET, HEAD, OPTIONS"},
       {"/_system/metrics", "GET, HEAD, OPTIONS"},
       {"/_system/openapi.json", "GET, HEAD, OPTIONS"},
+      {"/_system/compact", "GET, HEAD, POST, OPTIONS"},
       {"/_console", "GET, HEAD, OPTIONS"},
       {"/_console/console.css", "GET, HEAD, OPTIONS"},
       {"/b", "GET, HEAD, POST, PUT, DELETE, OPTIONS"},

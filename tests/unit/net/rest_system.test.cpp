@@ -191,3 +191,26 @@ TEST_CASE("the metrics stay bounded with many buckets") {
   CHECK(found.contains("treadmill_documents{bucket=\"b1099\"}"));
   CHECK_FALSE(found.contains("treadmill_documents{bucket=\"b1100\"}"));
 }
+
+TEST_CASE("a compaction is asked for, of one bucket or of all, and shown until it is done") {
+  rest_node node;
+  node.send("PUT", "/b/d", R"({"n":1})");
+  const auto running = [&] {
+    const auto shown = parsed(node.get("/_system/compact").body);
+    CHECK(shown["bytes"].IsUint64());
+    return shown["running"].GetBool();
+  };
+  CHECK(!running());
+  CHECK(node.send("POST", "/_system/compact?bucket=none").status == 404);
+  CHECK(!running());
+  for (const std::string path : {"/_system/compact?bucket=b", "/_system/compact"}) {
+    INFO(path);
+    CHECK(parsed(node.send("POST", path).body)["running"].GetBool());
+    CHECK(running());
+    while (node.backend.writer().clean_up().value()) {
+    }
+    CHECK(!running());
+    CHECK(node.get(path).status == 200);
+  }
+  CHECK(node.get("/_system/compact?bucket=none").code() == "not_found");
+}

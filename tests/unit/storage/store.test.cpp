@@ -360,6 +360,47 @@ TEST_CASE("a bucket that was made or dropped is so after a crash that loses what
   CHECK(read(f.rows->latest(), keys::document(made.number, "x")) == "(none)");
 }
 
+TEST_CASE("a compaction that is asked for gives back the space of removed rows, a part a call") {
+  fixture f;
+  f.options.write_buffer_bytes = 64 * defaults::kibibyte;
+  store& rows = f.start();
+  const uint32_t kept = rows.create_bucket("kept").value().number;
+  const uint32_t other = rows.create_bucket("other").value().number;
+  std::mt19937_64 random(5);
+  constexpr int count = 3000;
+  const auto key = [&](int i) { return keys::document(kept, std::to_string(i)); };
+  for (int i = 0; i < count; ++i) {
+    std::string value(4096, ' ');
+    for (char& c : value) c = static_cast<char>(random()); // snappy finds nothing in it
+    REQUIRE(write(rows, key(i), value));
+    if (i % 10 == 0) REQUIRE(write(rows, keys::document(other, std::to_string(i)), value));
+  }
+  for (int i = 0; i < count; ++i) {
+    row_batch removal;
+    removal.remove(key(i));
+    const row_batch* only = &removal;
+    if (i % 4 != 0) REQUIRE(rows.commit({&only, 1}, false));
+  }
+  CHECK(!rows.compacting());
+  CHECK(!rows.clean_up().value());
+  const uint64_t before = rows.approximate_bytes(kept);
+  rows.ask_compaction(kept);
+  rows.ask_compaction(kept); // once is enough
+  CHECK(rows.compacting());
+  int calls = 1;
+  for (; rows.clean_up().value(); ++calls) CHECK(rows.compacting());
+  CHECK(!rows.compacting());
+  CHECK(calls > 1);
+  CHECK(rows.approximate_bytes(kept) < before / 2);
+  CHECK(rows.approximate_bytes(kept) >= count / 4 * 4096);
+  for (int i = 0; i < count; ++i)
+    REQUIRE((read(rows.latest(), key(i)) == "(none)") == (i % 4 != 0));
+  CHECK(rows.approximate_bytes(other) >= count / 10 * 4096);
+  rows.ask_compaction(std::nullopt);
+  clean_up(rows);
+  CHECK(!rows.compacting());
+}
+
 TEST_CASE("a node has so many buckets and no more") {
   fixture f;
   f.options.buckets = 2;
