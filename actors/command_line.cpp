@@ -27,6 +27,7 @@ constexpr std::string_view general_help =
   treadmill restore DIRECTORY [URL]    bring them to a node
   treadmill verify --data DIR          check everything that a stopped node's store holds
   treadmill compact [URL]              give back the space of superseded and removed documents
+  treadmill bench [URL]                measure a running node from its client's side
   treadmill health [URL]               ask whether a node is alive, or ready: exit code 0 or 1
   treadmill --version                  print the version
 
@@ -126,6 +127,27 @@ Exit codes: 0, or 1 where the node does not answer or has no such bucket, 2 wher
 wrong.
 )",
        {{"url", kind::positional}, {"bucket", kind::value}, {"json"}}},
+      {"bench",
+       R"(Usage: treadmill bench [URL] [--connections N] [--seconds S] [--json]
+
+Measures a running node: documents of about 200 bytes that are posted one by one over one and over N
+connections, each answered when it is as durable as the node's --durability says; posted 500 at a
+time; and read. All in a bucket of its own, bench-<random>, which is dropped at the end, also after
+Ctrl-C. Who measures takes processor time, too: from another machine the figures are better.
+
+  --connections N                   1 to 1000 [16]
+  --seconds S                       for each figure, 1 to 60 [3]
+  --json                            one JSON object with all figures
+
+Example:
+  treadmill bench http://127.0.0.1:1441 --connections 32 --seconds 5
+
+Exit codes: 0, or 1 where the node does not answer, 2 where the command is wrong.
+)",
+       {{"url", kind::positional},
+        {"connections", kind::value},
+        {"seconds", kind::value},
+        {"json"}}},
       {"health",
        R"(Usage: treadmill health [URL] [--ready]
 

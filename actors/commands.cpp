@@ -3,12 +3,17 @@
 #include "net/backup.hpp"
 #include "net/health_probe.hpp"
 #include "net/import.hpp"
+#include "net/node_bench.hpp"
 #include "net/node_status.hpp"
 #include "net/url.hpp"
 #include "storage/json.hpp"
+#include <atomic>
+#include <charconv>
 #include <chrono>
+#include <csignal>
 #include <iomanip>
 #include <iostream>
+#include <optional>
 #include <sstream>
 #include <thread>
 #include <unistd.h>
@@ -186,12 +191,66 @@ int compact(const command_line& asked) {
   return 0;
 }
 
+std::atomic<bool> stop_asked{false};
+
+/// A number that was given, or what holds without one. Nothing, and a word about it, where it is
+/// none of that range.
+std::optional<uint64_t> number_given(const command_line& asked, const std::string& name,
+                                     uint64_t without, uint64_t most) {
+  const auto given = asked.given.find(name);
+  if (given == asked.given.end()) return without;
+  const std::string& text = given->second;
+  uint64_t number = 0;
+  const auto read = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (read.ec == std::errc() && read.ptr == text.data() + text.size() && number >= 1 &&
+      number <= most)
+    return number;
+  std::cerr << "treadmill: --" << name << ": `" << text << "` is not a number from 1 to " << most
+            << "\nTry: treadmill " << asked.command << " --help\n";
+  return std::nullopt;
+}
+
+/// Measures a node until it is done or a signal stops it.
+int bench(const command_line& asked) {
+  const auto connections = number_given(asked, "connections", 16, 1000);
+  const auto seconds = number_given(asked, "seconds", 3, 60);
+  if (!connections || !seconds) return 2;
+  http::bench_options options;
+  options.host = asked.values.server.host;
+  options.port = asked.values.server.port;
+  options.connections = *connections;
+  options.time = std::chrono::seconds(*seconds);
+  options.stop = &stop_asked;
+  for (const int signal : {SIGINT, SIGTERM}) std::signal(signal, [](int) { stop_asked = true; });
+  const bool json = asked.has("json");
+  const auto measured = http::measure_node(
+      options,
+      [&](const http::bench_facts& facts) {
+        if (!json)
+          std::cout << "durability " << facts.durability << ", bucket " << facts.bucket
+                    << std::endl;
+      },
+      [&](const http::bench_figure& figure) {
+        if (!json) std::cout << http::figure_text(figure) << std::flush;
+      });
+  const std::string url = "http://" + to_string(endpoint{options.host, options.port});
+  if (!measured) return refuse(url, measured.error());
+  if (!json) return 0;
+  std::cout << R"({"durability":")" << measured->durability << R"(","bucket":")" << measured->bucket
+            << R"(","figures":[)";
+  for (const http::bench_figure& figure : measured->figures)
+    std::cout << (&figure == &measured->figures.front() ? "" : ",") << http::figure_json(figure);
+  std::cout << "]}\n";
+  return 0;
+}
+
 } // namespace
 
 int run_command(const command_line& asked) {
   static const std::map<std::string, int (*)(const command_line&)> commands{
-      {"health", health},  {"status", status},   {"export", export_bucket}, {"import", import_file},
-      {"backup", back_up}, {"restore", restore}, {"verify", verify_store},  {"compact", compact},
+      {"health", health},       {"status", status},   {"export", export_bucket},
+      {"import", import_file},  {"backup", back_up},  {"restore", restore},
+      {"verify", verify_store}, {"compact", compact}, {"bench", bench},
   };
   return commands.at(asked.command)(asked);
 }

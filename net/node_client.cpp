@@ -56,6 +56,7 @@ node_client::node_client(const std::string& host, uint16_t port, std::chrono::mi
   client.set_connection_timeout(timeout);
   client.set_read_timeout(timeout);
   client.set_keep_alive(true);
+  client.set_tcp_nodelay(true); // head and body are sent one after the other
   client.set_default_headers({{"Host", authority_of(host, port)}}); // the library forgets brackets
 }
 
@@ -88,6 +89,11 @@ result<void> node_client::get(const std::string& path,
 
 result<std::string> node_client::put(const std::string& path) {
   httplib::Result answer = impl_->client.Put(path.c_str());
+  return body_of(answer);
+}
+
+result<std::string> node_client::remove(const std::string& path) {
+  httplib::Result answer = impl_->client.Delete(path.c_str());
   return body_of(answer);
 }
 

@@ -35,6 +35,8 @@ public:
   result<void> get(const std::string& path, const std::function<bool(std::string_view)>& piece);
   /// The body of the answer to a PUT without a body.
   result<std::string> put(const std::string& path);
+  /// The body of the answer to a DELETE.
+  result<std::string> remove(const std::string& path);
   /// The body of the answer to a POST.
   result<std::string> post(const std::string& path, const std::string& body,
                            const std::string& content_type = "application/json");
