@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Measures Treadmill beside pouchdb-server on this machine, prints a table and draws a picture (tests/bench/README.md).
 #
-#   tests/bench/compare.sh                   about eight minutes on two cores; draws tests/bench/compare.svg
+#   tests/bench/compare.sh                   eight minutes on two cores; draws tests/bench/compare.svg
 #   tests/bench/compare.sh --picture FILE    draws FILE
 #   tests/bench/compare.sh --places N        with so many places: --places 2000 --seconds 1 is done within a minute
 #   tests/bench/compare.sh --seconds N       so long is each rate of single requests measured, in each of three rounds

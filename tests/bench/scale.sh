@@ -2,9 +2,9 @@
 # Measures how cost grows with documents, buckets, peers and feeds, prints tables and draws a picture
 # (tests/bench/README.md).
 #
-#   tests/bench/scale.sh                    up to 10^6 documents: about five minutes on two cores; draws
+#   tests/bench/scale.sh                    up to 10^6 documents: four minutes on two cores; draws
 #                                           tests/bench/scale.svg
-#   tests/bench/scale.sh --most N           up to so many documents: 10000000 takes ten minutes and 6 GB more
+#   tests/bench/scale.sh --most N           up to so many documents, at most 10000000
 #   tests/bench/scale.sh --only AXIS        documents, buckets, peers or feeds alone
 #   tests/bench/scale.sh --picture FILE     draws FILE
 #   tests/bench/scale.sh --seconds N        so long is each rate of single requests measured
