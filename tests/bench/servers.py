@@ -32,10 +32,15 @@ class Server:
     headers = {}
 
     def __init__(self):
-        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="treadmill-bench-"))
+        self.folder = None
         self.process = None
         self.connection = None
         self.used = 0
+
+    def __enter__(self):
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="treadmill-bench-"))
+        self.start()
+        return self
 
     def __exit__(self, *_):
         if self.process:
@@ -150,7 +155,7 @@ class Treadmill(Server):
         self.flags = list(flags)
         self.peers = peers
 
-    def __enter__(self):
+    def start(self):
         zmq = "tcp://127.0.0.1:0" if self.peers else "off"
         self.run(
             [self.executable, "serve", "--data", "data", "--name", self.folder.name, "--http", "127.0.0.1:0"]
@@ -159,7 +164,6 @@ class Treadmill(Server):
         ready = self.await_start(self.ready)
         self.url = "http://" + ready["http"]
         self.zmq = ready["zmq"]
-        return self
 
     def ready(self):
         for line in (self.folder / "output").read_text().splitlines():
@@ -239,7 +243,7 @@ class PouchDB(Couch):
         super().__init__()
         self.modules = pathlib.Path(modules).resolve()
 
-    def __enter__(self):
+    def start(self):
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
@@ -253,7 +257,6 @@ class PouchDB(Couch):
             env=os.environ | {"NODE_ENV": "production"},
         )
         self.await_start(lambda: self.ask("GET", "/"))
-        return self
 
     def version(self):
         def of(module):
@@ -289,9 +292,8 @@ class CouchDB(Couch):
             secret = f"{urllib.parse.unquote(where.username)}:{urllib.parse.unquote(where.password or '')}"
             self.headers = {"Authorization": "Basic " + base64.b64encode(secret.encode()).decode()}
 
-    def __enter__(self):
+    def start(self):
         self.drop()
-        return self
 
     def __exit__(self, *ending):
         self.drop()
