@@ -20,6 +20,7 @@ import urllib.parse
 REQUEST_LIMIT = 600  # seconds that one answer may take
 START_LIMIT = 30  # seconds until a server answers
 KEPT = 1  # seconds for which an idle connection is used again: Node.js closes them after five
+WRK_TIMEOUT = "30s"  # a slow answer is no error
 HERE = pathlib.Path(__file__).parent
 MAP = "function (doc) { emit(doc.name, null) }"
 QUERY = "name"
@@ -39,7 +40,11 @@ class Server:
 
     def __enter__(self):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="treadmill-bench-"))
-        self.start()
+        try:
+            self.start()
+        except BaseException:
+            self.__exit__()
+            raise
         return self
 
     def __exit__(self, *_):
@@ -66,9 +71,7 @@ class Server:
                 if (found := attempt()) is not None:
                     return found
             time.sleep(0.01)
-        output = (self.folder / "output").read_text(errors="replace")
-        self.__exit__()
-        raise RuntimeError("it does not start:\n" + output)
+        raise RuntimeError("it does not start:\n" + (self.folder / "output").read_text(errors="replace"))
 
     def ask(self, method, path, body=None):
         status, answer = self.send(method, path, body)
@@ -296,8 +299,10 @@ class CouchDB(Couch):
         self.drop()
 
     def __exit__(self, *ending):
-        self.drop()
-        super().__exit__(*ending)
+        try:
+            self.drop()
+        finally:
+            super().__exit__(*ending)
 
     def drop(self):
         for bucket in self.facts("/_all_dbs"):
@@ -333,7 +338,7 @@ def await_all(followers, source, bucket):
 
 def wrk(url, connections, seconds, *options, headers=None, script=()):
     """What wrk reports at its end."""
-    arguments = ["wrk", f"-c{connections}", f"-t{min(2, connections)}", f"-d{seconds}s", *options]
+    arguments = ["wrk", f"-c{connections}", f"-t{min(2, connections)}", f"-d{seconds}s", "--timeout", WRK_TIMEOUT, *options]
     for name, value in (headers or {}).items():
         arguments += ["-H", f"{name}: {value}"]
     arguments += [url] + (["--", *script] if script else [])
