@@ -49,7 +49,7 @@ struct found {
 
 class bench_run {
 public:
-  bench_run(const bench_options& options, std::string bucket)
+  bench_run(const bench_options& options, const std::string& bucket)
       : options_(options), path_("/" + bucket) {}
 
   result<bench_figure> measure(const std::string& what, size_t connections, const work& one);

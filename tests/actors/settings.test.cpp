@@ -338,6 +338,24 @@ TEST_CASE("health takes the address and what to ask for") {
   CHECK(parse({"health", "--max-buckets", "5"}).exit_code == 2);
 }
 
+TEST_CASE("compact and bench take a URL and say what else, with an example") {
+  const auto compact = parse({"compact", "http://127.0.0.1:99", "--bucket", "b", "--json"});
+  CHECK(compact.command == "compact");
+  CHECK(compact.values.server.port == 99);
+  CHECK(compact.given.at("bucket") == "b");
+  const auto bench = parse({"bench", "--connections", "4", "--seconds", "2"});
+  CHECK(bench.command == "bench");
+  CHECK(bench.given.at("connections") == "4");
+  CHECK(bench.given.at("seconds") == "2");
+  for (const std::string command : {"compact", "bench"}) {
+    const auto help = parse({command, "--help"});
+    CHECK(help.exit_code == 0);
+    CHECK(help.output.find("Example:\n  treadmill " + command + " http://") != std::string::npos);
+    CHECK(help.output.find("--json") != std::string::npos);
+    CHECK(parse({command, "--bucket"}).exit_code == 2);
+  }
+}
+
 TEST_CASE("verify needs a data directory, and has an example") {
   const auto asked = parse({"verify", "--data", "/var/lib/treadmill", "--json"});
   CHECK(asked.what == command_line::action::command);
