@@ -18,6 +18,7 @@ build_packages=(
 test_packages=(
   clang clang-format clang-tidy clang-tools libclang-rt-14-dev
   wrk curl jq valgrind shellcheck iproute2 nftables procps python3 git
+  chromium chromium-driver python3-selenium
 )
 prefix=.deps/libnode
 

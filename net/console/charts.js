@@ -32,8 +32,9 @@ export function chart(title, write) {
   const most = make('span', {class: 'most'});
   const area = draw('path', {class: 'area'});
   const line = draw('path', {class: 'course'});
+  const ground = draw('path', {class: 'ground', d: `M0 ${height - 1}H${width}`});
   const picture = draw('svg', {class: 'chart', viewBox: `0 0 ${width} ${height}`, preserveAspectRatio: 'none',
-    role: 'img'}, area, line);
+    role: 'img', 'aria-label': title}, ground, area, line);
   const element = make('section', {class: 'card'}, make('h3', {}, title), make('div', {class: 'figures'}, value, most), picture);
   const update = points => {
     if (points.length === 0) return;

@@ -48,6 +48,7 @@ function editor(text, label, {save, leave, extra = []}) {
   form.addEventListener('keydown', event => {
     if ((event.ctrlKey || event.metaKey) && (event.key === 'Enter' || event.key === 's')) submit(event);
     if (event.key === 'Escape') {
+      event.preventDefault(); // or it would close the dialog that is opened here
       event.stopPropagation();
       leave();
     }
@@ -87,12 +88,14 @@ export function document_pane(bucket, id, {written, closed}) {
     make('a', {class: 'close', href: address('bucket', bucket, 'documents'), 'aria-label': 'Close the document'}, '×'));
 
   function show() {
+    const focused = element.contains(document.activeElement) ? document.activeElement.textContent : undefined;
     editing = undefined;
     const {text, rev, leaves} = shown;
     const edit = make('button', {type: 'button', class: 'first', onclick: () => begin_edit()}, 'Edit');
     const remove = make('button', {type: 'button', class: 'danger', onclick: () => remove_document()}, 'Delete');
     element.replaceChildren(...[head(rev, edit, remove), (leaves.length > 1 || leaves[0].history.length > 1) && revision_tree(leaves),
       leaves.length > 1 ? conflict(leaves) : json_block(object_of(own_members(text)))].filter(Boolean));
+    [...element.querySelectorAll('button')].find(one => one.textContent === focused)?.focus();
   }
 
   function show_problem(fault) {
@@ -244,6 +247,7 @@ export function document_pane(bucket, id, {written, closed}) {
 /// The pane of a document that is not there yet. `made(id)` is called when it is.
 export function new_document_pane(bucket, {made, closed}) {
   const name = make('input', {id: 'new-id', autocomplete: 'off', spellcheck: 'false', placeholder: 'made by the node where it is empty'});
+  let is_made = false;
   const inner = editor('{\n  \n}', 'The new document', {
     leave: closed,
     extra: [make('label', {class: 'field', for: 'new-id'}, make('span', {}, 'Id'), name)],
@@ -251,6 +255,7 @@ export function new_document_pane(bucket, {made, closed}) {
       const id = name.value === '' ? [] : [{name: 'id', raw: JSON.stringify(name.value)}];
       const rest = members(text).filter(one => id.length === 0 || one.name !== 'id');
       const answer = JSON.parse(await ask(bucket_path(bucket), {method: 'POST', body: object_of([...id, ...rest])}));
+      is_made = true;
       notice(`Made ${answer.id}`);
       look_now();
       made(answer.id);
@@ -258,5 +263,5 @@ export function new_document_pane(bucket, {made, closed}) {
   const element = make('article', {class: 'document', 'aria-label': 'New document'},
     make('div', {class: 'heading'}, make('h2', {tabindex: '-1'}, 'New document')), inner.element);
   return {element, load: async () => { name.focus(); }, refresh: async () => {},
-    is_changed: () => inner.is_changed() || name.value !== ''};
+    is_changed: () => !is_made && (inner.is_changed() || name.value !== '')};
 }

@@ -17,8 +17,13 @@ export const make = (tag, properties = {}, ...children) => fill(document.createE
 export const draw = (tag, properties = {}, ...children) =>
   fill(document.createElementNS(svg_names, tag), properties, children);
 
+/// Signs that are not seen, and turn or hide what is: they are shown by their numbers.
+const unseen = /[\u0080-\u00a0\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]/g;
+const visible = text => text.trim() === '' ? text.replaceAll(' ', '␣')
+  : text.replace(unseen, sign => `⟨U+${sign.charCodeAt(0).toString(16).toUpperCase().padStart(4, '0')}⟩`);
+
 /// A name that somebody else chose: kept apart from the text around it, whatever it is written in.
-export const named = (text, properties = {}) => make('bdi', {class: 'name', ...properties}, text);
+export const named = text => make('bdi', {class: 'name'}, visible(text));
 
 /// Sets what an element shows, without touching it where it shows that already.
 export function show_text(element, text) {
@@ -45,7 +50,7 @@ export function show_items(parent, items, key_of, create, update = () => {}) {
 
 /// Says something for a while.
 export function notice(text, kind = 'good') {
-  const line = make('p', {class: `notice ${kind}`}, text);
+  const line = make('p', {class: `notice ${kind}`}, visible(text));
   document.querySelector('#notices').append(line);
   setTimeout(() => line.remove(), kind === 'good' ? 5000 : 9000);
 }
@@ -60,7 +65,7 @@ export function confirm_that(title, details, action) {
     let agreed = false;
     const dialog = make('dialog', {'aria-labelledby': 'dialog-title'},
       make('form', {onsubmit: event => { event.preventDefault(); agreed = true; dialog.close(); }},
-        make('h2', {id: 'dialog-title'}, title), make('p', {}, details),
+        make('h2', {id: 'dialog-title'}, visible(title)), make('p', {}, visible(details)),
         make('div', {class: 'actions'},
           make('button', {type: 'button', onclick: () => dialog.close()}, 'Cancel'),
           make('button', {type: 'submit', class: 'danger', autofocus: true}, action))));
@@ -119,7 +124,9 @@ export const count = number => Math.round(number).toLocaleString('en');
 
 export const counted = (number, one, many = `${one}s`) => `${count(number)} ${number === 1 ? one : many}`;
 
+/// A store tells sizes in steps: what is small, or came just now, is not counted yet.
 export function bytes(number) {
+  if (number === 0) return '–';
   const units = ['B', 'kB', 'MB', 'GB', 'TB'];
   let unit = 0;
   while (number >= 1000 && unit < units.length - 1) {

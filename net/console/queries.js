@@ -156,7 +156,7 @@ export function queries(bucket) {
 
   const typed = when_quiet(quiet_ms, show_rows);
   for (const one of [map, reducer]) one.addEventListener('input', typed);
-  reduce.addEventListener('input', show_rows);
+  reduce.addEventListener('change', show_rows);
   form.addEventListener('keydown', event => {
     if ((event.ctrlKey || event.metaKey) && (event.key === 'Enter' || event.key === 's')) {
       event.preventDefault();
