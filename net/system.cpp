@@ -123,15 +123,18 @@ void list_buckets(exchange& x) {
 
 namespace {
 
-/// The number of the bucket that is asked about; nothing inside: all. Nothing where that bucket is
-/// not there, which was answered.
-std::optional<std::optional<uint32_t>> asked_bucket(exchange& x) {
+/// Finds the bucket that is asked about; none: all. False where it is not there, which was
+/// answered.
+bool find_asked(exchange& x, std::optional<uint32_t>& bucket) {
   const auto name = x.text("bucket");
-  if (!name) return std::optional<uint32_t>();
-  const auto bucket = x.node.backend.rows().find_bucket(*name);
-  if (bucket) return std::optional(bucket->number);
-  x.answer.refuse({ec::not_found, "the bucket is missing"});
-  return std::nullopt;
+  if (!name) return true;
+  const auto found = x.node.backend.rows().find_bucket(*name);
+  if (!found) {
+    x.answer.refuse({ec::not_found, "the bucket is missing"});
+    return false;
+  }
+  bucket = found->number;
+  return true;
 }
 
 void answer_compaction(exchange& x, std::optional<uint32_t> bucket) {
@@ -150,14 +153,15 @@ void answer_compaction(exchange& x, std::optional<uint32_t> bucket) {
 } // namespace
 
 void start_compaction(exchange& x) {
-  const auto bucket = asked_bucket(x);
-  if (!bucket) return;
-  x.node.backend.compact(*bucket);
-  answer_compaction(x, *bucket);
+  std::optional<uint32_t> bucket;
+  if (!find_asked(x, bucket)) return;
+  x.node.backend.compact(bucket);
+  answer_compaction(x, bucket);
 }
 
 void read_compaction(exchange& x) {
-  if (const auto bucket = asked_bucket(x)) answer_compaction(x, *bucket);
+  std::optional<uint32_t> bucket;
+  if (find_asked(x, bucket)) answer_compaction(x, bucket);
 }
 
 void read_health(exchange& x) { answer_body(x, ok_body); }
