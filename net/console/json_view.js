@@ -9,12 +9,15 @@ const coloured = text => tokens(text).map(
   token => token.kind === 'space' || token.kind === 'mark' ? token.text
                                                            : make('span', {class: `json-${token.kind}`}, token.text));
 
+/// A member that is no longer the last has not changed.
+const without_commas = lines => lines.map(line => line.replace(/,$/, ''));
+
 /// An indented document. Lines that are not in `base` (a text, too) are marked.
 export function json_block(text, base) {
   const shown = pretty(text);
   if (shown.length > most_coloured) return make('pre', {class: 'json', tabindex: '0'}, shown);
   const lines = shown.split('\n');
-  const changed = base === undefined ? new Set() : new_lines(pretty(base).split('\n'), lines);
+  const changed = base === undefined ? new Set() : new_lines(without_commas(pretty(base).split('\n')), without_commas(lines));
   return make('pre', {class: 'json', tabindex: '0'},
     lines.map((line, i) => make('span', {class: changed.has(i) ? 'line changed' : 'line'}, coloured(line), '\n')));
 }

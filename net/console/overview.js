@@ -1,6 +1,6 @@
 // The node at a glance: rates, buckets, facts.
 import {chart, rates, ratios} from './charts.js';
-import {address, ask_form, bytes, count, counted, draw, duration, make, named, rate, show_items, show_text} from './page.js';
+import {address, ask_form, bytes, count, draw, duration, make, named, rate, show_items, show_text} from './page.js';
 import {ask, bucket_path} from './rest.js';
 import {look_now} from './watch.js';
 

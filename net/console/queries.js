@@ -1,5 +1,5 @@
 // Queries: a map function is written, its rows are seen as it is typed, saved, and asked.
-import {by_name, elements, members, own_members} from './json_text.js';
+import {by_name, elements, own_members} from './json_text.js';
 import {json_value} from './json_view.js';
 import {address, complain, confirm_that, count, counted, make, named, notice, sentence, show_items, show_text, when_quiet} from './page.js';
 import {ask, ask_json, bucket_path, parameters, query_path} from './rest.js';
@@ -52,12 +52,15 @@ export function queries(bucket) {
   const field = (label, properties) => make('label', {class: 'field'}, make('span', {}, label), make('input', {autocomplete: 'off', spellcheck: 'false', ...properties}));
   const group = make('select', {name: 'group'}, make('option', {value: ''}, 'all rows'), make('option', {value: 'true'}, 'each key'),
     [1, 2, 3].map(level => make('option', {value: String(level)}, `level ${level}`)), make('option', {value: 'rows'}, 'do not reduce'));
+  /// Reduced rows are of no document.
+  const show_column = is_there => table.classList.toggle('reduced-rows', !is_there);
   const grouped = make('label', {class: 'field'}, make('span', {}, 'Reduce'), group);
   const asking = make('form', {class: 'asking', hidden: true, onsubmit: event => { event.preventDefault(); ask_query(); }},
     field('Term', {name: 'term', placeholder: '"NO"'}), field('From', {name: 'from'}), field('To', {name: 'to'}),
     field('Prefix', {name: 'prefix', placeholder: '["NO"]'}), grouped,
-    make('label', {class: 'field check'}, make('input', {type: 'checkbox', name: 'descending'}), make('span', {}, 'Descending')),
-    make('button', {type: 'submit'}, 'Ask'));
+    make('div', {class: 'go'},
+      make('label', {class: 'field check'}, make('input', {type: 'checkbox', name: 'descending'}), make('span', {}, 'Descending')),
+      make('button', {type: 'submit'}, 'Ask')));
   const heading = make('h2', {}, 'Rows');
   const rows = make('section', {class: 'answers', 'aria-label': 'Rows'}, make('div', {class: 'heading'}, heading, told), asking, problems, table, more);
   const element = make('div', {class: 'split wide'},
@@ -108,6 +111,7 @@ export function queries(bucket) {
       rows.classList.remove('outdated');
       heading.textContent = 'Trial';
       body.replaceChildren(...items.map(raw => row_of(bucket, raw)));
+      show_column(true);
       const documents = Number(answer.documents);
       told.textContent = `${counted(items.length, 'row')}${answer.cut ? ', and more,' : ''} of the first ${counted(documents, 'document')}; nothing is stored`;
       const list_of = elements(answer.errors).map(raw => {
@@ -133,6 +137,7 @@ export function queries(bucket) {
     }
     shown_by(signal => ask(query_path(bucket, opened.name) + parameters(values), {signal}), answer => {
       const items = elements(answer.rows).map(raw => row_of(bucket, raw));
+      show_column(!opened.reduce || values.reduce === 'false');
       rows.classList.remove('outdated');
       heading.textContent = 'Answer';
       if (after === undefined) body.replaceChildren(...items);

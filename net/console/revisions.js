@@ -17,19 +17,19 @@ export function revision_tree(leaves) {
     let after;
     for (const rev of leaf.history.filter(one => edits(one) >= oldest)) {
       const known = place.get(rev);
-      const at = known ?? {x: 14 + (edits(rev) - oldest) * step, y: 12 + i * lane};
+      const at = known ?? {x: 14 + (edits(rev) - oldest) * step, y: 26 + i * lane};
       if (after) links.push(draw('path', {class: i === 0 ? 'branch' : 'branch lost',
-        d: `M${at.x} ${at.y}C${at.x + step / 2} ${at.y} ${after.x - step / 2} ${after.y} ${after.x} ${after.y}`}));
+        d: `M${at.x} ${at.y}C${at.x + (known ? 0 : step / 2)} ${known ? after.y : at.y} ${after.x - step / 2} ${after.y} ${after.x} ${after.y}`}));
       if (known) break;
       place.set(rev, at);
       const is_leaf = rev === leaf.rev;
       marks.push(draw('g', {class: `revision ${is_leaf ? 'leaf' : ''} ${i === 0 ? '' : 'lost'}`, transform: `translate(${at.x} ${at.y})`},
-        draw('title', {}, rev), draw('circle', {r: is_leaf ? 5.5 : 4}), draw('text', {x: -6, y: 19}, short_rev(rev))));
+        draw('title', {}, rev), draw('circle', {r: is_leaf ? 5.5 : 4}), draw('text', {x: -6, y: -12}, short_rev(rev))));
       after = at;
     }
   });
   const width = 14 + (newest - oldest) * step + 96;
-  const height = 38 + (leaves.length - 1) * lane;
+  const height = 36 + (leaves.length - 1) * lane;
   const older = leaves[0].history.length - leaves[0].history.filter(one => edits(one) >= oldest).length;
   return make('figure', {class: 'revisions', tabindex: '0', 'aria-label': 'History'},
     older > 0 && make('span', {class: 'older'}, `${older} older`),

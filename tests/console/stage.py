@@ -1,5 +1,6 @@
 """What the tests and the pictures of the console stand on: nodes, and a browser that looks at them."""
 
+import ctypes
 import json
 import os
 import pathlib
@@ -7,6 +8,7 @@ import re
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 import urllib.error
@@ -34,6 +36,11 @@ def until(look, what):
         time.sleep(0.03)
 
 
+def end_with_parent():
+    """In a child, before it becomes a node: PR_SET_PDEATHSIG, for a test that is killed."""
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+
+
 class Node:
     """A node of its own folder, on loopback; asked over REST."""
 
@@ -48,7 +55,7 @@ class Node:
         self.process = subprocess.Popen(
             [self.binary, "serve", "--name", self.name, "--data", os.path.join(self.folder, self.name), "--http", self.http,
              "--zmq", self.zmq, "--free-disk-floor", "0", "--log-file", log],
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, preexec_fn=end_with_parent)
         ready = until(lambda: re.search(r" ready .*http=([0-9.:]+).*zmq=(\S+)", pathlib.Path(log).read_text()), f"{self.name} to start")
         self.http, self.zmq = ready.group(1), ready.group(2)
 
@@ -96,6 +103,7 @@ class Stage:
     def __init__(self, binary):
         self.binary = binary
         self.nodes = []
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that the stage is cleared
 
     def __enter__(self):
         self.folder = tempfile.mkdtemp(prefix="treadmill-console-")
