@@ -347,10 +347,11 @@ TEST_CASE("compact and bench take a URL and say what else, with an example") {
   CHECK(bench.command == "bench");
   CHECK(bench.given.at("connections") == "4");
   CHECK(bench.given.at("seconds") == "2");
-  for (const std::string command : {"compact", "bench"}) {
+  for (const char* command : {"compact", "bench"}) {
     const auto help = parse({command, "--help"});
     CHECK(help.exit_code == 0);
-    CHECK(help.output.find("Example:\n  treadmill " + command + " http://") != std::string::npos);
+    CHECK(help.output.find("Example:\n  treadmill " + std::string(command) + " http://") !=
+          std::string::npos);
     CHECK(help.output.find("--json") != std::string::npos);
     CHECK(parse({command, "--bucket"}).exit_code == 2);
   }
