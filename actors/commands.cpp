@@ -10,6 +10,7 @@
 #include <atomic>
 #include <charconv>
 #include <chrono>
+#include <cmath>
 #include <csignal>
 #include <iomanip>
 #include <iostream>
@@ -111,7 +112,7 @@ int restore(const command_line& asked) { return copy_buckets(asked, true); }
 
 /// "00:07", "1:02:03"
 std::string clock_text(double seconds) {
-  const auto all = static_cast<uint64_t>(seconds + 0.5);
+  const auto all = static_cast<uint64_t>(std::llround(seconds));
   std::ostringstream text;
   text << std::setfill('0');
   if (all >= 3600) text << all / 3600 << ':';

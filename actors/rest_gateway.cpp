@@ -160,12 +160,16 @@ bucket_actor rest_gateway::find(const std::string& name) const {
 /// wait. One is always let in, however large: the limits of a request bound it.
 std::shared_ptr<void> rest_gateway::admit(uint64_t bytes) {
   struct place {
-    std::shared_ptr<node_counters> counters;
-    uint64_t bytes;
+    place(std::shared_ptr<node_counters> counted, uint64_t size)
+        : counters(std::move(counted)), bytes(size) {}
+    place(const place&) = delete;
+    place& operator=(const place&) = delete;
     ~place() {
       counters->queued_writes.fetch_sub(1);
       counters->queued_bytes.fetch_sub(bytes);
     }
+    std::shared_ptr<node_counters> counters;
+    uint64_t bytes;
   };
   const uint64_t queued = options_.counters->queued_writes.fetch_add(1);
   const uint64_t queued_bytes = options_.counters->queued_bytes.fetch_add(bytes);

@@ -22,6 +22,10 @@ tl::unexpected<error> file_failure(const std::string& path) {
   return fail(ec::io_error, path + ": " + std::strerror(errno));
 }
 
+std::string file_of(const std::string& directory, const std::string& bucket) {
+  return directory + "/" + bucket + ".ndjson";
+}
+
 tl::unexpected<error> no_backup(const std::string& what) {
   return fail(ec::corrupt, what + ": this is no whole backup");
 }
@@ -247,7 +251,7 @@ result<std::vector<export_facts>> back_up(node_client& node, const std::string& 
   if (!names) return tl::unexpected(names.error());
   std::vector<export_facts> all;
   for (const std::string& name : *names) {
-    const std::string path = directory + "/" + name + ".ndjson";
+    const std::string path = file_of(directory, name);
     new_file file(path);
     bool written = true;
     const auto facts = export_bucket(
@@ -267,7 +271,7 @@ result<std::vector<export_facts>> back_up(node_client& node, const std::string& 
 
 result<std::vector<export_facts>> restore(node_client& node, const std::string& directory,
                                           bool merge, const backup_progress& progress) {
-  const auto all = read_list(directory);
+  auto all = read_list(directory);
   if (!all) return all;
   const auto there = buckets_of(node);
   if (!there) return tl::unexpected(there.error());
@@ -277,7 +281,7 @@ result<std::vector<export_facts>> restore(node_client& node, const std::string& 
         return fail(ec::conflict, "the node has a bucket " + name + " already");
   size_t done = 0;
   for (const export_facts& one : *all) {
-    const std::string path = directory + "/" + one.bucket + ".ndjson";
+    const std::string path = file_of(directory, one.bucket);
     std::ifstream file(path, std::ios::binary);
     if (!file) return no_backup(path + " cannot be read");
     const auto sent = import_lines(node, one.bucket, file);

@@ -78,8 +78,8 @@ private:
       pending_.push_back({entry.sequence, entry.id});
       return ++looked < pending_entries;
     };
-    const auto read = view_.scan(keys::activity(bucket_.number, position_ + 1),
-                                 keys::activity(bucket_.number, state_.sequence + 1), row);
+    auto read = view_.scan(keys::activity(bucket_.number, position_ + 1),
+                           keys::activity(bucket_.number, state_.sequence + 1), row);
     if (!failed) return failed;
     if (read && looked < pending_entries) position_ = std::max(position_, state_.sequence);
     return read;

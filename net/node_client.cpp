@@ -19,7 +19,7 @@ std::string text_of(const rapidjson::Value& object, const char* name) {
 
 /// The error that a node's refusal is.
 error refusal(int status, const std::string& body) {
-  const error unknown{ec::internal, "it answers " + std::to_string(status)};
+  error unknown{ec::internal, "it answers " + std::to_string(status)};
   rapidjson::Document read;
   read.Parse<rapidjson::kParseIterativeFlag>(body.c_str(), body.size());
   if (read.HasParseError() || !read.IsObject()) return unknown;
