@@ -385,6 +385,17 @@ std::string host_name() {
   return gethostname(name, sizeof name - 1) == 0 && name[0] != 0 ? name : "treadmill";
 }
 
+/// Each as plain text. A flag without a value is reported with all else, not thrown at once: hence
+/// from 0 values on.
+CLI::Option* add_text(CLI::App& command, const std::string& name) {
+  return command.add_option(name, [](const CLI::results_t&) { return true; });
+}
+void add_flag_with_value(CLI::App& command, const std::string& name) {
+  add_text(command, "--" + name)
+      ->expected(0, 1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+}
+
 /// A command and its flags, each as plain text: what they mean is for `apply`, which reports
 /// everything at once.
 CLI::App* add_command(CLI::App& app, const std::string& name,
@@ -392,15 +403,9 @@ CLI::App* add_command(CLI::App& app, const std::string& name,
   CLI::App* command = app.add_subcommand(name);
   command->allow_extras();
   command->allow_windows_style_options(false);
-  // A flag without a value is reported with all else, not thrown at once: hence from 0 values on.
-  const auto add = [&](const std::string& flag) {
-    command->add_option("--" + flag, [](const CLI::results_t&) { return true; })
-        ->expected(0, 1)
-        ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
-  };
   for (const setting_description& one : settings_table())
-    if (takes(one)) add(one.name);
-  add("config");
+    if (takes(one)) add_flag_with_value(*command, one.name);
+  add_flag_with_value(*command, "config");
   command->set_help_flag("--help,-h");
   command->add_flag("--version");
   return command;
@@ -441,15 +446,11 @@ added_command add_client_command(CLI::App& app, const client_command& form) {
   CLI::App* parser = add_command(app, form.name,
                                  [](const setting_description& one) { return one.name == "http"; });
   for (const argument& one : form.arguments) {
-    if (one.what == argument::kind::flag) {
-      parser->add_flag("--" + one.name);
-      continue;
+    switch (one.what) {
+    case argument::kind::flag: parser->add_flag("--" + one.name); break;
+    case argument::kind::value: add_flag_with_value(*parser, one.name); break;
+    case argument::kind::positional: add_text(*parser, one.name); break;
     }
-    const bool positional = one.what == argument::kind::positional;
-    CLI::Option* option = parser->add_option((positional ? "" : "--") + one.name,
-                                             [](const CLI::results_t&) { return true; });
-    // As in add_command; the library gives none to a positional that takes none.
-    if (!positional) option->expected(0, 1)->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   }
   return {&form, parser};
 }

@@ -6,7 +6,6 @@
 #include "net/node_bench.hpp"
 #include "net/node_status.hpp"
 #include "net/url.hpp"
-#include "storage/json.hpp"
 #include <atomic>
 #include <charconv>
 #include <chrono>
@@ -64,14 +63,6 @@ int status(const command_line& asked) {
   }
 }
 
-std::string json_of(const http::export_facts& facts) {
-  std::string text = R"({"bucket":)";
-  append_json_string(text, facts.bucket);
-  return text + R"(,"count":)" + std::to_string(facts.count) + R"(,"documents":)" +
-         std::to_string(facts.documents) + R"(,"last_seq":)" + std::to_string(facts.last_seq) +
-         R"(,"log":")" + facts.log + R"(","digest":")" + facts.digest + "\"}";
-}
-
 int export_bucket(const command_line& asked) {
   node_client node(asked.values.server.host, asked.values.server.port, silence);
   const std::string since = asked.given.contains("since") ? asked.given.at("since") : "0";
@@ -85,7 +76,7 @@ int export_bucket(const command_line& asked) {
   if (!facts) return refuse(node.url(), facts.error());
   std::cout.flush();
   if (!std::cout) return refuse("the output", {ec::io_error, "it cannot be written"});
-  if (asked.has("json")) std::cerr << json_of(*facts) << '\n';
+  if (asked.has("json")) std::cerr << http::facts_json(*facts) << '\n';
   return 0;
 }
 
@@ -95,7 +86,7 @@ int copy_buckets(const command_line& asked, bool restore) {
   const std::string& directory = asked.given.at("directory");
   const auto tell = [&](const http::export_facts& facts, size_t done, size_t of) {
     if (asked.has("json")) {
-      std::cout << json_of(facts) << std::endl;
+      std::cout << http::facts_json(facts) << std::endl;
       return;
     }
     std::cout << done << '/' << of << "  " << facts.bucket << "  " << facts.documents

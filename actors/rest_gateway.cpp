@@ -179,8 +179,8 @@ std::shared_ptr<void> rest_gateway::admit(uint64_t bytes) {
   return full ? nullptr : taken;
 }
 
-void rest_gateway::with_bucket(std::string bucket, bool make,
-                               std::function<void(result<bucket_actor>)> use) {
+template<typename Use>
+void rest_gateway::with_bucket(std::string bucket, bool make, Use use) {
   if (const bucket_actor known = find(bucket)) return use(known);
   auto opened = [use = std::move(use)](result<bucket_started> started) {
     if (!started) return use(tl::unexpected(started.error()));

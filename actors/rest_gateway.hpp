@@ -96,7 +96,8 @@ public:
 private:
   class follower_list;
   /// Calls `use` with the bucket's actor, or with why there is none.
-  void with_bucket(std::string bucket, bool make, std::function<void(result<bucket_actor>)> use);
+  template<typename Use>
+  void with_bucket(std::string bucket, bool make, Use use);
   std::shared_ptr<void> admit(uint64_t bytes);
   void wake(uint32_t bucket);
   void wake_all();

@@ -1,4 +1,5 @@
 #include "net/backup.hpp"
+#include "net/node_answer.hpp"
 #include "storage/json.hpp"
 #include "storage/names.hpp"
 #include <cerrno>
@@ -6,7 +7,6 @@
 #include <fcntl.h>
 #include <filesystem>
 #include <fstream>
-#include <rapidjson/document.h>
 #include <unistd.h>
 
 namespace treadmill::http {
@@ -30,14 +30,9 @@ tl::unexpected<error> no_backup(const std::string& what) {
   return fail(ec::corrupt, what + ": this is no whole backup");
 }
 
-std::string text_of(const rapidjson::Value& object, const char* name) {
-  const auto found = object.FindMember(name);
-  return found != object.MemberEnd() && found->value.IsString() ? found->value.GetString() : "";
-}
-
-uint64_t number_of(const rapidjson::Value& object, const char* name) {
-  const auto found = object.FindMember(name);
-  return found != object.MemberEnd() && found->value.IsUint64() ? found->value.GetUint64() : 0;
+export_facts facts_of(const rapidjson::Value& object) {
+  return {text_of(object, "bucket"),    text_of(object, "log"),    text_of(object, "digest"),
+          count_of(object, "last_seq"), count_of(object, "count"), count_of(object, "documents")};
 }
 
 /// Follows the lines of an export that comes in pieces: keeps the first one and the last one.
@@ -66,17 +61,13 @@ public:
   }
 
   result<export_facts> facts() const {
-    rapidjson::Document head;
-    rapidjson::Document last;
-    head.Parse<rapidjson::kParseIterativeFlag>(head_.c_str(), head_.size());
-    last.Parse<rapidjson::kParseIterativeFlag>(line_.c_str(), line_.size());
-    const bool read = !head.HasParseError() && head.IsObject() && !last.HasParseError() &&
-                      last.IsObject() && tail_.empty();
-    if (!read || !last.HasMember("count") || !head.HasMember("digest"))
+    const auto head = parse_answer(head_);
+    const auto last = parse_answer(line_);
+    if (!head || !last || !tail_.empty() || !last->HasMember("count") || !head->HasMember("digest"))
       return fail(ec::io_error, "the export did not come to its end");
-    return export_facts{text_of(head, "bucket"),  text_of(head, "log"),
-                        text_of(head, "digest"),  number_of(head, "last_seq"),
-                        number_of(last, "count"), number_of(head, "documents")};
+    export_facts all = facts_of(*head);
+    all.count = count_of(*last, "count");
+    return all;
   }
 
 private:
@@ -130,26 +121,18 @@ bool sync_folder(const std::string& directory) {
 result<std::vector<std::string>> buckets_of(node_client& node) {
   const auto listed = node.get("/_system/buckets");
   if (!listed) return tl::unexpected(listed.error());
-  rapidjson::Document read;
-  read.Parse<rapidjson::kParseIterativeFlag>(listed->c_str(), listed->size());
-  if (read.HasParseError() || !read.IsObject() || !read.HasMember("buckets") ||
-      !read["buckets"].IsArray())
+  const auto read = parse_answer(*listed);
+  if (!read || list_of(*read, "buckets") == nullptr)
     return fail(ec::internal, "the list of buckets is not that of a node");
   std::vector<std::string> names;
-  for (const auto& one : read["buckets"].GetArray())
-    if (one.IsObject()) names.push_back(text_of(one, "name"));
+  for (const auto* one : objects_of(*read, "buckets")) names.push_back(text_of(*one, "name"));
   return names;
 }
 
 std::string list_text(const std::vector<export_facts>& all) {
   std::string text = R"({"backup":1,"buckets":[)";
-  for (const export_facts& one : all) {
-    text += &one == &all.front() ? "\n{\"bucket\":" : ",\n{\"bucket\":";
-    append_json_string(text, one.bucket);
-    text += R"(,"log":")" + one.log + R"(","digest":")" + one.digest + R"(","last_seq":)" +
-            std::to_string(one.last_seq) + R"(,"count":)" + std::to_string(one.count) +
-            R"(,"documents":)" + std::to_string(one.documents) + "}";
-  }
+  for (const export_facts& one : all)
+    text += (&one == &all.front() ? "\n" : ",\n") + facts_json(one);
   return text + "\n]}\n";
 }
 
@@ -158,18 +141,15 @@ result<std::vector<export_facts>> read_list(const std::string& directory) {
   std::ifstream file(path, std::ios::binary);
   const std::string text{std::istreambuf_iterator<char>(file), {}};
   if (!file) return no_backup(path + " cannot be read");
-  rapidjson::Document read;
-  read.Parse<rapidjson::kParseIterativeFlag>(text.c_str(), text.size());
-  if (read.HasParseError() || !read.IsObject() || number_of(read, "backup") != 1 ||
-      !read.HasMember("buckets") || !read["buckets"].IsArray())
+  const auto read = parse_answer(text);
+  const rapidjson::Value* listed = read ? list_of(*read, "buckets") : nullptr;
+  if (listed == nullptr || count_of(*read, "backup") != 1)
     return no_backup(path + " is not the list of a backup that this version reads");
   std::vector<export_facts> all;
-  for (const auto& one : read["buckets"].GetArray()) {
+  for (const auto& one : listed->GetArray()) {
     // What becomes a path is a bucket's name and nothing else.
     if (!one.IsObject() || !check_bucket_name(text_of(one, "bucket"))) return no_backup(path);
-    all.push_back({text_of(one, "bucket"), text_of(one, "log"), text_of(one, "digest"),
-                   number_of(one, "last_seq"), number_of(one, "count"),
-                   number_of(one, "documents")});
+    all.push_back(facts_of(one));
   }
   return all;
 }
@@ -177,16 +157,22 @@ result<std::vector<export_facts>> read_list(const std::string& directory) {
 result<void> compare_digest(node_client& node, const export_facts& expected) {
   const auto shown = node.get("/" + expected.bucket);
   if (!shown) return tl::unexpected(shown.error());
-  rapidjson::Document read;
-  read.Parse<rapidjson::kParseIterativeFlag>(shown->c_str(), shown->size());
-  if (!read.HasParseError() && read.IsObject() && text_of(read, "digest") == expected.digest)
-    return {};
+  const auto read = parse_answer(*shown);
+  if (read && text_of(*read, "digest") == expected.digest) return {};
   return fail(ec::corrupt, "the digest of the restored bucket " + expected.bucket +
                                " is not that of the backup: it was written to meanwhile, or the "
                                "files were changed");
 }
 
 } // namespace
+
+std::string facts_json(const export_facts& facts) {
+  std::string text = R"({"bucket":)";
+  append_json_string(text, facts.bucket);
+  return text + R"(,"log":")" + facts.log + R"(","digest":")" + facts.digest + R"(","last_seq":)" +
+         std::to_string(facts.last_seq) + R"(,"count":)" + std::to_string(facts.count) +
+         R"(,"documents":)" + std::to_string(facts.documents) + "}";
+}
 
 result<export_facts> export_bucket(node_client& node, const std::string& bucket, uint64_t since,
                                    const std::function<bool(std::string_view)>& piece) {

@@ -23,6 +23,9 @@ struct export_facts {
   uint64_t documents = 0; ///< live ones of the bucket
 };
 
+/// One JSON object.
+std::string facts_json(const export_facts& facts);
+
 /// Hands an export on, piece by piece, up to the whole; `piece` answers false where it cannot take
 /// more. Errors: those of the client; io_error (it did not come to its end).
 result<export_facts> export_bucket(node_client& node, const std::string& bucket, uint64_t since,

@@ -1,5 +1,6 @@
 #include "net/document_source.hpp"
 #include "storage/json.hpp"
+#include "storage/text_lines.hpp"
 #include <algorithm>
 #include <csv.h>
 #include <deque>
@@ -26,7 +27,7 @@ public:
     while (std::getline(text_, document.text)) {
       document.line = ++line_;
       bytes_ += document.text.size() + 1;
-      if (!std::all_of(document.text.begin(), document.text.end(), is_space)) return true;
+      if (!is_blank(document.text)) return true;
     }
     if (text_.bad()) return fail(ec::io_error, "it cannot be read");
     return false;

@@ -3,6 +3,7 @@
 #include "storage/document_line.hpp"
 #include "storage/keys.hpp"
 #include "storage/names.hpp"
+#include "storage/text_lines.hpp"
 #include <algorithm>
 
 namespace treadmill::rest {
@@ -139,23 +140,12 @@ private:
   bool begun_ = false;
 };
 
-error in_line(size_t number, const error& fault) {
-  return {fault.code, "line " + std::to_string(number) + ": " + fault.reason};
-}
-
-bool is_no_document(std::string_view line) {
-  return line.find_first_not_of(" \t\r") == std::string_view::npos ||
-         line.starts_with(first_line) || line.starts_with(last_line);
-}
-
 /// All of them or none: what cannot be taken refuses the whole text.
 result<std::vector<replicated_document>> read_lines(std::string_view text,
                                                     const json_limits& limits) {
   std::vector<replicated_document> all;
-  for (size_t number = 1; !text.empty(); ++number) {
-    const auto line = text.substr(0, text.find('\n'));
-    text.remove_prefix(std::min(text.size(), line.size() + 1));
-    if (is_no_document(line)) continue;
+  auto read = each_line(text, [&](size_t number, std::string_view line) -> result<void> {
+    if (line.starts_with(first_line) || line.starts_with(last_line)) return {};
     if (all.size() == limits.items)
       return fail(ec::too_large, "there are more documents than the limit");
     auto document = parse_document_line(line, limits);
@@ -163,7 +153,9 @@ result<std::vector<replicated_document>> read_lines(std::string_view text,
     if (auto right = check_replicated(*document, limits); !right)
       return tl::unexpected(in_line(number, right.error()));
     all.push_back(std::move(*document));
-  }
+    return {};
+  });
+  if (!read) return tl::unexpected(std::move(read.error()));
   return all;
 }
 

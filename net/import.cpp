@@ -1,6 +1,7 @@
 #include "net/import.hpp"
 #include "net/backup.hpp"
 #include "net/document_source.hpp"
+#include "net/node_answer.hpp"
 #include "storage/hash.hpp"
 #include "storage/json.hpp"
 #include <chrono>
@@ -8,7 +9,6 @@
 #include <filesystem>
 #include <fstream>
 #include <iostream>
-#include <rapidjson/document.h>
 #include <thread>
 #include <vector>
 
@@ -166,23 +166,16 @@ private:
   }
 
   result<void> count(const std::string& answer) {
-    rapidjson::Document read;
-    read.Parse<rapidjson::kParseIterativeFlag>(answer.c_str(), answer.size());
-    if (read.HasParseError() || !read.IsObject() || !read.HasMember("results") ||
-        !read["results"].IsArray() || read["results"].Size() != batch_.items.size())
+    const auto read = parse_answer(answer);
+    const rapidjson::Value* results = read ? list_of(*read, "results") : nullptr;
+    if (results == nullptr || results->Size() != batch_.items.size())
       return fail(ec::internal, "the answer is not that of a node");
-    const rapidjson::Value& results = read["results"];
-    for (rapidjson::SizeType i = 0; i < results.Size(); ++i) count(results[i], batch_.items[i]);
+    for (rapidjson::SizeType i = 0; i < results->Size(); ++i) count((*results)[i], batch_.items[i]);
     return {};
   }
 
   void count(const rapidjson::Value& outcome, const batch_item& item) {
-    const auto text = [&](const char* name) -> std::string {
-      return outcome.IsObject() && outcome.HasMember(name) && outcome[name].IsString()
-                 ? outcome[name].GetString()
-                 : "";
-    };
-    const std::string word = text("error");
+    const std::string word = outcome.IsObject() ? text_of(outcome, "error") : "";
     if (word.empty()) {
       ++done_.documents;
       return;
@@ -191,7 +184,7 @@ private:
     if (code == ec::conflict && (item.made_id || batch_.uncertain)) {
       ++done_.already_there;
     } else {
-      refuse(item.line, {code, text("reason")});
+      refuse(item.line, {code, text_of(outcome, "reason")});
     }
   }
 

@@ -1,4 +1,5 @@
 #include "net/node_bench.hpp"
+#include "net/node_answer.hpp"
 #include "net/node_client.hpp"
 #include <algorithm>
 #include <array>
@@ -6,7 +7,6 @@
 #include <mutex>
 #include <optional>
 #include <random>
-#include <rapidjson/document.h>
 #include <thread>
 
 namespace treadmill::http {
@@ -146,14 +146,11 @@ work bench_run::reading() const {
 result<std::string> durability_of(node_client& node) {
   const auto answer = node.get("/_system");
   if (!answer) return tl::unexpected(answer.error());
-  rapidjson::Document read;
-  read.Parse<rapidjson::kParseIterativeFlag>(answer->c_str(), answer->size());
-  if (read.HasParseError() || !read.IsObject()) return fail(ec::internal, "it is no node");
-  const rapidjson::Value& facts = read;
-  const auto found = facts.FindMember("durability");
-  if (found == facts.MemberEnd() || !found->value.IsString())
+  const auto read = parse_answer(*answer);
+  if (!read) return tl::unexpected(read.error());
+  if (!read->HasMember("durability") || !(*read)["durability"].IsString())
     return fail(ec::internal, "it is no node");
-  return std::string(found->value.GetString(), found->value.GetStringLength());
+  return text_of(*read, "durability");
 }
 
 result<void> measure_all(bench_run& run, const bench_options& options, bench_facts& facts,

@@ -1,6 +1,6 @@
 #include "net/node_client.hpp"
+#include "net/node_answer.hpp"
 #include <httplib.h>
-#include <rapidjson/document.h>
 
 namespace treadmill::http {
 
@@ -11,21 +11,14 @@ std::string authority_of(const std::string& host, uint16_t port) {
   return (v6 ? "[" + host + "]" : host) + ":" + std::to_string(port);
 }
 
-std::string text_of(const rapidjson::Value& object, const char* name) {
-  const auto found = object.FindMember(name);
-  if (found == object.MemberEnd() || !found->value.IsString()) return {};
-  return {found->value.GetString(), found->value.GetStringLength()};
-}
-
 /// The error that a node's refusal is.
 error refusal(int status, const std::string& body) {
   error unknown{ec::internal, "it answers " + std::to_string(status)};
-  rapidjson::Document read;
-  read.Parse<rapidjson::kParseIterativeFlag>(body.c_str(), body.size());
-  if (read.HasParseError() || !read.IsObject()) return unknown;
-  const std::string reason = text_of(read, "reason");
-  return reason.empty() ? unknown
-                        : error{code_named(text_of(read, "error")), unknown.reason + ": " + reason};
+  const auto read = parse_answer(body);
+  const std::string reason = read ? text_of(*read, "reason") : "";
+  return reason.empty()
+             ? unknown
+             : error{code_named(text_of(*read, "error")), unknown.reason + ": " + reason};
 }
 
 result<std::string> body_of(httplib::Result& answer) {
@@ -105,17 +98,11 @@ result<std::string> node_client::post(const std::string& path, const std::string
 
 result<compaction> compaction_of(const result<std::string>& answer) {
   if (!answer) return tl::unexpected(answer.error());
-  rapidjson::Document read;
-  read.Parse<rapidjson::kParseIterativeFlag>(answer->c_str(), answer->size());
-  if (read.HasParseError() || !read.IsObject())
+  const auto read = parse_answer(*answer);
+  if (!read || !read->HasMember("running") || !(*read)["running"].IsBool() ||
+      !read->HasMember("bytes") || !(*read)["bytes"].IsUint64())
     return fail(ec::internal, "it does not answer as a node");
-  const rapidjson::Value& object = read;
-  const auto running = object.FindMember("running");
-  const auto bytes = object.FindMember("bytes");
-  if (running == object.MemberEnd() || !running->value.IsBool() || bytes == object.MemberEnd() ||
-      !bytes->value.IsUint64())
-    return fail(ec::internal, "it does not answer as a node");
-  return compaction{running->value.GetBool(), bytes->value.GetUint64()};
+  return compaction{(*read)["running"].GetBool(), count_of(*read, "bytes")};
 }
 
 } // namespace treadmill::http

@@ -1,47 +1,19 @@
 #include "net/node_status.hpp"
+#include "net/node_answer.hpp"
 #include "storage/json.hpp"
 #include <algorithm>
 #include <array>
 #include <cstdio>
-#include <rapidjson/document.h>
 
 namespace treadmill::rest {
 
 namespace {
 
+using http::number_of;
+using http::objects_of;
+using http::parse_answer;
+using http::text_of;
 using json = rapidjson::Value;
-
-// Answers of a node
-// -------------------------------------------------------------------------------------------------
-
-result<rapidjson::Document> parsed(const std::string& text) {
-  rapidjson::Document read;
-  read.Parse<rapidjson::kParseIterativeFlag>(text.c_str(), text.size());
-  if (read.HasParseError() || !read.IsObject()) return fail(ec::internal, "it is no node");
-  return read;
-}
-
-/// The objects of a list that is a member of `from`.
-std::vector<const json*> items_of(const json& from, const char* name) {
-  std::vector<const json*> items;
-  const auto list = from.FindMember(name);
-  if (list == from.MemberEnd() || !list->value.IsArray()) return items;
-  for (const json& item : list->value.GetArray())
-    if (item.IsObject()) items.push_back(&item);
-  return items;
-}
-
-/// Empty where it is not there.
-std::string text_of(const json& from, const char* name) {
-  const auto member = from.FindMember(name);
-  if (member == from.MemberEnd() || !member->value.IsString()) return {};
-  return std::string(member->value.GetString(), member->value.GetStringLength());
-}
-
-double number_of(const json& from, const char* name) {
-  const auto member = from.FindMember(name);
-  return member != from.MemberEnd() && member->value.IsNumber() ? member->value.GetDouble() : 0;
-}
 
 bool is_true(const json& from, const char* name) {
   const auto member = from.FindMember(name);
@@ -132,7 +104,7 @@ void append_node(std::string& out, const std::string& url, const json& node) {
 
 void append_buckets(std::string& out, const json& buckets) {
   text_table table({"buckets", "documents", "deleted", "conflicts", "sequence", "size", ""});
-  for (const json* one : items_of(buckets, "buckets"))
+  for (const json* one : objects_of(buckets, "buckets"))
     table.add({text_of(*one, "name"), count_text(number_of(*one, "documents")),
                count_text(number_of(*one, "deleted")), count_text(number_of(*one, "conflicts")),
                count_text(number_of(*one, "sequence")), size_text(number_of(*one, "bytes")), ""});
@@ -141,7 +113,7 @@ void append_buckets(std::string& out, const json& buckets) {
 
 void append_peers(std::string& out, const json& peers) {
   text_table table({"peers", "state", "behind", "lag", ""});
-  for (const json* one : items_of(peers, "peers")) {
+  for (const json* one : objects_of(peers, "peers")) {
     const double behind = number_of(*one, "behind");
     table.add({text_of(*one, "name"), text_of(*one, "state"), count_text(behind),
                behind > 0 ? time_text(number_of(*one, "lag_ms") / 1000) : "-",
@@ -167,9 +139,9 @@ std::string remark_on(const json& query) {
 result<void> append_queries(std::string& out, const node_status& status) {
   text_table table({"queries", "state", "rows", "size", "errors", ""});
   for (const auto& [bucket, answer] : status.queries) {
-    const auto queries = parsed(answer);
+    const auto queries = parse_answer(answer);
     if (!queries) return tl::unexpected(queries.error());
-    for (const json* one : items_of(*queries, "queries"))
+    for (const json* one : objects_of(*queries, "queries"))
       table.add({bucket + '/' + text_of(*one, "name"), text_of(*one, "state"),
                  count_text(number_of(*one, "rows")), size_text(number_of(*one, "bytes")),
                  count_text(number_of(*one, "errors")), remark_on(*one)});
@@ -190,9 +162,9 @@ result<node_status> read_status(http::node_client& node) {
   if (done) done = take(status.buckets, "/_system/buckets");
   if (done) done = take(status.peers, "/_system/peers");
   if (!done) return tl::unexpected(done.error());
-  const auto buckets = parsed(status.buckets);
+  const auto buckets = parse_answer(status.buckets);
   if (!buckets) return tl::unexpected(buckets.error());
-  for (const json* one : items_of(*buckets, "buckets")) {
+  for (const json* one : objects_of(*buckets, "buckets")) {
     if (number_of(*one, "queries") == 0) continue;
     const std::string name = text_of(*one, "name");
     auto answer = node.get("/" + name + "/_query");
@@ -202,9 +174,9 @@ result<node_status> read_status(http::node_client& node) {
 }
 
 result<std::string> status_text(const node_status& status) {
-  const auto node = parsed(status.node);
-  const auto buckets = parsed(status.buckets);
-  const auto peers = parsed(status.peers);
+  const auto node = parse_answer(status.node);
+  const auto buckets = parse_answer(status.buckets);
+  const auto peers = parse_answer(status.peers);
   for (const auto* one : {&node, &buckets, &peers})
     if (!*one) return tl::unexpected(one->error());
   std::string out;

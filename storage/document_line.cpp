@@ -13,22 +13,6 @@ constexpr size_t line_depth = 3;
 
 tl::unexpected<error> bad(const char* reason) { return fail(ec::bad_request, reason); }
 
-/// Calls `member(quoted name, value)` for each member of an object in stored form, until one fails.
-template<typename Member>
-result<void> each_member(std::string_view object, Member member) {
-  json_cursor in(object);
-  in.take('{');
-  while (!in.take('}')) {
-    std::string_view name;
-    std::string_view value;
-    if (!in.take_string(name) || !in.take(':') || !in.take_value(value))
-      return fail(ec::internal, "a stored form cannot be read");
-    if (auto taken = member(name, value); !taken) return taken;
-    in.take(',');
-  }
-  return {};
-}
-
 result<revision> take_revision(std::string_view value) {
   if (value.front() != '"') return fail(ec::bad_rev, "a revision must be a string");
   std::string text;

@@ -1,5 +1,5 @@
 #include "storage/json_documents.hpp"
-#include <algorithm>
+#include "storage/text_lines.hpp"
 #include <utility>
 
 namespace treadmill {
@@ -56,14 +56,6 @@ private:
   bool too_many_ = false;
 };
 
-bool is_blank(std::string_view line) {
-  return line.find_first_not_of(" \t\r") == std::string_view::npos;
-}
-
-error in_line(size_t number, const error& fault) {
-  return {fault.code, "line " + std::to_string(number) + ": " + fault.reason};
-}
-
 } // namespace
 
 result<documents> parse_bulk(std::string_view text, const json_limits& limits) {
@@ -77,18 +69,17 @@ result<documents> parse_bulk_lines(std::string_view text, const json_limits& lim
   documents all;
   single_document document(true);
   json_reader reader(limits.depth, &document);
-  for (size_t number = 1; !text.empty(); ++number) {
-    const auto line = text.substr(0, text.find('\n'));
-    text.remove_prefix(std::min(text.size(), line.size() + 1));
-    if (is_blank(line)) continue;
-    if (const auto read = reader.read(line); !read)
-      return tl::unexpected(in_line(number, read.error()));
+  auto read = each_line(text, [&](size_t number, std::string_view line) -> result<void> {
+    if (const auto written = reader.read(line); !written)
+      return tl::unexpected(in_line(number, written.error()));
     if (all.size() == limits.items)
       return fail(ec::too_large, "there are more documents than the limit");
     auto taken = document.finish(reader.written(), limits.document_bytes);
     if (!taken) taken = tl::unexpected(in_line(number, taken.error()));
     all.push_back(std::move(taken));
-  }
+    return {};
+  });
+  if (!read) return tl::unexpected(std::move(read.error()));
   return all;
 }
 

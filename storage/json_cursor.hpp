@@ -1,4 +1,5 @@
 #pragma once
+#include "storage/result.hpp"
 #include <string>
 #include <string_view>
 
@@ -28,6 +29,23 @@ public:
 private:
   std::string_view rest_;
 };
+
+/// Calls `take(name, value)` for each member of an object in stored form, until one fails; the name
+/// has its quotes. Errors: those of `take`; internal (it is none).
+template<typename Take>
+result<void> each_member(std::string_view object, Take take) {
+  json_cursor in(object);
+  in.take('{');
+  while (!in.take('}')) {
+    std::string_view name;
+    std::string_view value;
+    if (!in.take_string(name) || !in.take(':') || !in.take_value(value))
+      return fail(ec::internal, "a stored form cannot be read");
+    if (result<void> taken = take(name, value); !taken) return taken;
+    in.take(',');
+  }
+  return {};
+}
 
 /// Appends what a string of a stored form stands for; `text` has its quotes. Returns false where an
 /// escape is not one of the stored form's.

@@ -10,11 +10,8 @@ constexpr size_t longest_named = 64; ///< bytes of an unknown member's name that
 tl::unexpected<error> bad(std::string reason) { return fail(ec::bad_request, std::move(reason)); }
 
 /// Takes one member of a stored form into the definition.
-result<void> take_member(json_cursor& in, query_definition& definition) {
-  std::string_view quoted;
-  std::string_view value;
-  if (!in.take_string(quoted) || !in.take(':') || !in.take_value(value))
-    return fail(ec::internal, "a stored form cannot be read");
+result<void> take_member(std::string_view quoted, std::string_view value,
+                         query_definition& definition) {
   const bool is_reduce = quoted == R"("reduce")";
   if (!is_reduce && quoted != R"("map")")
     return bad("a query has the members map and reduce, and no " +
@@ -34,12 +31,10 @@ result<query_definition> parse_definition(std::string_view json, const json_limi
   if (stored->size() > limits.document_bytes)
     return fail(ec::too_large, "the query is larger than the limit of a document");
   query_definition definition;
-  json_cursor in(*stored);
-  in.take('{');
-  while (!in.take('}')) {
-    if (auto taken = take_member(in, definition); !taken) return tl::unexpected(taken.error());
-    in.take(',');
-  }
+  const auto taken = each_member(*stored, [&](std::string_view name, std::string_view value) {
+    return take_member(name, value, definition);
+  });
+  if (!taken) return tl::unexpected(taken.error());
   if (definition.map.empty()) return bad("a query needs the member map, the text of a function");
   return definition;
 }

@@ -1,3 +1,4 @@
+#include "tests/cluster/command.hpp"
 #include "tests/cluster/node_process.hpp"
 #include "tests/cluster/temporary_folder.hpp"
 #include <atomic>
@@ -14,12 +15,9 @@ using namespace std::chrono_literals;
 namespace {
 
 /// What `treadmill compact` with these arguments prints, and its exit code.
-std::pair<std::string, int> compact(std::vector<std::string> arguments) {
+printed compact(std::vector<std::string> arguments) {
   arguments.insert(arguments.begin(), "compact");
-  child_process asked({TREADMILL_BINARY, std::move(arguments)});
-  const auto end = asked.wait(120s);
-  REQUIRE(end);
-  return {asked.output(), end->code};
+  return run_command(std::move(arguments), 120s);
 }
 
 std::string random_text(std::mt19937_64& random, size_t size) {
@@ -58,11 +56,11 @@ TEST_CASE("treadmill compact gives back the space of what was removed, and write
       if (own.send("POST", "/small", "{}").status == 201) ++written;
   });
   const auto ran = compact({url, "--bucket", "big"});
-  const std::string& text = ran.first;
+  const std::string& text = ran.text;
   done = true;
   writer.join();
   CAPTURE(text);
-  CHECK(ran.second == 0);
+  CHECK(ran.code == 0);
   CHECK(written > 0);
   std::smatch found;
   REQUIRE(std::regex_search(text, found, std::regex("^(\\d+) bytes before, (\\d+) after")));

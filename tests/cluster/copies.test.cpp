@@ -1,3 +1,4 @@
+#include "tests/cluster/command.hpp"
 #include "tests/cluster/node_process.hpp"
 #include "tests/cluster/temporary_folder.hpp"
 #include "tests/cluster/write_load.hpp"
@@ -16,18 +17,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-struct printed {
-  std::string text{};
-  int code = -1;
-};
-
-/// What a command prints, and its exit code.
-printed run(std::vector<std::string> arguments) {
-  child_process asked({TREADMILL_BINARY, std::move(arguments)});
-  const auto end = asked.wait(120s);
-  REQUIRE(end);
-  return {asked.output(), end->code};
-}
+printed run(std::vector<std::string> arguments) { return run_command(std::move(arguments), 120s); }
 
 class running_node {
 public:

@@ -1,3 +1,4 @@
+#include "tests/cluster/command.hpp"
 #include "tests/cluster/node_process.hpp"
 #include "tests/cluster/temporary_folder.hpp"
 #include <chrono>
@@ -11,12 +12,9 @@ using namespace std::chrono_literals;
 namespace {
 
 /// What `treadmill status` with these arguments prints, and its exit code.
-std::pair<std::string, int> status(std::vector<std::string> arguments) {
+printed status(std::vector<std::string> arguments) {
   arguments.insert(arguments.begin(), "status");
-  child_process asked({TREADMILL_BINARY, std::move(arguments)});
-  const auto end = asked.wait(20s);
-  REQUIRE(end);
-  return {asked.output(), end->code};
+  return run_command(std::move(arguments), 20s);
 }
 
 } // namespace

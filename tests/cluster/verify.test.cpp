@@ -1,5 +1,6 @@
 #include "storage/keys.hpp"
 #include "storage/store.hpp"
+#include "tests/cluster/command.hpp"
 #include "tests/cluster/node_process.hpp"
 #include "tests/cluster/peers.hpp"
 #include "tests/cluster/temporary_folder.hpp"
@@ -14,13 +15,10 @@ using namespace std::chrono_literals;
 namespace {
 
 /// What `treadmill verify` of that folder prints, and its exit code.
-std::pair<std::string, int> verify(const std::string& data, bool json = false) {
+printed verify(const std::string& data, bool json = false) {
   std::vector<std::string> arguments{"verify", "--data", data};
   if (json) arguments.emplace_back("--json");
-  child_process asked({TREADMILL_BINARY, std::move(arguments)});
-  const auto end = asked.wait(60s);
-  REQUIRE(end);
-  return {asked.output(), end->code};
+  return run_command(std::move(arguments), 60s);
 }
 
 } // namespace
@@ -48,9 +46,9 @@ TEST_CASE("treadmill verify finds the store of a killed node whole, and tells wh
     node.kill();
   }
   const auto ran = verify(data);
-  const std::string& text = ran.first;
+  const std::string& text = ran.text;
   CAPTURE(text);
-  CHECK(ran.second == 0);
+  CHECK(ran.code == 0);
   CHECK(text.find("other: 1 documents, 0 deleted, 0 with conflicts, 1 changes, "
                   "0 indexes with 0 rows: whole\n") != std::string::npos);
   CHECK(text.find("people: 499 documents, 1 deleted, 0 with conflicts, 502 changes, "
@@ -68,9 +66,9 @@ TEST_CASE("treadmill verify finds the store of a killed node whole, and tells wh
     REQUIRE((*opened)->commit({&only, 1}, true));
   }
   const auto again = verify(data);
-  const std::string& damaged = again.first;
+  const std::string& damaged = again.text;
   CAPTURE(damaged);
-  CHECK(again.second == 1);
+  CHECK(again.code == 1);
   CHECK(damaged.find("\npeople/_activity/11: it is about a document that is not there\n") !=
         std::string::npos);
   CHECK(damaged.find("\npeople: its digest is not that of its documents\n") != std::string::npos);
