@@ -43,6 +43,10 @@ void engine::script::leave() {
   context.Reset();
 }
 
+void engine::script::drop_promises() {
+  if (context.IsEmpty()) microtasks.reset();
+}
+
 engine::engine(const worker_limits& limits, progress_page& page) : limits_(limits), page_(page) {
   set_flags(limits);
   platform_ = v8::platform::NewSingleThreadedDefaultPlatform();
@@ -251,6 +255,7 @@ void engine::map(const map_request& request, std::string& out) {
       if (out.size() - begin >= limits_.answer_bytes) break;
       if (what->context.IsEmpty() && prepare(*what)) break;
     }
+    what->drop_promises();
     answer.finish();
   }
   page_.request.store(0);
@@ -271,6 +276,7 @@ void engine::reduce(const reduce_request& request, std::string& out) {
       if (out.size() - begin >= limits_.answer_bytes) break;
       if (what->context.IsEmpty() && prepare(*what)) break;
     }
+    what->drop_promises();
     answer.finish();
   }
   page_.request.store(0);

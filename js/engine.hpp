@@ -47,6 +47,9 @@ private:
     v8::Global<v8::Context> context{};
     v8::Global<v8::Function> function{};
     void leave();
+    /// Of a context that was left: what waits in its queue would keep it, and all that it holds.
+    /// Only when no scope is in that context.
+    void drop_promises();
   };
   /// What the function that runs has emitted.
   struct emission {

@@ -1,5 +1,6 @@
 #include "tests/unit/js/pool_world.hpp"
 #include <string>
+#include <vector>
 
 using namespace std::string_literals;
 using treadmill::js::defaults::kibibyte;
@@ -252,6 +253,23 @@ TEST_CASE("what is ordinary in a function works although everything is frozen") 
         R"("ISTANBULtrue")");
   CHECK(run("doc => { try { return doc.a.b } catch { return 'none' } }") == R"("none")");
   CHECK(run("doc => new Uint8Array([1, 2, 300]).join()") == R"("1,2,44")");
+}
+
+TEST_CASE("what a function left waiting in promises is gone when it is cut off") {
+  auto options = test::quick_options(1);
+  options.document_cpu = std::chrono::seconds(1);
+  js::map_pool pool(options);
+  // Each leaves about a third of the worker's heap waiting; all are known to the same worker.
+  std::vector<std::shared_ptr<const js::function>> known;
+  for (int i = 0; i < 6; ++i) {
+    known.push_back(test::make_function(
+        "doc => { for (let i = 0; i < 50000; ++i) Promise.resolve().then(() => " +
+        std::to_string(i) + "); for (;;); }"));
+    const auto rows = test::map_all(pool, known.back(), test::numbered(1));
+    REQUIRE(rows.size() == 1);
+    CHECK(rows.front().problem == js::fault::timed_out);
+  }
+  CHECK(pool.counters().started == 1);
 }
 
 TEST_CASE("promises never run, and leave nothing behind") {
