@@ -328,8 +328,11 @@ TEST_CASE("above the bound of connections those are cut that never sent a frame"
   CHECK(box.node.peer.counters().connections == 5);
   // Among those that sent something, the one that has been silent for longest.
   for (int i = 0; i < 6; ++i) {
+    // Until its frame is there it is one of those that never sent any.
+    const std::string said = "talking, too " + std::to_string(i);
     talking.emplace_back(box.node.port());
-    CHECK(talking.back().send(zmtp_frame("talking")));
+    CHECK(talking.back().send(zmtp_frame(said)));
+    REQUIRE(eventually([&] { return box.node.has(said); }));
     CHECK(box.goes_on());
   }
   CHECK(talking.front().wait_for_end());
