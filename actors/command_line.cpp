@@ -25,7 +25,7 @@ constexpr std::string_view general_help =
   treadmill export [URL] --bucket B    print all documents of a bucket with their revisions
   treadmill backup DIRECTORY [URL]     copy all buckets of a running node
   treadmill restore DIRECTORY [URL]    bring them to a node
-  treadmill verify --data DIR          check everything that a stopped node's store holds
+  treadmill verify [URL]               check everything that a node stores; a stopped one by --data
   treadmill compact [URL]              give back the space of superseded and removed documents
   treadmill bench [URL]                measure a running node from its client's side
   treadmill health [URL]               ask whether a node is alive, or ready: exit code 0 or 1
@@ -92,24 +92,28 @@ Exit codes: 0, or 1 where the node does not answer, 2 where the command is wrong
 )",
        {{"url", kind::positional}, {"watch"}, {"json"}}},
       {"verify",
-       R"(Usage: treadmill verify --data DIR [--json]
+       R"(Usage: treadmill verify [URL] [--data DIR] [--bucket B] [--json]
 
-Checks the store of a node that does not run: revision trees, bodies and their hashes, the activity
-and its chain, counts and digests, the indexes of queries against each other and their partial
-results. It changes nothing beyond what the start of a node repairs.
+Checks what a node stores, while it runs or, with --data, while it does not: revision trees, bodies
+and their hashes, the activity and its chain, counts and digests, the indexes of queries against
+each other, against their partial results, and against what their maps make of the documents now.
+A running node goes on reading and writing meanwhile; what is checked is what it had at the
+beginning. It changes nothing beyond what the start of a node repairs.
 
-  --data DIR                        the node's data directory
+  --data DIR                        the data directory of a node that does not run
+  --bucket B                        this bucket alone
   --json                            one JSON object a line: a bucket, its counts and problems
 
 A line a bucket, then one for each of its problems (at most 100): where, and what is wrong.
 
-Example:
+Examples:
+  treadmill verify http://127.0.0.1:1441
   treadmill verify --data /var/lib/treadmill
 
-Exit codes: 0 where all is whole, 1 where there are problems or the store cannot be opened, 2 where
-the command is wrong.
+Exit codes: 0 where all is whole, 1 where there are problems, the node does not answer or the store
+cannot be opened, 2 where the command is wrong.
 )",
-       {{"data", kind::value, true}, {"json"}}},
+       {{"url", kind::positional}, {"data", kind::value}, {"bucket", kind::value}, {"json"}}},
       {"compact",
        R"(Usage: treadmill compact [URL] [--bucket B] [--json]
 

@@ -240,9 +240,9 @@ int bench(const command_line& asked) {
 
 int run_command(const command_line& asked) {
   static const std::map<std::string, int (*)(const command_line&)> commands{
-      {"health", health},       {"status", status},   {"export", export_bucket},
-      {"import", import_file},  {"backup", back_up},  {"restore", restore},
-      {"verify", verify_store}, {"compact", compact}, {"bench", bench},
+      {"health", health},      {"status", status},   {"export", export_bucket},
+      {"import", import_file}, {"backup", back_up},  {"restore", restore},
+      {"verify", verify},      {"compact", compact}, {"bench", bench},
   };
   return commands.at(asked.command)(asked);
 }

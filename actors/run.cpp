@@ -93,18 +93,6 @@ std::string map_executable(const settings& how) {
   return failed ? "treadmill-map" : (self.parent_path() / "treadmill-map").string();
 }
 
-js::pool_options options_of_pool(const settings& how) {
-  js::pool_options options;
-  options.executable = map_executable(how);
-  const size_t cores = std::max(1U, std::thread::hardware_concurrency());
-  options.workers = how.map_workers == 0 ? cores : how.map_workers;
-  options.jitless = how.jitless;
-  options.document_cpu = how.map_cpu;
-  options.heap_bytes = how.map_memory;
-  options.warn = [](std::string_view text) { log::warn("map worker", {{"what", text}}); };
-  return options;
-}
-
 rest::api_options options_of_api(const settings& how) {
   rest::api_options options;
   options.cors_origins = how.cors_origins;
@@ -257,6 +245,18 @@ private:
 };
 
 } // namespace
+
+js::pool_options options_of_pool(const settings& how) {
+  js::pool_options options;
+  options.executable = map_executable(how);
+  const size_t cores = std::max(1U, std::thread::hardware_concurrency());
+  options.workers = how.map_workers == 0 ? cores : how.map_workers;
+  options.jitless = how.jitless;
+  options.document_cpu = how.map_cpu;
+  options.heap_bytes = how.map_memory;
+  options.warn = [](std::string_view text) { log::warn("map worker", {{"what", text}}); };
+  return options;
+}
 
 int run_node(const settings& how) {
   if (const std::string problem = log::start(how.logging); !problem.empty()) {

@@ -1,5 +1,6 @@
 #pragma once
 #include "actors/settings.hpp"
+#include "js/map_pool.hpp"
 
 namespace treadmill {
 
@@ -8,5 +9,8 @@ namespace treadmill {
 /// actors/README.md gives. Answers the exit code: 0 after a clean end, 1 where the node could not
 /// start (the reason is in the log).
 int run_node(const settings& how);
+
+/// The pool of processes for functions that these settings ask for; its warnings go to the log.
+js::pool_options options_of_pool(const settings& how);
 
 } // namespace treadmill

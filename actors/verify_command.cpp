@@ -1,6 +1,12 @@
 #include "actors/verify_command.hpp"
+#include "actors/function_calls.hpp"
+#include "actors/run.hpp"
+#include "js/map_pool.hpp"
+#include "net/node_verify.hpp"
 #include "storage/verify.hpp"
+#include <chrono>
 #include <filesystem>
+#include <future>
 #include <iostream>
 #include <unistd.h>
 
@@ -21,17 +27,73 @@ bool holds_store(const std::filesystem::path& directory) {
 }
 
 /// One line on a terminal that is written over.
-void show_progress(const std::string& bucket, uint64_t rows) {
-  std::cerr << "\r\033[K" << bucket << ": " << rows << " rows" << std::flush;
+class progress_line {
+public:
+  void show(const std::string& bucket, uint64_t rows, uint64_t mapped) const {
+    if (!terminal_) return;
+    std::cerr << clear << bucket << ": " << rows << " rows";
+    if (mapped > 0) std::cerr << ", " << mapped << " documents mapped again";
+    std::cerr << std::flush;
+  }
+  void end() const {
+    if (terminal_) std::cerr << clear << std::flush;
+  }
+
+private:
+  static constexpr std::string_view clear = "\r\033[K";
+  bool terminal_ = isatty(STDERR_FILENO) != 0;
+};
+
+/// Runs maps for a check, one after the other, in processes of its own.
+class map_runs {
+public:
+  explicit map_runs(const settings& how) : limits_(how.json), pool_(options_of_pool(how)) {}
+
+  result<std::vector<run_rows>> run(const std::string& map,
+                                    const std::vector<run_document>& documents) {
+    if (!function_ || function_->text != map) function_ = make_function(js::kind::map, map);
+    std::vector<run_rows> rows;
+    while (rows.size() < documents.size()) {
+      js::map_job job{function_, {}, false};
+      for (size_t i = rows.size(); i < documents.size(); ++i)
+        job.documents.push_back({documents[i].id, documents[i].rev, documents[i].body});
+      std::promise<js::map_answer> mapped;
+      pool_.map(std::move(job),
+                [&](js::map_answer answer) { mapped.set_value(std::move(answer)); });
+      const js::map_answer answer = mapped.get_future().get();
+      if (answer.how == js::outcome::bad_function) return fail(ec::bad_map, answer.message);
+      if (answer.how != js::outcome::done) return fail(ec::overloaded, answer.message);
+      for (const js::mapped& made : answer.documents) rows.push_back(checked_rows(made, limits_));
+    }
+    return rows;
+  }
+
+private:
+  json_limits limits_;
+  js::map_pool pool_;
+  std::shared_ptr<const js::function> function_{};
+};
+
+int verify_running(const command_line& asked) {
+  http::node_client node(asked.values.server.host, asked.values.server.port,
+                         std::chrono::seconds(60));
+  const std::string bucket = asked.has("bucket") ? asked.given.at("bucket") : std::string();
+  const progress_line line;
+  bool whole = true;
+  const auto verified = http::verify_node(
+      node, bucket,
+      [&](const http::verified_bucket& found) {
+        line.end();
+        std::cout << (asked.has("json") ? found.json + '\n' : found.report.text()) << std::flush;
+        whole = whole && found.report.whole();
+      },
+      [&](const http::verify_progress& now) { line.show(now.bucket, now.rows, now.mapped); });
+  line.end();
+  if (!verified) return refuse(node.url(), verified.error().reason);
+  return whole ? 0 : 1;
 }
 
-void print(const bucket_report& report, bool json) {
-  std::cout << (json ? report.json() + '\n' : report.text()) << std::flush;
-}
-
-} // namespace
-
-int verify_store(const command_line& asked) {
+int verify_stopped(const command_line& asked) {
   const std::string& directory = asked.given.at("data");
   const bool json = asked.has("json");
   if (!holds_store(directory)) return refuse(directory, "there is no store");
@@ -41,21 +103,36 @@ int verify_store(const command_line& asked) {
   const auto opened = store::open(std::move(options));
   if (!opened) return refuse(directory, opened.error().reason);
   const store& rows = **opened;
+  const auto print = [&](const bucket_report& report) {
+    std::cout << (json ? report.json() + '\n' : report.text()) << std::flush;
+    return report.whole();
+  };
   const auto catalogue = verify_catalogue(rows);
   if (!catalogue) return refuse(directory, catalogue.error().reason);
-  bool whole = catalogue->whole();
-  if (!whole) print(*catalogue, json);
-  const bool terminal = isatty(STDERR_FILENO) != 0;
+  bool whole = catalogue->whole() || print(*catalogue);
+  const progress_line line;
+  map_runs maps(asked.values);
+  bool known = !asked.has("bucket");
   for (const bucket_info& bucket : rows.buckets()) {
-    const auto report = verify_bucket(rows.snapshot(), bucket, [&](uint64_t done) {
-      if (terminal) show_progress(bucket.name, done);
-    });
-    if (terminal) std::cerr << "\r\033[K" << std::flush;
+    if (asked.has("bucket") && asked.given.at("bucket") != bucket.name) continue;
+    known = true;
+    const auto report = verify_bucket(
+        rows.snapshot(), bucket, [&](uint64_t done) { line.show(bucket.name, done, 0); },
+        [&](const std::string& map, const std::vector<run_document>& documents) {
+          return maps.run(map, documents);
+        });
+    line.end();
     if (!report) return refuse(directory, report.error().reason);
-    print(*report, json);
-    whole = whole && report->whole();
+    whole = print(*report) && whole;
   }
+  if (!known) return refuse(directory, "it has no such bucket");
   return whole ? 0 : 1;
+}
+
+} // namespace
+
+int verify(const command_line& asked) {
+  return asked.has("data") ? verify_stopped(asked) : verify_running(asked);
 }
 
 } // namespace treadmill

@@ -3,8 +3,9 @@
 
 namespace treadmill {
 
-/// `treadmill verify`: checks the store of a node that does not run, bucket by bucket, and prints
-/// what it finds (storage/verify.hpp). The exit code.
-int verify_store(const command_line& asked);
+/// `treadmill verify`: has a running node check what it stores, or checks the store of one that
+/// does not run (`--data`), bucket by bucket, and prints what is found (storage/verify.hpp). The
+/// exit code.
+int verify(const command_line& asked);
 
 } // namespace treadmill

@@ -118,17 +118,6 @@ bool sync_folder(const std::string& directory) {
   return synced;
 }
 
-result<std::vector<std::string>> buckets_of(node_client& node) {
-  const auto listed = node.get("/_system/buckets");
-  if (!listed) return tl::unexpected(listed.error());
-  const auto read = parse_answer(*listed);
-  if (!read || list_of(*read, "buckets") == nullptr)
-    return fail(ec::internal, "the list of buckets is not that of a node");
-  std::vector<std::string> names;
-  for (const auto* one : objects_of(*read, "buckets")) names.push_back(text_of(*one, "name"));
-  return names;
-}
-
 std::string list_text(const std::vector<export_facts>& all) {
   std::string text = R"({"backup":1,"buckets":[)";
   for (const export_facts& one : all)

@@ -128,6 +128,7 @@ void list_conflicts(exchange& x);
 void read_activity(exchange& x);
 void export_bucket(exchange& x);
 void import_documents(exchange& x);
+void verify_bucket(exchange& x);
 void list_queries(exchange& x);
 void try_query(exchange& x);
 void post_query(exchange& x);

@@ -49,4 +49,15 @@ std::vector<const rapidjson::Value*> objects_of(const rapidjson::Value& from, co
   return objects;
 }
 
+result<std::vector<std::string>> buckets_of(node_client& node) {
+  const auto listed = node.get("/_system/buckets");
+  if (!listed) return tl::unexpected(listed.error());
+  const auto read = parse_answer(*listed);
+  if (!read || list_of(*read, "buckets") == nullptr)
+    return fail(ec::internal, "the list of buckets is not that of a node");
+  std::vector<std::string> names;
+  for (const auto* one : objects_of(*read, "buckets")) names.push_back(text_of(*one, "name"));
+  return names;
+}
+
 } // namespace treadmill::http

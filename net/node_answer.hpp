@@ -1,4 +1,5 @@
 #pragma once
+#include "net/node_client.hpp"
 #include "storage/result.hpp"
 #include <cstdint>
 #include <rapidjson/document.h>
@@ -20,5 +21,8 @@ uint64_t count_of(const rapidjson::Value& from, const char* name);
 const rapidjson::Value* list_of(const rapidjson::Value& from, const char* name);
 /// The objects in it.
 std::vector<const rapidjson::Value*> objects_of(const rapidjson::Value& from, const char* name);
+
+/// The names of a node's buckets. Errors: those of asking; internal (it is no node).
+result<std::vector<std::string>> buckets_of(node_client& node);
 
 } // namespace treadmill::http

@@ -39,6 +39,7 @@ constexpr std::string_view components = R"json({
 "Entry":{"type":"object","required":["seq","id","changes"],"properties":{"seq":{"type":"integer"},"id":{"type":"string"},"changes":{"type":"array","items":{"$ref":"#/components/schemas/Revision"}},"deleted":{"type":"boolean","enum":[true]},"document":{"$ref":"#/components/schemas/Document"}}},
 "Activity":{"type":"object","required":["count","last_seq","log","activity"],"properties":{"count":{"type":"integer"},"last_seq":{"type":"integer"},"log":{"type":"string"},"activity":{"type":"array","items":{"$ref":"#/components/schemas/Entry"}}}},
 "ExportLine":{"type":"object","description":"A line: a document, or the first or the last one, which `_import` leaves out.","properties":{"bucket":{"type":"string"},"log":{"type":"string"},"since":{"type":"integer"},"last_seq":{"type":"integer"},"documents":{"type":"integer"},"digest":{"type":"string"},"count":{"type":"integer"},"id":{"type":"string"},"seq":{"type":"integer"},"revs":{"type":"array","items":{"type":"object","required":["rev"],"properties":{"rev":{"$ref":"#/components/schemas/Revision"},"parent":{"$ref":"#/components/schemas/Revision"},"deleted":{"type":"boolean"},"foreign":{"type":"boolean"},"document":{"type":"object","additionalProperties":true}},"additionalProperties":false}}},"additionalProperties":false},
+"VerifyLine":{"type":"object","description":"The last line is the report: it has `whole`.","properties":{"rows":{"type":"integer","description":"Of the store, that were read."},"mapped":{"type":"integer","description":"Documents that maps were run on again."},"bucket":{"type":"string"},"whole":{"type":"boolean"},"documents":{"type":"integer"},"deleted":{"type":"integer"},"conflicts":{"type":"integer"},"queries":{"type":"integer"},"sequence":{"type":"integer"},"indexes":{"type":"integer"},"index_rows":{"type":"integer"},"problems_found":{"type":"integer"},"digest":{"type":"string"},"problems":{"type":"array","items":{"type":"object","required":["where","what"],"properties":{"where":{"type":"string"},"what":{"type":"string"}},"additionalProperties":false}}},"required":["rows","mapped"],"additionalProperties":false},
 "Imported":{"type":"object","required":["status","count"],"properties":{"status":{"type":"string","enum":["OK"]},"count":{"type":"integer"}}},
 "Definition":{"type":"object","required":["map"],"properties":{"map":{"type":"string","description":"One JavaScript function of a document: what it returns, or emits by emit(key, value), are the rows."},"reduce":{"type":"string","nullable":true,"description":"_count, _sum, _min, _max, _avg, _stats, _approx_count_distinct, or a JavaScript function (keys, values, rereduce)."}},"additionalProperties":false},
 "Terms":{"type":"object","required":["terms"],"properties":{"terms":{"type":"array","items":{}}},"additionalProperties":false},
@@ -154,8 +155,9 @@ void append_content(std::string& out, const route& row, std::string_view schema)
     out += '}';
     return;
   }
-  out += row.where == shape::exported ? R"(,"content":{"application/x-ndjson":)"
-                                      : R"(,"content":{"application/json":)";
+  out += row.where == shape::exported || row.where == shape::verify
+             ? R"(,"content":{"application/x-ndjson":)"
+             : R"(,"content":{"application/json":)";
   append_schema(out, schema);
   const bool is_query = row.where == shape::query && row.method == verb::get;
   if (row.where == shape::activity || is_query) {

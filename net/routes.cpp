@@ -109,6 +109,8 @@ constexpr std::array followed{
     described_answer{200, "Activity", "Entries in order; lines or events in the endless feeds."}};
 constexpr std::array exported{described_answer{
     200, "ExportLine", "A line that says what it is, the documents, a line with their count."}};
+constexpr std::array verified{
+    described_answer{200, "VerifyLine", "Lines about how far it is, then the report."}};
 constexpr std::array imported{described_answer{200, "Imported", "All are merged."}};
 constexpr std::array queries_listed{described_answer{200, "Queries", "In the order of names."}};
 constexpr std::array query_tried{
@@ -306,6 +308,14 @@ constexpr std::array table{
           body_kind::lines,
           imported,
           import_documents},
+    route{shape::verify,
+          verb::get,
+          "verify",
+          "Check what is stored of a bucket, and run its maps again",
+          {},
+          body_kind::none,
+          verified,
+          verify_bucket},
     route{shape::queries,
           verb::get,
           "queries",
@@ -364,6 +374,7 @@ constexpr std::array<std::string_view, shapes> patterns{"/",
                                                         "/{bucket}/_activity",
                                                         "/{bucket}/_export",
                                                         "/{bucket}/_import",
+                                                        "/{bucket}/_verify",
                                                         "/{bucket}/_query",
                                                         "/{bucket}/_query/{name}",
                                                         "/{bucket}/{id}"};
@@ -381,7 +392,8 @@ constexpr std::array bucket_names{
     named_shape{"_bulk", shape::bulk},           named_shape{"_get", shape::bulk_get},
     named_shape{"_documents", shape::documents}, named_shape{"_conflicts", shape::conflicts},
     named_shape{"_activity", shape::activity},   named_shape{"_export", shape::exported},
-    named_shape{"_import", shape::imported},     named_shape{"_query", shape::queries}};
+    named_shape{"_import", shape::imported},     named_shape{"_query", shape::queries},
+    named_shape{"_verify", shape::verify}};
 
 using table_index = std::array<std::array<const route*, verbs>, shapes>;
 constexpr table_index index_table() {

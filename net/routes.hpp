@@ -31,11 +31,12 @@ enum class shape : uint8_t {
   activity,
   exported,
   imported,
+  verify,
   queries,
   query,
   document,
 };
-inline constexpr size_t shapes = 23;
+inline constexpr size_t shapes = static_cast<size_t>(shape::document) + 1;
 
 enum class verb : uint8_t { get, post, put, patch, remove };
 inline constexpr size_t verbs = 5;

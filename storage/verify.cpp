@@ -8,6 +8,7 @@
 #include "storage/query_definition.hpp"
 #include "storage/replicated.hpp"
 #include "storage/verify_index.hpp"
+#include "storage/verify_maps.hpp"
 #include <algorithm>
 #include <map>
 #include <optional>
@@ -15,8 +16,6 @@
 
 namespace treadmill {
 namespace {
-
-constexpr uint64_t progress_rows = 10'000; ///< between two calls
 
 /// Bytes of the store, which may be damaged, as text: what is none is shown in hex.
 std::string printable(std::string_view bytes) {
@@ -50,20 +49,28 @@ std::string_view rest_of(std::string_view key) { return key.substr(keys::documen
 
 std::string entry_name(uint64_t sequence) { return "_activity/" + std::to_string(sequence); }
 
-/// One pass over all rows of a bucket, in the order of their keys.
-class bucket_walk {
+} // namespace
+
+/// One pass over all rows of a bucket, in the order of their keys; then one over its documents for
+/// each index.
+class bucket_verifier::walk {
 public:
-  bucket_walk(const read_view& view, const bucket_info& bucket)
-      : view_(view), bucket_(bucket.number) {
+  walk(read_view view, const bucket_info& bucket)
+      : view_(std::move(view)), bucket_(bucket.number), from_(keys::bucket_begin(bucket.number)) {
     report_.bucket = bucket.name;
   }
 
-  result<bucket_report> run(const std::function<void(uint64_t)>& progress);
+  result<bool> advance();
+  result<std::optional<part>> next_part();
+  result<void> mapped(std::span<const run_rows> rows);
+  void not_mapped(std::string_view why);
+  const bucket_report& report() const { return report_; }
 
 private:
   /// An index that a query's row names.
   struct served_query {
     std::string name{};
+    std::string map{}; ///< empty: the definition cannot be read
     reduction how = reduction::none;
     bool met = false; ///< rows of it came by
   };
@@ -98,38 +105,47 @@ private:
   std::optional<document_row> owner(std::string_view id, const char* of);
   bool go_on(const result<void>& done, std::string_view below);
 
-  const read_view& view_;
+  read_view view_;
   uint32_t bucket_;
+  std::string from_; ///< the next row's key is at or above it
+  bool begun_ = false;
   bucket_report report_{};
   std::optional<bucket_state> state_{};
   std::optional<error> died_{}; ///< the snapshot did
   bool countable_ = true;       ///< every document so far could be read
   uint64_t next_sequence_ = 1;
   bool chain_known_ = true;                    ///< of the entry before
-  std::map<uint32_t, served_query> queries_{}; ///< by index
+  std::map<uint32_t, served_query> queries_{}; ///< by index; those whose maps are still to be run
   std::optional<uint32_t> at_index_{};         ///< the index whose rows come by …
   std::optional<index_verifier> index_{};      ///< … where it is one of a query
+  std::optional<map_verifier> maps_{};         ///< of the first of `queries_`
   std::string owner_bytes_{};
   activity_entry entry_{};
 };
 
-result<bucket_report> bucket_walk::run(const std::function<void(uint64_t)>& progress) {
-  read_state();
-  read_queries();
-  const auto scanned = view_.scan_on(keys::bucket_begin(bucket_), keys::bucket_end(bucket_),
-                                     [&](std::string_view key, std::string_view value) {
-                                       take(key, value);
-                                       if (++report_.rows % progress_rows == 0 && progress)
-                                         progress(report_.rows);
-                                       return !died_;
-                                     });
-  if (go_on(scanned, "") && scanned) finish();
+result<bool> bucket_verifier::walk::advance() {
+  if (!std::exchange(begun_, true)) {
+    read_state();
+    read_queries();
+  }
+  uint64_t rows = 0;
+  std::string last;
+  const auto scanned = view_.scan(from_, keys::bucket_end(bucket_),
+                                  [&](std::string_view key, std::string_view value) {
+                                    last = key;
+                                    take(key, value);
+                                    ++report_.rows;
+                                    return ++rows < defaults::verify_slice_rows && !died_;
+                                  });
+  const bool more = scanned && rows == defaults::verify_slice_rows;
+  if (go_on(scanned, "") && scanned && !more) finish();
   if (died_) return tl::unexpected(*died_);
-  return std::move(report_);
+  from_ = std::move(last) + '\0';
+  return more;
 }
 
 /// Tells what was in the way. False: there is no going on.
-bool bucket_walk::go_on(const result<void>& done, std::string_view below) {
+bool bucket_verifier::walk::go_on(const result<void>& done, std::string_view below) {
   if (done) return !died_;
   if (done.error().code == ec::overloaded) {
     died_ = done.error();
@@ -139,15 +155,15 @@ bool bucket_walk::go_on(const result<void>& done, std::string_view below) {
   return true;
 }
 
-std::optional<std::optional<std::string>> bucket_walk::read(const std::string& key,
-                                                            std::string_view below) {
+std::optional<std::optional<std::string>> bucket_verifier::walk::read(const std::string& key,
+                                                                      std::string_view below) {
   auto row = view_.read(key);
   if (row) return std::move(*row);
   go_on(tl::unexpected(row.error()), below);
   return std::nullopt;
 }
 
-void bucket_walk::read_state() {
+void bucket_verifier::walk::read_state() {
   const auto bytes = read(keys::bucket_state(bucket_), "");
   if (!bytes) return;
   const auto state = *bytes ? bucket_state::decode(**bytes) : bucket_state{};
@@ -155,7 +171,7 @@ void bucket_walk::read_state() {
   state_ = *state;
 }
 
-void bucket_walk::take(std::string_view key, std::string_view value) {
+void bucket_verifier::walk::take(std::string_view key, std::string_view value) {
   if (key.size() < keys::document_prefix) return add("", "it has a row of no kind");
   const std::string_view rest = rest_of(key);
   const char kind = key[keys::document_prefix - 1];
@@ -187,7 +203,7 @@ void bucket_walk::take(std::string_view key, std::string_view value) {
 // Documents
 // -------------------------------------------------------------------------------------------------
 
-void bucket_walk::take_document(std::string_view id, std::string_view value) {
+void bucket_verifier::walk::take_document(std::string_view id, std::string_view value) {
   const auto row = document_row::decode(value);
   const auto tree = row ? tree_of(id, *row) : std::nullopt;
   if (!row) add(id, row.error().reason);
@@ -202,7 +218,8 @@ void bucket_walk::take_document(std::string_view id, std::string_view value) {
 }
 
 /// The whole tree.
-std::optional<revision_tree> bucket_walk::tree_of(std::string_view id, const document_row& row) {
+std::optional<revision_tree> bucket_verifier::walk::tree_of(std::string_view id,
+                                                            const document_row& row) {
   auto recent = row.tree();
   if (!recent) {
     add(id, recent.error().reason);
@@ -224,8 +241,8 @@ std::optional<revision_tree> bucket_walk::tree_of(std::string_view id, const doc
   return std::move(*whole);
 }
 
-void bucket_walk::check_flags(std::string_view id, const document_row& row,
-                              const revision_tree& tree) {
+void bucket_verifier::walk::check_flags(std::string_view id, const document_row& row,
+                                        const revision_tree& tree) {
   const revision_tree::node* winner = tree.winner();
   if (winner == nullptr || winner->rev != row.winner)
     return add(id, "its winner is not that of its revision tree");
@@ -241,8 +258,8 @@ void bucket_walk::check_flags(std::string_view id, const document_row& row,
   if (mark && !*mark) add(id, "it is missing among the conflicts");
 }
 
-void bucket_walk::check_bodies(std::string_view id, const document_row& row,
-                               const revision_tree& tree) {
+void bucket_verifier::walk::check_bodies(std::string_view id, const document_row& row,
+                                         const revision_tree& tree) {
   replicated_document document;
   document.id = id;
   document.tree = tree;
@@ -265,7 +282,7 @@ void bucket_walk::check_bodies(std::string_view id, const document_row& row,
   if (const auto kept = check_replicated(document, limits); !kept) add(id, kept.error().reason);
 }
 
-void bucket_walk::check_last_entry(std::string_view id, const document_row& row) {
+void bucket_verifier::walk::check_last_entry(std::string_view id, const document_row& row) {
   const std::string sequence = std::to_string(row.sequence);
   const auto bytes = read(keys::activity(bucket_, row.sequence), id);
   if (!bytes) return;
@@ -277,7 +294,8 @@ void bucket_walk::check_last_entry(std::string_view id, const document_row& row)
                 (row.deleted ? "live" : "deleted"));
 }
 
-void bucket_walk::count(std::string_view id, const document_row& row, const revision_tree& tree) {
+void bucket_verifier::walk::count(std::string_view id, const document_row& row,
+                                  const revision_tree& tree) {
   bucket_state& counted = report_.counted;
   counted.digest = treadmill::add(counted.digest, document_digest(id, tree));
   if (tree.live_leaves() > 1) ++counted.conflicts;
@@ -291,7 +309,7 @@ void bucket_walk::count(std::string_view id, const document_row& row, const revi
 // What belongs to documents
 // -------------------------------------------------------------------------------------------------
 
-std::optional<document_row> bucket_walk::owner(std::string_view id, const char* of) {
+std::optional<document_row> bucket_verifier::walk::owner(std::string_view id, const char* of) {
   auto bytes = read(keys::document(bucket_, id), id);
   if (!bytes) return std::nullopt;
   if (!*bytes) {
@@ -303,7 +321,7 @@ std::optional<document_row> bucket_walk::owner(std::string_view id, const char* 
   return row ? std::optional(*row) : std::nullopt; // told with the document
 }
 
-void bucket_walk::take_losing_body(std::string_view rest) {
+void bucket_verifier::walk::take_losing_body(std::string_view rest) {
   const size_t end = std::min(rest.find('\0'), rest.size());
   const std::string_view id = rest.substr(0, end);
   const auto row = owner(id, "there is a body");
@@ -316,12 +334,12 @@ void bucket_walk::take_losing_body(std::string_view rest) {
     add(id, "there is a body of a revision that is no conflict");
 }
 
-void bucket_walk::take_older(std::string_view id) {
+void bucket_verifier::walk::take_older(std::string_view id) {
   const auto row = owner(id, "there is older ancestry");
   if (row && !row->older) add(id, "there is older ancestry that its row does not know of");
 }
 
-void bucket_walk::take_conflict(std::string_view id) {
+void bucket_verifier::walk::take_conflict(std::string_view id) {
   const auto row = owner(id, "there is a mark of conflicts");
   if (row && !row->conflicts) add(id, "it is among the conflicts, and has none");
 }
@@ -329,7 +347,7 @@ void bucket_walk::take_conflict(std::string_view id) {
 // The activity
 // -------------------------------------------------------------------------------------------------
 
-void bucket_walk::take_entry(uint64_t sequence, std::string_view value) {
+void bucket_verifier::walk::take_entry(uint64_t sequence, std::string_view value) {
   if (sequence != next_sequence_) {
     add(entry_name(sequence),
         "the entries before it are missing, from " + std::to_string(next_sequence_) + " on");
@@ -352,7 +370,7 @@ void bucket_walk::take_entry(uint64_t sequence, std::string_view value) {
                        ", and the activity has a later entry, " + std::to_string(sequence));
 }
 
-void bucket_walk::check_chain(const activity_entry& entry) {
+void bucket_verifier::walk::check_chain(const activity_entry& entry) {
   hash128& chain = report_.counted.chain;
   if (chain_known_ && next_chain(chain, entry.id, entry.changes) != entry.chain)
     add(entry_name(entry.sequence), "its chain value is not that of the entries up to it");
@@ -363,7 +381,7 @@ void bucket_walk::check_chain(const activity_entry& entry) {
 // Indexes
 // -------------------------------------------------------------------------------------------------
 
-void bucket_walk::read_queries() {
+void bucket_verifier::walk::read_queries() {
   const auto stored = read(keys::last_index(bucket_), "");
   const auto last = stored && *stored ? decode_last_index(**stored) : result<uint32_t>(0);
   if (!last) add("", last.error().reason);
@@ -376,7 +394,8 @@ void bucket_walk::read_queries() {
   go_on(scanned, "");
 }
 
-void bucket_walk::note_query(std::string_view name, std::string_view value, uint32_t last_index) {
+void bucket_verifier::walk::note_query(std::string_view name, std::string_view value,
+                                       uint32_t last_index) {
   const std::string below = query_document_id(name);
   const auto row = query_row::decode(value);
   if (!row || !check_query_name(name))
@@ -385,18 +404,19 @@ void bucket_walk::note_query(std::string_view name, std::string_view value, uint
   if (row->next != 0) note_index(below, row->next, row->next_definition, last_index);
 }
 
-void bucket_walk::note_index(const std::string& name, uint32_t index, const std::string& definition,
-                             uint32_t last_index) {
+void bucket_verifier::walk::note_index(const std::string& name, uint32_t index,
+                                       const std::string& definition, uint32_t last_index) {
   if (index > last_index) add(name, "its index has a number that was never given");
   // One that cannot be read came from elsewhere: it has no rows.
   const auto source = parse_definition(definition);
   const reduction how = source ? reduction_of(source->reduce) : reduction::none;
-  if (!queries_.try_emplace(index, served_query{name, how}).second)
+  const std::string map = source ? source->map : std::string();
+  if (!queries_.try_emplace(index, served_query{name, map, how}).second)
     add(name, "its index serves another query too");
   ++report_.indexes;
 }
 
-void bucket_walk::open_index(uint32_t number) {
+void bucket_verifier::walk::open_index(uint32_t number) {
   close_index();
   at_index_ = number;
   const auto query = queries_.find(number);
@@ -411,7 +431,7 @@ void bucket_walk::open_index(uint32_t number) {
                  state_ ? state_->sequence : UINT64_MAX, report_);
 }
 
-void bucket_walk::take_index(std::string_view key, std::string_view value) {
+void bucket_verifier::walk::take_index(std::string_view key, std::string_view value) {
   std::string_view bytes = rest_of(key);
   uint32_t number = 0;
   take_fixed32_be(bytes, number); // take() looked at the size
@@ -421,7 +441,7 @@ void bucket_walk::take_index(std::string_view key, std::string_view value) {
   go_on(index_->take(key, value), queries_.at(number).name);
 }
 
-void bucket_walk::close_index() {
+void bucket_verifier::walk::close_index() {
   if (index_ && !died_) go_on(index_->finish(), queries_.at(index_->index().index).name);
   index_.reset();
   at_index_.reset();
@@ -430,14 +450,14 @@ void bucket_walk::close_index() {
 // The end
 // -------------------------------------------------------------------------------------------------
 
-void bucket_walk::finish() {
+void bucket_verifier::walk::finish() {
   close_index();
   for (const auto& [number, query] : queries_)
     if (!query.met) add(query.name, "its index has no state that can be read");
   if (state_) check_counts();
 }
 
-void bucket_walk::check_counts() {
+void bucket_verifier::walk::check_counts() {
   const bucket_state& counted = report_.counted;
   const auto hold = [&](const char* what, uint64_t says, uint64_t are) {
     if (says != are)
@@ -456,7 +476,37 @@ void bucket_walk::check_counts() {
   if (state_->digest != counted.digest) add("", "its digest is not that of its documents");
 }
 
-} // namespace
+// Maps
+// -------------------------------------------------------------------------------------------------
+
+result<std::optional<bucket_verifier::part>> bucket_verifier::walk::next_part() {
+  while (!queries_.empty()) {
+    const auto& [index, query] = *queries_.begin();
+    if (!maps_ && query.met && !query.map.empty())
+      maps_.emplace(view_, index_id{bucket_, index}, query.name, report_);
+    if (maps_) {
+      auto documents = maps_->next_part();
+      if (!go_on(documents ? result<void>() : tl::unexpected(documents.error()), query.name))
+        return tl::unexpected(*died_);
+      if (documents && *documents) return part{query.map, std::move(**documents)};
+    }
+    maps_.reset();
+    queries_.erase(queries_.begin());
+  }
+  return std::nullopt;
+}
+
+result<void> bucket_verifier::walk::mapped(std::span<const run_rows> rows) {
+  if (!go_on(maps_->mapped(rows), queries_.begin()->second.name)) return tl::unexpected(*died_);
+  return {};
+}
+
+void bucket_verifier::walk::not_mapped(std::string_view why) {
+  if (maps_->has_rows())
+    add(queries_.begin()->second.name, "its map cannot be run: " + std::string(why));
+  maps_.reset();
+  queries_.erase(queries_.begin());
+}
 
 // The report
 // -------------------------------------------------------------------------------------------------
@@ -474,7 +524,9 @@ std::string bucket_report::text() const {
                     std::to_string(counted.deleted) + " deleted, " +
                     std::to_string(counted.conflicts) + " with conflicts, " +
                     std::to_string(counted.sequence) + " changes, " + std::to_string(indexes) +
-                    " indexes with " + std::to_string(index_rows) + " rows: ";
+                    " indexes with " + std::to_string(index_rows) + " rows";
+  if (mapped > 0) out += ", " + std::to_string(mapped) + " documents mapped again";
+  out += ": ";
   out += whole() ? std::string("whole") : std::to_string(problems_found) + " problems";
   for (const verify_problem& problem : problems) out += "\n" + problem.where + ": " + problem.what;
   if (problems_found > problems.size())
@@ -494,6 +546,7 @@ std::string bucket_report::json() const {
                                      {"sequence", counted.sequence},
                                      {"indexes", indexes},
                                      {"index_rows", index_rows},
+                                     {"mapped", mapped},
                                      {"rows", rows},
                                      {"problems_found", problems_found}})
     out += ",\"" + std::string(name) + "\":" + std::to_string(number);
@@ -508,9 +561,48 @@ std::string bucket_report::json() const {
   return out += "]}";
 }
 
+// The check
+// -------------------------------------------------------------------------------------------------
+
+bucket_verifier::bucket_verifier(read_view snapshot, const bucket_info& bucket)
+    : walk_(std::make_unique<walk>(std::move(snapshot), bucket)) {}
+bucket_verifier::~bucket_verifier() = default;
+bucket_verifier::bucket_verifier(bucket_verifier&&) noexcept = default;
+bucket_verifier& bucket_verifier::operator=(bucket_verifier&&) noexcept = default;
+
+result<bool> bucket_verifier::advance() { return walk_->advance(); }
+result<std::optional<bucket_verifier::part>> bucket_verifier::next_part() {
+  return walk_->next_part();
+}
+result<void> bucket_verifier::mapped(std::span<const run_rows> rows) { return walk_->mapped(rows); }
+void bucket_verifier::not_mapped(std::string_view why) { walk_->not_mapped(why); }
+const bucket_report& bucket_verifier::report() const { return walk_->report(); }
+
 result<bucket_report> verify_bucket(const read_view& snapshot, const bucket_info& bucket,
-                                    const std::function<void(uint64_t rows)>& progress) {
-  return bucket_walk(snapshot, bucket).run(progress);
+                                    const std::function<void(uint64_t rows)>& progress,
+                                    const map_runner& run_map) {
+  bucket_verifier check(snapshot, bucket);
+  result<bool> more = true;
+  while (more && *more) {
+    more = check.advance();
+    if (more && *more && progress) progress(check.report().rows);
+  }
+  if (!more) return tl::unexpected(std::move(more.error()));
+  while (run_map) {
+    auto part = check.next_part();
+    if (!part) return tl::unexpected(std::move(part.error()));
+    if (!*part) break;
+    if ((*part)->documents.empty()) continue;
+    const auto rows = run_map((*part)->map, (*part)->documents);
+    if (rows) {
+      if (auto held = check.mapped(*rows); !held) return tl::unexpected(std::move(held.error()));
+    } else if (rows.error().code == ec::bad_map) {
+      check.not_mapped(rows.error().reason);
+    } else {
+      return tl::unexpected(rows.error());
+    }
+  }
+  return check.report();
 }
 
 result<bucket_report> verify_catalogue(const store& rows) {

@@ -1,8 +1,12 @@
 #pragma once
+#include "storage/index_run.hpp"
 #include "storage/rows.hpp"
 #include "storage/store.hpp"
 #include <cstdint>
 #include <functional>
+#include <memory>
+#include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -22,6 +26,7 @@ struct bucket_report {
   uint64_t rows = 0;       ///< of the store that were read one after the other
   uint64_t indexes = 0;    ///< of queries, those that are being built included
   uint64_t index_rows = 0; ///< of all of them
+  uint64_t mapped = 0;     ///< documents that maps were run on again, of all indexes
   uint64_t problems_found = 0;
   std::vector<verify_problem> problems{}; ///< the first of them (defaults::verify_problems)
 
@@ -37,19 +42,60 @@ struct bucket_report {
 /// Holds everything that is stored of a bucket against everything else of it: each document's row,
 /// tree, bodies and hashes; the activity log, its sequences and its chain; marks of conflicts,
 /// counts and digest; checkpoints; each index's rows, the lists of each document's rows, and the
-/// partial results of built-in reductions, recomputed. What only JavaScript can make anew (the rows
-/// of an index, the partial results of its own reductions) is taken as it is. An index whose
-/// partial results are still being made is checked without them.
+/// partial results of built-in reductions, recomputed. Then the rows of each index against those
+/// that its map makes now, with whoever runs maps kept out of it. The partial results of JavaScript
+/// reductions are taken as they are. An index whose partial results are still being made is checked
+/// without them; documents that changed after what an index has taken in are not mapped again, and
+/// one that ran into a limit of maps, which is the machine's, is not held against its rows.
 ///
-/// `snapshot`: one that stays as it is, at best `store::snapshot`. `progress`, where there is one,
-/// gets the number of rows that were read, now and then.
+/// Operation: `advance` until it says that all is read; then, to have the maps run, `next_part`
+/// until it gives nothing, each part answered by `mapped` or `not_mapped`; then the report.
 ///
-/// **Thread**: any. **Errors**: overloaded (the snapshot died in a reopen: ask again). Whatever
-/// else is wrong, also rows that cannot be read, is in the report.
-/// **Units and limits**: memory for one document and its whole tree at a time, however large the
-/// bucket is; every document and every entry of the log costs a look-up.
+/// **Thread**: a plain value over a snapshot that stays as it is, at best `store::snapshot`.
+/// **Errors**: overloaded (the snapshot died in a reopen: begin again). Whatever else is wrong,
+/// also rows that cannot be read, is in the report.
+/// **Units and limits**: memory for one document and its whole tree at a time, or for one part,
+/// with a few bytes for each query; every document and every entry of the log costs a look-up. A
+/// call reads a bounded number of rows, but for an index some of whose rows are in no list of a
+/// document's rows: it is read once more as a whole.
+class bucket_verifier {
+public:
+  bucket_verifier(read_view snapshot, const bucket_info& bucket);
+  ~bucket_verifier();
+  bucket_verifier(bucket_verifier&&) noexcept;
+  bucket_verifier& operator=(bucket_verifier&&) noexcept;
+
+  /// Reads the next rows. False: that were all.
+  result<bool> advance();
+
+  struct part {
+    std::string map{}; ///< of a query
+    std::vector<run_document> documents{};
+  };
+  /// Documents for one map; none where there is more to look through.
+  result<std::optional<part>> next_part();
+  /// What the map made of them, in order.
+  result<void> mapped(std::span<const run_rows> rows);
+  /// The map cannot be run at all, and why; that is a problem where its index has rows.
+  void not_mapped(std::string_view why);
+
+  const bucket_report& report() const;
+
+private:
+  class walk;
+  std::unique_ptr<walk> walk_;
+};
+
+/// Runs a map on documents. Errors: bad_map; others end the check.
+using map_runner = std::function<result<std::vector<run_rows>>(
+    const std::string& map, const std::vector<run_document>& documents)>;
+
+/// The whole check at once; without `run_map` as far as it goes without. `progress`, where there is
+/// one, gets the number of rows that were read, now and then. **Errors**: as bucket_verifier; those
+/// of `run_map`.
 result<bucket_report> verify_bucket(const read_view& snapshot, const bucket_info& bucket,
-                                    const std::function<void(uint64_t rows)>& progress = {});
+                                    const std::function<void(uint64_t rows)>& progress = {},
+                                    const map_runner& run_map = {});
 
 /// Holds the rows of all buckets against the catalogue: each is of a bucket that is there, or that
 /// was dropped and is still to be cleaned up. `bucket` of the report is `_system`.

@@ -357,17 +357,22 @@ TEST_CASE("compact and bench take a URL and say what else, with an example") {
   }
 }
 
-TEST_CASE("verify needs a data directory, and has an example") {
+TEST_CASE("verify takes a URL or a data directory, and has an example of each") {
   const auto asked = parse({"verify", "--data", "/var/lib/treadmill", "--json"});
   CHECK(asked.what == command_line::action::command);
   CHECK(asked.command == "verify");
   CHECK(asked.given.at("data") == "/var/lib/treadmill");
   CHECK(asked.has("json"));
-  CHECK(parse({"verify"}).exit_code == 2);
+  const auto running = parse({"verify", "http://127.0.0.1:99", "--bucket", "b"});
+  CHECK(running.values.server.port == 99);
+  CHECK(running.given.at("bucket") == "b");
+  CHECK(!running.has("data"));
+  CHECK(parse({"verify"}).what == command_line::action::command);
   CHECK(parse({"verify", "--data"}).exit_code == 2);
   const auto help = parse({"verify", "--help"});
   CHECK(help.exit_code == 0);
-  CHECK(help.output.find("Example:\n  treadmill verify --data ") != std::string::npos);
+  CHECK(help.output.find("Examples:\n  treadmill verify http://") != std::string::npos);
+  CHECK(help.output.find("\n  treadmill verify --data ") != std::string::npos);
 }
 
 TEST_CASE("status takes a URL, or the address that health takes") {

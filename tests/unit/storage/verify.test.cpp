@@ -75,10 +75,28 @@ public:
     return found;
   }
 
-  bucket_report report() {
-    auto made = verify_bucket(rows().snapshot(), {"b", number(), {}});
+  /// Maps run again, as `run_map` says.
+  bucket_report report(const map_runner& run_map) {
+    auto made = verify_bucket(rows().snapshot(), {"b", number(), {}}, {}, run_map);
     REQUIRE(made);
     return std::move(*made);
+  }
+  bucket_report report() {
+    return report([](const std::string&, const std::vector<run_document>& given) {
+      return map_documents(given);
+    });
+  }
+
+  /// The map of `n`, where there is one.
+  static std::vector<run_rows> map_documents(const std::vector<run_document>& given) {
+    std::vector<run_rows> mapped;
+    for (const run_document& document : given) {
+      run_rows& made = mapped.emplace_back();
+      if (!document.body.starts_with("{\"n\":")) continue;
+      const std::string n = document.body.substr(5, document.body.size() - 6);
+      made.rows.push_back(tests::emitted("[" + n + "]", n));
+    }
+    return mapped;
   }
 
   /// With these changes made, the report has that problem; then they are taken back.
@@ -164,23 +182,14 @@ private:
                              : reduction::none;
   }
 
-  /// Brings an index up to date, as a view does; the map is that of `n`, where there is one.
+  /// Brings an index up to date, as a view does.
   void build(uint32_t index) {
     index_state at = state_of(index);
     at.target = state().sequence;
     index_run run(rows(), rows().snapshot(), at.target, {number(), index}, at, how(index));
     for (;;) {
       while (const auto part = run.next_part().value()) {
-        std::vector<run_rows> mapped;
-        for (const run_document& document : part->documents) {
-          run_rows made;
-          if (document.body.starts_with("{\"n\":")) {
-            const std::string n = document.body.substr(5, document.body.size() - 6);
-            made.rows.push_back(tests::emitted("[" + n + "]", n));
-          }
-          mapped.push_back(std::move(made));
-        }
-        run.mapped(part->number, std::move(mapped));
+        run.mapped(part->number, map_documents(part->documents));
       }
       index_run::step step = run.next_step().value();
       if (step.what == index_run::step::kind::done) return;
@@ -466,6 +475,56 @@ TEST_CASE("verify tells what is wrong with partial results") {
                   "the partial result of level 1 at the row of " + id + " cannot be read");
   bucket.sees_removed(nest, "b/_query/nest",
                       "the partial result of level 1 at the row of " + id + " is missing");
+}
+
+TEST_CASE("verify tells which rows of an index its map does not make") {
+  full_bucket bucket;
+  const uint32_t number = bucket.number();
+  const std::string query = "b/_query/plain";
+  const std::string wrong = "its rows of d0003 are not those that its map makes";
+  const std::string row = bucket.row_of(plain, "d0003");
+  const std::string list = keys::index_reverse(number, plain, "d0003");
+  bucket.sees_put(row, "4", query, wrong);
+  row_batch none;
+  none.remove(row);
+  none.remove(list);
+  bucket.sees(none, query, wrong);
+  const std::vector<mapped_row> another{tests::emitted("[4]", "3")};
+  row_batch moved;
+  moved.remove(row);
+  moved.put(keys::index_row(number, plain, row_suffix(another[0].term, "d0003", 0)), "3");
+  moved.put(list, encode_reverse(another));
+  bucket.sees(moved, query, wrong);
+}
+
+TEST_CASE("a map that cannot be run, or runs into a limit, is not held against its index") {
+  full_bucket bucket;
+  const auto whole = bucket.report();
+  CHECK(whole.whole());
+  CHECK(whole.mapped == 3 * whole.counted.documents);
+  const auto limited = bucket.report([](const std::string&, const auto& given) {
+    return std::vector<run_rows>(given.size(), run_rows{{}, false, "it took too long", true});
+  });
+  CHECK(limited.whole());
+  CHECK(limited.mapped == 0);
+  // What is no function has no rows.
+  const auto none = bucket.report([](const std::string& map, const auto&) {
+    CHECK(map == "doc => doc.n");
+    return fail(ec::bad_map, "no function");
+  });
+  CHECK(none.problems_found == 3);
+  CHECK(none.problems.front().what == "its map cannot be run: no function");
+  const auto refused =
+      verify_bucket(bucket.rows().snapshot(), {"b", bucket.number(), {}}, {},
+                    [](const std::string&, const auto&) { return fail(ec::overloaded, "later"); });
+  REQUIRE(!refused);
+  CHECK(refused.error().code == ec::overloaded);
+  // What an index has not taken in yet is not mapped again.
+  bucket.ok(tests::put("newer", R"({"n":1})"));
+  bucket.commit();
+  const auto behind = bucket.report();
+  CHECK(behind.whole());
+  CHECK(behind.mapped == whole.mapped);
 }
 
 TEST_CASE("of very many problems the first are told, and all are counted") {

@@ -1,0 +1,42 @@
+#pragma once
+#include "storage/index.hpp"
+#include "storage/index_run.hpp"
+#include "storage/verify.hpp"
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace treadmill {
+
+/// Holds the rows of one index against those that its map makes now (verify.hpp).
+///
+/// Operation: `next_part` until it gives nothing; the rows of each part's documents go to `mapped`
+/// before the next call. **Thread**: a plain value over a snapshot. **Errors**: those of the view;
+/// what is wrong goes to the report.
+class map_verifier {
+public:
+  /// `below`: the query, as problems name it.
+  map_verifier(read_view view, index_id index, std::string below, bucket_report& report);
+
+  /// Documents that the index has taken in as they are; none where there is more to look through.
+  result<std::optional<std::vector<run_document>>> next_part();
+  result<void> mapped(std::span<const run_rows> rows);
+  bool has_rows() const { return state_.rows > 0; }
+
+private:
+  result<bool> read_state();
+  result<std::vector<mapped_row>> stored_rows(const std::string& id) const;
+
+  read_view view_;
+  index_id index_;
+  std::string below_;
+  bucket_report& report_;
+  index_state state_{};
+  bool begun_ = false;
+  bool ended_ = false;
+  std::string from_;                 ///< the next document's key is at or above it
+  std::vector<std::string> asked_{}; ///< ids of the part that is mapped
+};
+
+} // namespace treadmill
