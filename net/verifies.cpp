@@ -19,6 +19,7 @@ public:
       : backend_(backend), check_(backend.rows().snapshot(), bucket) {}
 
   void start(const http::waker& wake) override { answer_->wake = wake; }
+  http::clock::time_point due() const override { return next_line_; }
 
 protected:
   state slice(std::string& out) override {

@@ -60,8 +60,9 @@ inline constexpr size_t clean_up_rows = 5000;
 inline constexpr uint64_t compaction_bytes = 4 * mebibyte;
 /// Problems of one bucket that a check of the store tells one by one.
 inline constexpr size_t verify_problems = 100;
-/// Rows that a check reads before it lets others read. Unit: rows, about 10 us each.
+/// Rows, and bytes of their values, that a check reads before it lets others read: some 10 ms.
 inline constexpr size_t verify_slice_rows = 500;
+inline constexpr size_t verify_slice_bytes = mebibyte;
 /// How often a store that failed tries to reopen.
 inline constexpr std::chrono::milliseconds reopen_interval{250};
 

@@ -128,16 +128,20 @@ result<bool> bucket_verifier::walk::advance() {
     read_state();
     read_queries();
   }
-  uint64_t rows = 0;
+  size_t rows = 0;
+  size_t bytes = 0;
+  bool full = false;
   std::string last;
   const auto scanned = view_.scan(from_, keys::bucket_end(bucket_),
                                   [&](std::string_view key, std::string_view value) {
                                     last = key;
                                     take(key, value);
                                     ++report_.rows;
-                                    return ++rows < defaults::verify_slice_rows && !died_;
+                                    full = ++rows == defaults::verify_slice_rows ||
+                                           (bytes += value.size()) >= defaults::verify_slice_bytes;
+                                    return !full && !died_;
                                   });
-  const bool more = scanned && rows == defaults::verify_slice_rows;
+  const bool more = scanned && full;
   if (go_on(scanned, "") && scanned && !more) finish();
   if (died_) return tl::unexpected(*died_);
   from_ = std::move(last) + '\0';

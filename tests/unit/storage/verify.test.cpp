@@ -1,5 +1,6 @@
 #include "storage/verify.hpp"
 #include "storage/block_tree.hpp"
+#include "storage/defaults.hpp"
 #include "storage/index_run.hpp"
 #include "storage/query_definition.hpp"
 #include "tests/unit/storage/local_bucket.hpp"
@@ -558,6 +559,27 @@ TEST_CASE("rows of buckets that are in no catalogue are told, and those of dropp
   CHECK(report->problems[0].where == "_system");
   CHECK(report->problems[0].what ==
         "there are rows of the bucket 77, which is not in the catalogue");
+}
+
+TEST_CASE("a check reads a bounded part at a time") {
+  tests::local_bucket bucket;
+  const std::string text(defaults::verify_slice_bytes / 4, 'x');
+  for (int i = 0; i < 12; ++i)
+    bucket.ok(tests::put("large" + std::to_string(i), "{\"text\":\"" + text + "\"}"));
+  for (int i = 0; i < 1200; ++i) bucket.ok(tests::put("small" + std::to_string(i), "{}"));
+  bucket.commit();
+  bucket_verifier check(bucket.rows().snapshot(), {"b", bucket.number(), {}});
+  int slices = 0;
+  uint64_t before = 0;
+  for (bool more = true; more; ++slices) {
+    more = check.advance().value();
+    CHECK(check.report().rows - before <= 500);
+    if (slices == 0) CHECK(check.report().rows == 5); // its state, and four that are large
+    before = check.report().rows;
+  }
+  CHECK(slices == 3 + 5);
+  CHECK(check.report().whole());
+  CHECK(check.report().counted.documents == 1212);
 }
 
 TEST_CASE("a check ends where its snapshot died") {
