@@ -237,6 +237,7 @@ engine::script* engine::enter(uint64_t request, uint64_t function, std::string& 
   page_.request.store(request);
   const auto refusal = prepare(what);
   if (!refusal) return &what;
+  what.drop_promises();
   put_refused(out, request, *refusal);
   return nullptr;
 }

@@ -272,6 +272,18 @@ TEST_CASE("what a function left waiting in promises is gone when it is cut off")
   CHECK(pool.counters().started == 1);
 }
 
+TEST_CASE("what a text that is refused left waiting in promises is gone") {
+  js::map_pool pool(test::quick_options(1));
+  std::vector<std::shared_ptr<const js::function>> known;
+  for (int i = 0; i < 8; ++i) {
+    known.push_back(
+        test::make_function("Array.from({ length: 50000 }, () => Promise.resolve().then(() => " +
+                            std::to_string(i) + "))"));
+    CHECK(test::map(pool, known.back(), test::numbered(1)).how == outcome::bad_function);
+  }
+  CHECK(pool.counters().started == 1);
+}
+
 TEST_CASE("promises never run, and leave nothing behind") {
   const auto what = test::make_function("doc => { Promise.resolve().then(() => { for (;;); }); "
                                         "(async () => { await 1; emit(1) })(); return doc.n }");
