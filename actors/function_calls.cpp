@@ -13,6 +13,15 @@ namespace {
 /// How many reductions are kept; then all are forgotten.
 constexpr size_t kept_reductions = 64;
 
+const error no_pool{ec::overloaded, "the isolate pool starts over: try again"};
+
+} // namespace
+
+std::shared_ptr<const js::function> make_function(js::kind what, std::string text) {
+  static std::atomic<uint64_t> last_id{0};
+  return std::make_shared<js::function>(js::function{++last_id, what, std::move(text)});
+}
+
 error problem_of(js::outcome how, const std::string& message) {
   switch (how) {
   case js::outcome::bad_function: return {ec::bad_map, message};
@@ -21,13 +30,12 @@ error problem_of(js::outcome how, const std::string& message) {
   }
 }
 
-const error no_pool{ec::overloaded, "the isolate pool starts over: try again"};
-
-} // namespace
-
-std::shared_ptr<const js::function> make_function(js::kind what, std::string text) {
-  static std::atomic<uint64_t> last_id{0};
-  return std::make_shared<js::function>(js::function{++last_id, what, std::move(text)});
+js::map_job map_job_of(std::shared_ptr<const js::function> map,
+                       std::span<const run_document> documents, bool suspect) {
+  js::map_job job{std::move(map), {}, suspect};
+  for (const run_document& document : documents)
+    job.documents.push_back({document.id, document.rev, document.body});
+  return job;
 }
 
 run_rows checked_rows(const js::mapped& made, const json_limits& limits) {
@@ -126,11 +134,8 @@ void function_calls::try_map(std::string map, std::vector<run_document> document
 void function_calls::go_on(std::shared_ptr<trial> of) {
   const auto to = pool();
   if (!to) return of->answer(tl::unexpected(no_pool));
-  auto job = std::make_shared<js::map_job>();
-  job->what = of->map;
-  job->suspect = true;
-  for (size_t i = of->rows.size(); i < of->documents.size(); ++i)
-    job->documents.push_back({of->documents[i].id, of->documents[i].rev, of->documents[i].body});
+  auto job = std::make_shared<js::map_job>(
+      map_job_of(of->map, std::span(of->documents).subspan(of->rows.size()), true));
   auto mapped = [this, of, to](const js::map_answer& made) {
     if (made.how != js::outcome::done) {
       of->answer(tl::unexpected(problem_of(made.how, made.message)));

@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -14,6 +15,13 @@ namespace treadmill {
 
 /// A function with an id of its own in this process.
 std::shared_ptr<const js::function> make_function(js::kind what, std::string text);
+
+/// What the pool is asked for, to have these documents mapped.
+js::map_job map_job_of(std::shared_ptr<const js::function> map,
+                       std::span<const run_document> documents, bool suspect);
+
+/// Why the pool did not run a function at all, as an error. Precondition: it is not `done`.
+error problem_of(js::outcome how, const std::string& message);
 
 /// Rows as a worker gave them, checked and in their stored forms: it runs anybody's code.
 run_rows checked_rows(const js::mapped& made, const json_limits& limits);

@@ -54,15 +54,12 @@ public:
     if (!function_ || function_->text != map) function_ = make_function(js::kind::map, map);
     std::vector<run_rows> rows;
     while (rows.size() < documents.size()) {
-      js::map_job job{function_, {}, false};
-      for (size_t i = rows.size(); i < documents.size(); ++i)
-        job.documents.push_back({documents[i].id, documents[i].rev, documents[i].body});
       std::promise<js::map_answer> mapped;
-      pool_.map(std::move(job),
+      pool_.map(map_job_of(function_, std::span(documents).subspan(rows.size()), false),
                 [&](js::map_answer answer) { mapped.set_value(std::move(answer)); });
       const js::map_answer answer = mapped.get_future().get();
-      if (answer.how == js::outcome::bad_function) return fail(ec::bad_map, answer.message);
-      if (answer.how != js::outcome::done) return fail(ec::overloaded, answer.message);
+      if (answer.how != js::outcome::done)
+        return tl::unexpected(problem_of(answer.how, answer.message));
       for (const js::mapped& made : answer.documents) rows.push_back(checked_rows(made, limits_));
     }
     return rows;

@@ -296,13 +296,8 @@ void end_run(generation& of) {
 /// Gives the pool what of a part it has not answered.
 void ask_pool(view_pointer self, const generation& of, uint64_t ticket) {
   const view_state::part_out& part = of.out.at(ticket);
-  auto job = std::make_shared<js::map_job>();
-  job->what = of.map;
-  job->suspect = of.state.strikes > 0;
-  for (size_t i = part.rows.size(); i < part.documents.size(); ++i) {
-    const run_document& document = part.documents[i];
-    job->documents.push_back({document.id, document.rev, document.body});
-  }
+  auto job = std::make_shared<js::map_job>(map_job_of(
+      of.map, std::span(part.documents).subspan(part.rows.size()), of.state.strikes > 0));
   self->send(self->state.options.pool, map_documents{of.where.index, ticket, std::move(job)});
 }
 

@@ -1,8 +1,6 @@
 #include "net/node_verify.hpp"
 #include "net/node_answer.hpp"
 #include "net/url.hpp"
-#include "storage/text_lines.hpp"
-#include <algorithm>
 #include <optional>
 
 namespace treadmill::http {

@@ -571,8 +571,6 @@ std::string bucket_report::json() const {
 bucket_verifier::bucket_verifier(read_view snapshot, const bucket_info& bucket)
     : walk_(std::make_unique<walk>(std::move(snapshot), bucket)) {}
 bucket_verifier::~bucket_verifier() = default;
-bucket_verifier::bucket_verifier(bucket_verifier&&) noexcept = default;
-bucket_verifier& bucket_verifier::operator=(bucket_verifier&&) noexcept = default;
 
 result<bool> bucket_verifier::advance() { return walk_->advance(); }
 result<std::optional<bucket_verifier::part>> bucket_verifier::next_part() {

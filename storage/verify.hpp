@@ -62,8 +62,6 @@ class bucket_verifier {
 public:
   bucket_verifier(read_view snapshot, const bucket_info& bucket);
   ~bucket_verifier();
-  bucket_verifier(bucket_verifier&&) noexcept;
-  bucket_verifier& operator=(bucket_verifier&&) noexcept;
 
   /// Reads the next rows. False: that were all.
   result<bool> advance();

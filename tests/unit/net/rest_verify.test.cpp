@@ -1,7 +1,6 @@
 #include "storage/index.hpp"
 #include "storage/keys.hpp"
 #include "storage/query_definition.hpp"
-#include "storage/verify.hpp"
 #include "tests/unit/net/rest_client.hpp"
 #include <doctest/doctest.h>
 
@@ -19,11 +18,6 @@ constexpr int documents = 1200;
 
 uint32_t number_of(rest_node& node) { return node.backend.rows().find_bucket("b")->number; }
 
-void commit(rest_node& node, const row_batch& rows) {
-  const row_batch* only = &rows;
-  REQUIRE(node.backend.writer().commit({&only, 1}, true));
-}
-
 /// Documents with a query that has a row of each, whose index is the first.
 void fill(rest_node& node) {
   for (int i = 0; i < documents; ++i)
@@ -36,7 +30,7 @@ void fill(rest_node& node) {
   row_batch rows;
   rows.put(keys::query(number_of(node), "q"), row.encode());
   rows.put(keys::last_index(number_of(node)), treadmill::encode_last_index(1));
-  commit(node, rows);
+  node.backend.commit(rows);
 }
 
 std::string last_line(const std::string& text) {
@@ -85,7 +79,7 @@ TEST_CASE("a check tells what is wrong, and which rows no map makes") {
   row_batch damage;
   damage.remove(keys::document(number_of(node), "d7"));
   damage.remove(keys::index_reverse(number_of(node), 1, "d9"));
-  commit(node, damage);
+  node.backend.commit(damage);
   const std::string report = last_line(node.text("/b/_verify"));
   CAPTURE(report);
   CHECK(report.find(R"("whole":false)") != std::string::npos);
