@@ -1,6 +1,7 @@
 #include "net/activity_feed.hpp"
 #include "net/answer_text.hpp"
 #include "net/parameters.hpp"
+#include "storage/current_entries.hpp"
 #include "storage/json.hpp"
 #include "storage/keys.hpp"
 #include <algorithm>
@@ -54,12 +55,19 @@ result<bool> activity_reader::scan(const read_view& view, uint64_t end, std::str
     show(entry, {}, out);
     return !at_limit();
   };
-  const auto read = view.scan(keys::activity(bucket_.number, position_ + 1),
-                              keys::activity(bucket_.number, end + 1), row);
+  uint64_t up_to = end;
+  if (options_.latest) {
+    const auto looked = scan_current_entries(view, bucket_.number, position_ + 1, end, row);
+    if (!looked) return tl::unexpected(looked.error());
+    up_to = looked->up_to;
+  } else {
+    const auto read = view.scan(keys::activity(bucket_.number, position_ + 1),
+                                keys::activity(bucket_.number, end + 1), row);
+    if (!read) return tl::unexpected(read.error());
+  }
   if (!failed) return tl::unexpected(std::move(failed.error()));
-  if (!read) return tl::unexpected(read.error());
-  if (!more && !at_limit()) position_ = end;
-  return more;
+  if (!more && !at_limit()) position_ = up_to;
+  return more || up_to < end;
 }
 
 result<bool> activity_reader::show_pending(const read_view& view, std::string& out) {

@@ -1,5 +1,6 @@
 #include "net/answer_text.hpp"
 #include "net/exchange.hpp"
+#include "storage/current_entries.hpp"
 #include "storage/document_line.hpp"
 #include "storage/keys.hpp"
 #include "storage/names.hpp"
@@ -71,19 +72,20 @@ private:
     next_ = 0;
     result<void> failed;
     activity_entry entry;
-    size_t looked = 0;
+    size_t found = 0;
     const auto row = [&](std::string_view key, std::string_view value) {
       failed = entry.assign(keys::sequence_of(key), value);
       if (!failed) return false;
       position_ = entry.sequence;
       pending_.push_back({entry.sequence, entry.id});
-      return ++looked < pending_entries;
+      return ++found < pending_entries;
     };
-    auto read = view_.scan(keys::activity(bucket_.number, position_ + 1),
-                           keys::activity(bucket_.number, state_.sequence + 1), row);
+    const auto looked =
+        scan_current_entries(view_, bucket_.number, position_ + 1, state_.sequence, row);
     if (!failed) return failed;
-    if (read && looked < pending_entries) position_ = std::max(position_, state_.sequence);
-    return read;
+    if (!looked) return tl::unexpected(looked.error());
+    if (found < pending_entries) position_ = looked->up_to;
+    return {};
   }
 
   /// Appends lines of one document from its leaf `next_leaf_` on: nothing where a later entry is

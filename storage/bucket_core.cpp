@@ -261,7 +261,8 @@ void bucket_core::store_losing_bodies(const document& doc, const revision& winne
 }
 
 /// Writes everything that belongs to a change of one document: its row, the bodies of losing
-/// leaves, the mark of a conflict, the activity entry, counts and digest. Precondition:
+/// leaves, the mark of a conflict, the activity entry and the mark of the one that it supersedes,
+/// counts and digest. Precondition:
 /// `doc.note_before` was called, and then `doc.recent` got the new revisions. Everything that can
 /// fail is done before the first change.
 result<void> bucket_core::store_document(document& doc, const document_change& change) {
@@ -279,6 +280,7 @@ result<void> bucket_core::store_document(document& doc, const document_change& c
   if (!older) return tl::unexpected(older.error());
 
   store_losing_bodies(doc, winner.rev, change.made);
+  if (doc.there()) rows_.put(keys::superseded(bucket_, doc.row.sequence), "");
   log_change(doc, change, winner.deleted);
   const bool alone = doc.recent.nodes().size() == 1 && winner.parent.empty();
   const std::string tree_bytes = alone ? std::string() : doc.recent.encode();

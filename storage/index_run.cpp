@@ -1,4 +1,5 @@
 #include "storage/index_run.hpp"
+#include "storage/current_entries.hpp"
 #include "storage/defaults.hpp"
 #include "storage/keys.hpp"
 #include "storage/query_definition.hpp"
@@ -43,19 +44,22 @@ result<std::optional<index_run::part>> index_run::next_part() {
   result<void> failed;
   activity_entry logged;
   row_finder documents(at_);
+  bool full = false;
   const auto row = [&](std::string_view key, std::string_view value) {
     failed = logged.assign(keys::sequence_of(key), value);
     if (failed) failed = take_entry(logged, documents, waiting, given, bytes);
     if (!failed) return false;
     waiting.up_to = logged.sequence;
-    return ++entries < part_entries && given.documents.size() < part_documents &&
-           bytes < part_bytes;
+    full = ++entries >= part_entries || given.documents.size() >= part_documents ||
+           bytes >= part_bytes;
+    return !full;
   };
-  const auto read = at_.scan(keys::activity(where_.bucket, read_up_to_ + 1),
-                             keys::activity(where_.bucket, target_ + 1), row);
+  const auto looked = scan_current_entries(at_, where_.bucket, read_up_to_ + 1, target_, row);
   if (!failed) return tl::unexpected(std::move(failed.error()));
-  if (!read) return tl::unexpected(read.error());
-  if (entries == 0) return fail(ec::corrupt, "entries of the activity are missing");
+  if (!looked) return tl::unexpected(looked.error());
+  if (entries + looked->superseded == 0)
+    return fail(ec::corrupt, "entries of the activity are missing");
+  if (!full) waiting.up_to = looked->up_to;
   read_up_to_ = waiting.up_to;
   ++last_part_;
   if (given.documents.empty()) waiting.rows.emplace();

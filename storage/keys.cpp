@@ -97,6 +97,12 @@ std::string checkpoint(uint32_t bucket, std::string_view peer) {
   return in_bucket(bucket, row_kind::checkpoint, peer);
 }
 
+std::string superseded(uint32_t bucket, uint64_t sequence) {
+  std::string key = in_bucket(bucket, row_kind::superseded);
+  put_fixed64_be(key, sequence);
+  return key;
+}
+
 std::string left_bucket(std::string_view name) { return with_prefix(left_space, name); }
 
 // Indexes

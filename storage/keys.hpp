@@ -19,6 +19,7 @@ inline constexpr char index = 0x05;
 inline constexpr char query = 0x06;
 inline constexpr char conflict = 0x07;
 inline constexpr char checkpoint = 0x08;
+inline constexpr char superseded = 0x09;
 } // namespace row_kind
 /// What a row of an index is: the byte after the index's number.
 namespace index_kind {
@@ -50,6 +51,9 @@ std::string conflict(uint32_t bucket,
                      std::string_view id); ///< there where the document has conflicts
 /// How far the bucket has taken in what a peer, by its node id, has of it.
 std::string checkpoint(uint32_t bucket, std::string_view peer);
+/// There where a later entry of the same document has superseded that one. (Not where a version
+/// before this row was known wrote the later one.)
+std::string superseded(uint32_t bucket, uint64_t sequence);
 /// A bucket that was dropped here, by name, and is not taken from peers until it is made again.
 std::string left_bucket(std::string_view name);
 
@@ -89,7 +93,7 @@ std::string catalogue_end();
 std::string dead_buckets_end();
 std::string buckets_end(); ///< after all rows of all buckets
 
-/// What `document`, `catalogue` and `activity` were made from.
+/// What `document`, `catalogue`, and `activity` or `superseded` were made from.
 std::string_view id_of(std::string_view document_key);
 std::string_view bucket_name_of(std::string_view catalogue_key);
 uint64_t sequence_of(std::string_view activity_key);

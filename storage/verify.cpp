@@ -92,6 +92,7 @@ private:
   void take_conflict(std::string_view id);
   void take_entry(uint64_t sequence, std::string_view value);
   void check_chain(const activity_entry& entry);
+  void take_superseded(uint64_t sequence);
   void take_index(std::string_view key, std::string_view value);
   void open_index(uint32_t number);
   void close_index();
@@ -199,6 +200,9 @@ void bucket_verifier::walk::take(std::string_view key, std::string_view value) {
     if (!checkpoint::decode(value))
       add("_checkpoint/" + std::string(rest), "a stored checkpoint cannot be read");
     return;
+  case keys::row_kind::superseded:
+    if (rest.size() == sizeof(uint64_t)) return take_superseded(keys::sequence_of(key));
+    break;
   default: break;
   }
   add("", "it has a row of an unknown kind");
@@ -296,6 +300,8 @@ void bucket_verifier::walk::check_last_entry(std::string_view id, const document
   if (entry_.deleted != row.deleted)
     add(id, "the activity says at its sequence " + sequence + " that it is " +
                 (row.deleted ? "live" : "deleted"));
+  const auto mark = read(keys::superseded(bucket_, row.sequence), id);
+  if (mark && *mark) add(id, "its sequence " + sequence + " is marked as superseded");
 }
 
 void bucket_verifier::walk::count(std::string_view id, const document_row& row,
@@ -380,6 +386,12 @@ void bucket_verifier::walk::check_chain(const activity_entry& entry) {
     add(entry_name(entry.sequence), "its chain value is not that of the entries up to it");
   chain = entry.chain;
   chain_known_ = true;
+}
+
+/// That no document's last entry has such a mark is seen at the documents.
+void bucket_verifier::walk::take_superseded(uint64_t sequence) {
+  if (sequence >= next_sequence_)
+    add(entry_name(sequence), "it is marked as superseded, and not in the activity");
 }
 
 // Indexes

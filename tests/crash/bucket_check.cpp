@@ -27,6 +27,7 @@ struct found_rows {
   std::set<std::string> losing_bodies{}; ///< keys
   std::set<std::string> older{};         ///< ids
   std::set<std::string> conflicts{};     ///< ids
+  std::set<uint64_t> superseded{};       ///< sequences
 };
 
 std::vector<activity_entry> read_activity(const read_view& view, uint32_t bucket,
@@ -103,14 +104,20 @@ found_rows read_rows(const read_view& view, uint32_t bucket) {
   const auto scanned = view.scan(keys::bucket_begin(bucket), keys::bucket_end(bucket),
                                  [&](std::string_view key, std::string_view value) {
                                    const std::string rest(keys::id_of(key));
+                                   namespace kind = keys::row_kind;
                                    switch (key[keys::document_prefix - 1]) {
-                                   case 0:
-                                   case 1:
-                                   case 4: break;
-                                   case 2: rows.losing_bodies.insert(std::string(key)); break;
-                                   case 3: rows.older.insert(rest); break;
-                                   case 7: rows.conflicts.insert(rest); break;
-                                   case 8:
+                                   case kind::state:
+                                   case kind::document:
+                                   case kind::activity: break;
+                                   case kind::losing_body:
+                                     rows.losing_bodies.insert(std::string(key));
+                                     break;
+                                   case kind::older_ancestry: rows.older.insert(rest); break;
+                                   case kind::conflict: rows.conflicts.insert(rest); break;
+                                   case kind::superseded:
+                                     rows.superseded.insert(keys::sequence_of(key));
+                                     break;
+                                   case kind::checkpoint:
                                      if (!checkpoint::decode(value)) unknown = "a bad checkpoint";
                                      break;
                                    default: unknown = "a row of an unknown kind";
@@ -128,6 +135,12 @@ std::vector<activity_entry> check_all(const read_view& view, uint32_t bucket) {
   std::map<std::string, uint64_t> last;
   for (const activity_entry& entry : activity) last[entry.id] = entry.sequence;
   found_rows rows = read_rows(view, bucket);
+  for (const activity_entry& entry : activity) {
+    const bool superseded = last[entry.id] != entry.sequence;
+    require((rows.superseded.erase(entry.sequence) == 1) == superseded,
+            "the entry " + std::to_string(entry.sequence) + " has a wrong mark of superseded ones");
+  }
+  require(rows.superseded.empty(), "an entry that is not there is marked as superseded");
   bucket_state sum;
   sum.sequence = state.sequence;
   sum.chain = state.chain;

@@ -11,8 +11,9 @@ struct bucket_check {
   std::vector<activity_entry> activity{};
 };
 
-/// Holds a bucket's rows against each other: the activity is gapless with the right chain; every
-/// document has its bodies and marks, and no more; counts and digest are those of a recomputation.
+/// Holds a bucket's rows against each other: the activity is gapless with the right chain, and
+/// those entries are marked that are superseded; every document has its bodies and marks, and no
+/// more; counts and digest are those of a recomputation.
 bucket_check check_bucket(const read_view& view, uint32_t bucket);
 
 /// Holds the documents' trees against the activity: each has the revisions that were logged, and no

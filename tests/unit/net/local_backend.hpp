@@ -237,10 +237,11 @@ public:
     activity_entry entry{++state.sequence, id, {made}, false, {}};
     entry.chain = state.chain = next_chain(state.chain, id, entry.changes);
     const std::string tree_bytes = tree.encode();
+    row_batch rows;
+    rows.put(keys::superseded(info.number, row.sequence), "");
     row.conflicts = true;
     row.tree_bytes = tree_bytes;
     row.sequence = state.sequence;
-    row_batch rows;
     rows.put(keys::document(info.number, id), row.encode());
     rows.put(keys::losing_body(info.number, id, made.text()), body);
     rows.put(keys::conflict(info.number, id), "");

@@ -1,10 +1,15 @@
 #include "net/activity_feed.hpp"
+#include "storage/keys.hpp"
 #include "tests/unit/net/rest_client.hpp"
 #include <doctest/doctest.h>
+#include <map>
 #include <rapidjson/document.h>
+#include <set>
 
+namespace keys = treadmill::keys;
 using namespace std::chrono_literals;
 using state = treadmill::http::body_stream::state;
+using treadmill::row_batch;
 using treadmill::tests::header_list;
 using treadmill::tests::rest_node;
 using treadmill::tests::stream_driver;
@@ -94,6 +99,64 @@ TEST_CASE("latest leaves out what is superseded, active what is deleted") {
   CHECK(sequences(node.text("/b/_activity?active=true&latest=true")) == "3,4/5");
   CHECK(sequences(node.text("/b/_activity?active=true&latest=true&limit=1")) == "3/3");
   CHECK(sequences(node.text("/b/_activity?active=false&latest=false")) == "1,2,3,4,5/5");
+}
+
+TEST_CASE("latest leaves out what is superseded, with marks and without, over many slices") {
+  rest_node node;
+  std::map<std::string, uint64_t> last;
+  row_batch marks;
+  uint64_t sequence = 0;
+  const uint32_t number = node.backend.writer().create_bucket("b")->number;
+  // What is superseded as a whole, what is not at all, and what is in turns.
+  const auto id_of = [](int i) {
+    return i < 1500 ? "old" : i < 2200 ? "d" + std::to_string(i) : "d" + std::to_string(i % 9);
+  };
+  for (int i = 0; i < 4600; ++i) {
+    const std::string id = id_of(i);
+    if (const auto there = last.find(id); there != last.end())
+      marks.remove(keys::superseded(number, there->second));
+    CHECK(node.send("PUT", "/b/" + id, "{}").status / 100 == 2);
+    last[id] = ++sequence;
+  }
+  std::set<uint64_t> wanted;
+  for (const auto& [id, of_it] : last) wanted.insert(of_it);
+  const auto shown = [&] {
+    const std::string text = node.text("/b/_activity?latest=true");
+    rapidjson::Document parsed;
+    parsed.Parse(text.data(), text.size());
+    std::set<uint64_t> found;
+    for (const auto& entry : parsed["activity"].GetArray()) found.insert(entry["seq"].GetUint64());
+    CHECK(parsed["count"].GetUint64() == found.size());
+    CHECK(parsed["last_seq"].GetUint64() == sequence);
+    return found;
+  };
+  CHECK(shown() == wanted);
+  const std::string first = std::to_string(*wanted.begin());
+  CHECK(sequences(node.text("/b/_activity?latest=true&limit=1")) == first + "/" + first);
+  CHECK(sequences(node.text("/b/_activity?latest=true&since=4590")) == [&] {
+    std::string text;
+    for (const uint64_t one : wanted)
+      if (one > 4590) text += (text.empty() ? "" : ",") + std::to_string(one);
+    return text + "/4600";
+  }());
+  node.backend.commit(marks); // as a version that knew none has written it
+  CHECK(shown() == wanted);
+}
+
+TEST_CASE("what is marked as superseded is left out of the activity and of exports without a look "
+          "at its document") {
+  rest_node node;
+  five_entries(node);
+  const uint32_t number = node.backend.writer().find_bucket("b")->number;
+  row_batch damage;
+  damage.remove(keys::document(number, "a"));
+  node.backend.commit(damage);
+  CHECK(sequences(node.text("/b/_activity?latest=true&limit=0")) == "/0");
+  CHECK(sequences(node.text("/b/_activity?latest=true&since=3")) == "4,5/5");
+  damage.put(keys::superseded(number, 3), "");
+  node.backend.commit(damage);
+  CHECK(sequences(node.text("/b/_activity?latest=true")) == "4,5/5");
+  CHECK(node.text("/b/_export").find(R"({"count":2})") != std::string::npos);
 }
 
 TEST_CASE("include_docs adds the winner of now, and nothing to a deleted document") {

@@ -19,6 +19,7 @@ TEST_CASE("keys are the bytes that storage/README.md specifies") {
   CHECK(keys::activity(7, 0x0102) == "\x10\0\0\0\x07\x04\0\0\0\0\0\0\x01\x02"s);
   CHECK(keys::conflict(7, "id") == "\x10\0\0\0\x07\x07"s + "id");
   CHECK(keys::checkpoint(7, "peer") == "\x10\0\0\0\x07\x08"s + "peer");
+  CHECK(keys::superseded(7, 0x0102) == "\x10\0\0\0\x07\x09\0\0\0\0\0\0\x01\x02"s);
   CHECK(keys::left_bucket("b") == "\x04"s + "b");
 }
 
@@ -28,6 +29,7 @@ TEST_CASE("what a key was made from is read back") {
   CHECK(keys::bucket_name_of(keys::catalogue("places")) == "places");
   for (const uint64_t sequence : {uint64_t{0}, uint64_t{1}, uint64_t{255}, UINT64_MAX}) {
     CHECK(keys::sequence_of(keys::activity(9, sequence)) == sequence);
+    CHECK(keys::sequence_of(keys::superseded(9, sequence)) == sequence);
   }
   for (const uint32_t number : {0U, 1U, 256U, UINT32_MAX}) {
     CHECK(keys::number_of(keys::dead_bucket(number)) == number);
@@ -53,7 +55,9 @@ TEST_CASE("every row of a bucket lies between its ends, and in those of no other
                                         keys::activity(bucket, 0),
                                         keys::activity(bucket, UINT64_MAX),
                                         keys::conflict(bucket, longest),
-                                        keys::checkpoint(bucket, "peer")};
+                                        keys::checkpoint(bucket, "peer"),
+                                        keys::superseded(bucket, 0),
+                                        keys::superseded(bucket, UINT64_MAX)};
     CHECK(std::is_sorted(rows.begin(), rows.end()));
     for (const std::string& row : rows) {
       CHECK(row >= keys::bucket_begin(bucket));

@@ -339,6 +339,11 @@ TEST_CASE("verify tells what is wrong with the activity") {
   changed.deleted = true;
   bucket.sees_put(key, changed.encode(), "b/" + entry.id,
                   "the activity says at its sequence 3 that it is deleted");
+  bucket.sees_put(keys::superseded(number, 3), "", "b/" + entry.id,
+                  "its sequence 3 is marked as superseded");
+  const uint64_t next = bucket.state().sequence + 1;
+  bucket.sees_put(keys::superseded(number, next), "", "b/_activity/" + std::to_string(next),
+                  "it is marked as superseded, and not in the activity");
 }
 
 TEST_CASE("verify tells what is wrong with a bucket's counts and its other rows") {
