@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# A node under mixed load for some minutes: no unexpected answer, no growth of memory, of open files, or of what a change takes on
+# A node under mixed load for half an hour: no unexpected answer, no growth of memory, of open files, or of what a change takes on
 # disk, a clean end, and the activity log without a gap after a restart.   soak.sh <sources> [<seconds>]
 set -euo pipefail
 cd "$1"
-seconds=${2:-${TREADMILL_SOAK_SECONDS:-300}}
+seconds=${2:-${TREADMILL_SOAK_SECONDS:-1800}}
 work=$(mktemp -d)
 node=
 finish() {
