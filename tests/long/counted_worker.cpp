@@ -1,13 +1,13 @@
 // In the tree that counts lines treadmill-map is linked with this. A worker is killed where it
 // stands and has no files, so it could never write what it counted: here its filter and its limits
 // are made and then not set, and it writes its counts before each answer.
-#include <gcov.h>
 #include <seccomp.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 extern "C" {
+#include <gcov.h> // is C alone
 
 int seccomp_load(scmp_filter_ctx /*filter*/) { return 0; }
 

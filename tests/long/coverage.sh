@@ -7,12 +7,15 @@ cd "$1"
 floor=${2:-90}
 build=build/coverage
 cmake --preset coverage >/dev/null
-cmake --build --preset coverage --target suite
+cmake --build --preset coverage --target suite cluster treadmill treadmill-map
 find "$build" -name '*.gcda' -delete
 ctest --test-dir "$build" -L '^suite$' -j "$(nproc)" --output-on-failure --no-tests=error
+# The commands of the executable, which no other test calls.
+ctest --test-dir "$build" -R '\.cluster\.(bench|compact|copies|status|verify)$' --output-on-failure --no-tests=error
 # gcov prints "File '<path>'" and "Lines executed:<percent>% of <lines>" for each source that an object was made of. Headers
-# come up with every object: only the .cpp files count; of one that is in several objects, the one that ran most of it.
-find "$build" -path '*/treadmill_*' -name '*.gcda' -print0 |
+# come up with every object: only the .cpp files count; of one that is in several objects, the one that ran most of it; one that
+# no test is linked with has run nothing.
+find "$build" -path '*/treadmill_*' -name '*.gcno' -print0 |
   xargs -0 gcov --no-output --relative-only --source-prefix "$PWD" 2>/dev/null |
   awk -v floor="$floor" '
     /^File / { file = $0; gsub(/^File .|.$/, "", file); next }

@@ -210,12 +210,16 @@ TEST_CASE("workers killed at random under load: every callback once, every row r
         test::make_function("doc => { let s = 0; for (let i = 0; i < 2000; ++i) s ^= i; "
                             "emit(doc.n * " +
                             std::to_string(i) + ", doc.id) }"));
+  // Seldom enough for workers to start in between: how long that takes is the machine's.
+  const auto begin = std::chrono::steady_clock::now();
+  REQUIRE(test::map(pool, functions.front(), test::numbered(1)).how == outcome::done);
+  const auto one_start = std::chrono::steady_clock::now() - begin;
   std::atomic<bool> done = false;
   std::atomic<int> killed = 0;
   std::thread killer([&] {
     std::mt19937 random(42);
     while (!done) {
-      std::this_thread::sleep_for(std::chrono::milliseconds(20 + random() % 100));
+      std::this_thread::sleep_for(one_start + std::chrono::milliseconds(20 + random() % 100));
       const auto processes = pool.processes();
       if (processes.empty()) continue;
       // Never another process: it is ours, and not yet waited for, or gone.
