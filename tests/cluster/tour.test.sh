@@ -14,6 +14,7 @@ trap cleanup EXIT
 
 # Starts a node, and sets http and zmq to where it listens.
 start() { # <name>
+  : >"$work/$1.log" # before it is looked at
   "$binary" serve --name "$1" --data "$work/$1" --http 127.0.0.1:0 --zmq tcp://127.0.0.1:0 --free-disk-floor 0 2>"$work/$1.log" &
   nodes+=($!)
   http=
