@@ -40,13 +40,14 @@ struct bucket_report {
 };
 
 /// Holds everything that is stored of a bucket against everything else of it: each document's row,
-/// tree, bodies and hashes; the activity log, its sequences and its chain; marks of conflicts,
-/// counts and digest; checkpoints; each index's rows, the lists of each document's rows, and the
-/// partial results of built-in reductions, recomputed. Then the rows of each index against those
-/// that its map makes now, with whoever runs maps kept out of it. The partial results of JavaScript
-/// reductions are taken as they are. An index whose partial results are still being made is checked
-/// without them; documents that changed after what an index has taken in are not mapped again, and
-/// one that ran into a limit of maps, which is the machine's, is not held against its rows.
+/// tree, bodies and hashes; the activity log, its sequences, its chain and its marks of what is
+/// superseded; marks of conflicts, counts and digest; checkpoints; each index's rows, the lists of
+/// each document's rows, and the partial results of built-in reductions, recomputed. Then the rows
+/// of each index against those that its map makes now, with whoever runs maps kept out of it. The
+/// partial results of JavaScript reductions are taken as they are. An index whose partial results
+/// are still being made is checked without them; documents that changed after what an index has
+/// taken in are not mapped again, and one that ran into a limit of maps, which is the machine's, is
+/// not held against its rows.
 ///
 /// Operation: `advance` until it says that all is read; then, to have the maps run, `next_part`
 /// until it gives nothing, each part answered by `mapped` or `not_mapped`; then the report.
