@@ -16,14 +16,14 @@ result<looked_through> scan_current_entries(
   if (!marked) return tl::unexpected(marked.error());
   looked_through looked;
   looked.up_to = marks.size() == superseded_entries ? marks.back() : to;
-  looked.superseded = marks.size();
   auto mark = marks.begin();
   for (; mark != marks.end() && *mark == from; ++mark) ++from; // not even read
+  looked.last = from - 1;
   const auto scanned =
       view.scan(keys::activity(bucket, from), keys::activity(bucket, looked.up_to + 1),
                 [&](std::string_view key, std::string_view value) {
-                  if (mark == marks.end() || *mark != keys::sequence_of(key))
-                    return entry(key, value);
+                  looked.last = keys::sequence_of(key);
+                  if (mark == marks.end() || *mark != looked.last) return entry(key, value);
                   ++mark;
                   return true;
                 });

@@ -12,8 +12,11 @@ inline constexpr size_t superseded_entries = 1024;
 
 /// What a scan of current entries looked at.
 struct looked_through {
-  uint64_t up_to = 0;    ///< the last sequence; only where no entry ended the scan
-  size_t superseded = 0; ///< entries that were passed over
+  /// Where it ended of itself: `to`, or less where there may be more to pass over.
+  uint64_t up_to = 0;
+  /// The last entry that was given or passed over; `from` - 1 where there was none. Below `up_to`,
+  /// where no entry ended the scan, entries are missing.
+  uint64_t last = 0;
 };
 
 /// Calls `entry(key, value)` for the rows of a bucket's activity from the sequence `from` to `to`,

@@ -44,23 +44,18 @@ result<std::optional<index_run::part>> index_run::next_part() {
   result<void> failed;
   activity_entry logged;
   row_finder documents(at_);
-  bool full = false;
   const auto row = [&](std::string_view key, std::string_view value) {
     failed = logged.assign(keys::sequence_of(key), value);
     if (failed) failed = take_entry(logged, documents, waiting, given, bytes);
     if (!failed) return false;
-    waiting.up_to = logged.sequence;
-    full = ++entries >= part_entries || given.documents.size() >= part_documents ||
-           bytes >= part_bytes;
-    return !full;
+    return ++entries < part_entries && given.documents.size() < part_documents &&
+           bytes < part_bytes;
   };
   const auto looked = scan_current_entries(at_, where_.bucket, read_up_to_ + 1, target_, row);
   if (!failed) return tl::unexpected(std::move(failed.error()));
   if (!looked) return tl::unexpected(looked.error());
-  if (entries + looked->superseded == 0)
-    return fail(ec::corrupt, "entries of the activity are missing");
-  if (!full) waiting.up_to = looked->up_to;
-  read_up_to_ = waiting.up_to;
+  if (looked->last == read_up_to_) return fail(ec::corrupt, "entries of the activity are missing");
+  read_up_to_ = waiting.up_to = looked->last;
   ++last_part_;
   if (given.documents.empty()) waiting.rows.emplace();
   parts_.push_back(std::move(waiting));

@@ -21,6 +21,12 @@ std::string in_bucket(uint32_t bucket, char kind, std::string_view rest = {}) {
   return key;
 }
 
+std::string at_sequence(uint32_t bucket, char kind, uint64_t sequence) {
+  std::string key = in_bucket(bucket, kind);
+  put_fixed64_be(key, sequence);
+  return key;
+}
+
 std::string in_index(uint32_t bucket, uint32_t index, char kind, std::string_view rest = {}) {
   std::string key;
   key.reserve(index_prefix + rest.size());
@@ -84,9 +90,7 @@ std::string older_ancestry(uint32_t bucket, std::string_view id) {
 }
 
 std::string activity(uint32_t bucket, uint64_t sequence) {
-  std::string key = in_bucket(bucket, row_kind::activity);
-  put_fixed64_be(key, sequence);
-  return key;
+  return at_sequence(bucket, row_kind::activity, sequence);
 }
 
 std::string conflict(uint32_t bucket, std::string_view id) {
@@ -98,9 +102,7 @@ std::string checkpoint(uint32_t bucket, std::string_view peer) {
 }
 
 std::string superseded(uint32_t bucket, uint64_t sequence) {
-  std::string key = in_bucket(bucket, row_kind::superseded);
-  put_fixed64_be(key, sequence);
-  return key;
+  return at_sequence(bucket, row_kind::superseded, sequence);
 }
 
 std::string left_bucket(std::string_view name) { return with_prefix(left_space, name); }

@@ -31,8 +31,8 @@ public:
           });
       REQUIRE(looked);
       REQUIRE(looked->up_to >= from);
-      CHECK(looked->superseded <= superseded_entries);
-      CHECK(looked->superseded + given == looked->up_to + 1 - from);
+      CHECK(looked->last == looked->up_to);
+      CHECK(looked->up_to + 1 - from - given <= superseded_entries);
       from = looked->up_to + 1;
     }
     return sequences;
@@ -93,6 +93,19 @@ TEST_CASE("an index is made without a look at the documents of superseded entrie
   const auto ids = documents(damage);
   REQUIRE(ids);
   CHECK(*ids == std::vector<std::string>{"kept", "busy"});
+}
+
+TEST_CASE("an index is not made of a log whose end is missing") {
+  edited_bucket bucket;
+  for (const char* id : {"a", "b", "a", "c"}) bucket.edit(id);
+  bucket.commit();
+  index_run run(bucket.rows(), bucket.view(), 6, {bucket.number(), 1}, {}, reduction::none);
+  const auto first = run.next_part();
+  REQUIRE(first);
+  CHECK((*first)->documents.size() == 3);
+  const auto next = run.next_part();
+  REQUIRE_FALSE(next);
+  CHECK(next.error().code == ec::corrupt);
 }
 
 } // namespace treadmill
