@@ -55,14 +55,21 @@ std::vector<storage_state::waiting_batch> take_writable(storage_state& state) {
   return good;
 }
 
-void note_failure(storage_state& state, const error& problem) {
-  if (problem.code != ec::ambiguous) return; // refused before anything was written: nothing new
-  // Nothing is known of what was committed since the last sync, either: all buckets start over.
-  if (state.unsynced) state.generations.clear();
-  state.options.counters->failed_commits.fetch_add(1);
-  log::error("a commit failed; the store reads only until it is reopened",
-             {{"reason", problem.reason}});
+/// Asks the store itself, which counts every failure, whichever call met it. Nothing is known of
+/// what was committed since the last sync: whoever did that starts over. It is enough to come here
+/// before each reopen: nothing is written from a failure to that.
+void note_failures(storage_state& state) {
+  const uint64_t failures = state.options.rows->failures();
+  if (failures <= state.options.counters->failed_commits.load()) return; // all are noted
+  for (const uint32_t bucket : state.exposed.buckets) state.generations.erase(bucket);
+  state.lost_indexes.merge(state.exposed.indexes);
+  state.exposed = {};
+  state.options.counters->failed_commits.store(failures);
+  log::error("a commit failed; the store reads only until it is reopened");
 }
+
+/// Everything before it in LevelDB's log is durable.
+void note_sync(storage_state& state) { state.exposed = {}; }
 
 void flush(storage_state& state) {
   state.flush_sent = false;
@@ -79,13 +86,15 @@ void flush(storage_state& state) {
   if (done) {
     if (eager) count_commit(*state.options.counters, good.size(), clock::now() - begin);
     state.unsynced = state.unsynced || (eager && !sync);
+    if (sync) note_sync(state);
     for (auto& item : good) {
+      if (!sync) state.exposed.buckets.insert(item.batch.bucket);
       if (!sync && !item.batch.lazy) state.to_tell[item.batch.bucket] = std::move(item.from);
       item.answer.deliver(success(item.batch, sync));
     }
     return;
   }
-  note_failure(state, done.error());
+  note_failures(state);
   for (auto& item : good) {
     state.generations.erase(item.batch.bucket);
     // It may be there after the reopen.
@@ -100,18 +109,14 @@ void tell_buckets(storage_pointer self) {
   }
 }
 
-/// An interval's sync. When it fails, nothing is known of what was committed since the last one:
-/// every bucket starts over.
+/// An interval's sync.
 void sync_if_due(storage_pointer self, clock::time_point now) {
   storage_state& state = self->state;
   if (!state.unsynced || now - state.synced_at < state.options.sync_interval) return;
   state.synced_at = now;
   state.unsynced = false;
-  if (const auto done = state.options.rows->sync(); !done) {
-    note_failure(state, done.error());
-    state.generations.clear();
-    return;
-  }
+  if (const auto done = state.options.rows->sync(); !done) return note_failures(state);
+  note_sync(state);
   tell_buckets(self);
 }
 
@@ -130,6 +135,7 @@ void clean_up(storage_state& state) {
 /// Says what is in the way once, not at every try.
 void reopen(storage_pointer self) {
   storage_state& state = self->state;
+  note_failures(state);
   const auto done = state.options.rows->try_reopen();
   if (done) {
     log::info("the store was reopened and takes writes again");
@@ -145,6 +151,7 @@ void reopen(storage_pointer self) {
 void look_after(storage_pointer self) {
   storage_state& state = self->state;
   store& rows = *state.options.rows;
+  note_failures(state);
   if (!rows.writable() && rows.check_space() && !rows.writable()) reopen(self);
   sync_if_due(self, clock::now());
   clean_up(state);
@@ -181,9 +188,12 @@ index_committed answer_of(const commit_index& batch, const result<void>& done) {
 result<void> write_index(storage_state& state, const commit_index& batch) {
   store& rows = *state.options.rows;
   if (!rows.alive(batch.bucket)) return fail(ec::not_found, "the bucket was dropped");
+  if (state.lost_indexes.erase({batch.bucket, batch.index}) > 0)
+    return fail(ec::overloaded, "the store was reopened: the index is read again");
   const row_batch* only = batch.rows.get();
   auto done = rows.commit({&only, 1}, batch.sync);
-  if (!done) note_failure(state, done.error());
+  if (done && batch.sync) note_sync(state);
+  if (done && !batch.sync) state.exposed.indexes.insert({batch.bucket, batch.index});
   state.index_bytes += only->bytes();
   return done;
 }
@@ -222,10 +232,8 @@ caf::result<index_begun> begin(storage_state& state, const begin_index& asked) {
   row_batch batch;
   batch.put(key, encode_last_index(*last + 1));
   const row_batch* only = &batch;
-  if (const auto done = rows.commit({&only, 1}, false); !done) {
-    note_failure(state, done.error());
-    return refuse(done.error());
-  }
+  if (const auto done = rows.commit({&only, 1}, false); !done) return refuse(done.error());
+  state.exposed.indexes.insert({asked.bucket, *last + 1});
   return index_begun{*last + 1, 0, {}};
 }
 
@@ -245,7 +253,6 @@ result<void> drop_indexes(storage_state& state, const drop_query& asked) {
   }
   const row_batch* only = &batch;
   auto done = rows.commit({&only, 1}, false);
-  if (!done) note_failure(state, done.error());
   state.cleaning = true;
   return done;
 }
@@ -294,7 +301,6 @@ caf::result<peers_kept> keep(storage_state& state, const keep_peers& asked) {
   const row_batch* only = &batch;
   const auto done = state.options.rows->commit({&only, 1}, true);
   if (done) return peers_kept{};
-  note_failure(state, done.error());
   return peers_kept{static_cast<uint8_t>(done.error().code), done.error().reason};
 }
 

@@ -8,7 +8,10 @@
 #include <chrono>
 #include <deque>
 #include <memory>
+#include <set>
 #include <unordered_map>
+#include <unordered_set>
+#include <utility>
 #include <vector>
 
 namespace treadmill {
@@ -43,6 +46,15 @@ struct storage_state {
   /// Generations in force. A bucket that is not in it (any more) has to begin one.
   std::unordered_map<uint32_t, uint64_t> generations{};
   bool unsynced = false; ///< committed without a sync since the last one
+  /// Who committed something without a sync since the last one: after a failure of the store their
+  /// memory may be ahead of what a reopen finds.
+  struct {
+    std::unordered_set<uint32_t> buckets{};
+    std::set<std::pair<uint32_t, uint32_t>> indexes{}; ///< bucket and index
+  } exposed{};
+  /// Indexes that were exposed when the store failed: the next batch of each is refused, so that
+  /// its view reads the store again.
+  std::set<std::pair<uint32_t, uint32_t>> lost_indexes{};
   /// Buckets, by number, that have committed without a sync, or may have: they are told when it is
   /// on disk.
   std::unordered_map<uint32_t, caf::strong_actor_ptr> to_tell{};

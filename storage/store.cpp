@@ -335,6 +335,8 @@ bool store::writable() const {
          !impl_->low_space.load(std::memory_order_acquire);
 }
 
+uint64_t store::failures() const { return impl_->failures.load(std::memory_order_acquire); }
+
 const std::string& store::node_id() const { return impl_->node_id; }
 
 std::optional<bucket_info> store::find_bucket(std::string_view name) const {

@@ -128,6 +128,10 @@ public:
 
   /// False after a failed write until the reopen, and while less than the floor is free.
   bool writable() const;
+  /// How often a failed write, LevelDB's own in the background included, made it read-only. It is
+  /// counted when that happens, whatever call met it: a caller that keeps in memory what it
+  /// committed without a sync compares it before each reopen.
+  uint64_t failures() const;
   const std::string& node_id() const; ///< a UUID, made with the store
 
   std::optional<bucket_info> find_bucket(std::string_view name) const;

@@ -105,6 +105,7 @@ struct store::impl {
 
   std::atomic<uint64_t> writes{0}; ///< counted up before and after each write: odd during one
   std::atomic<bool> failed{false}; ///< a write failed: read-only until the reopen
+  std::atomic<uint64_t> failures{0};
   std::atomic<bool> low_space{false};
   std::chrono::steady_clock::time_point space_asked{};
   bool unsynced = false; ///< something was committed since the last sync

@@ -160,6 +160,7 @@ result<void> store::impl::write_format_file() {
 
 void store::impl::note_failure(const leveldb::Status& status) {
   if (failed.exchange(true)) return;
+  failures.fetch_add(1, std::memory_order_acq_rel);
   warn("a write failed, so the store only reads until it is reopened: " + status.ToString());
 }
 

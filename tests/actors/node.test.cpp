@@ -268,6 +268,67 @@ TEST_CASE("what keeps a failed store from being reopened is logged once, and fee
   CHECK(woken >= 1);
 }
 
+TEST_CASE("whatever call meets a failing disk, a bucket with unsynced writes starts over") {
+  node_world world(std::chrono::hours(1));
+  const auto drop = [&](const std::string& bucket) {
+    result<void> dropped;
+    world.gateway->drop_bucket(bucket, soon(), [&](result<void> done) { dropped = done; });
+    world.run();
+    return dropped;
+  };
+  const auto write_one = [&](const std::string& bucket, const std::string& id, size_t bytes) {
+    answer_box box;
+    world.write(box, bucket, {put(id, R"({"text":")" + std::string(bytes, 'x') + "\"}")});
+    world.run();
+    REQUIRE(box.ok());
+  };
+  write_one("b", "a", 1);
+  write_one("gone", "a", 1);
+  const uint32_t number = world.rows->find_bucket("b")->number;
+  constexpr uint64_t generation = 1; // the first that began
+  for (int i = 0; i < 10; ++i) world.advance(std::chrono::milliseconds(100)); // all is cleaned up
+  if (world.rows->failures() != 0) FAIL("nothing failed yet");
+  SUBCASE("the drop of a bucket") {
+    write_one("b", "large", 70'000); // the next write needs a new log
+    world.broken = true;
+    CHECK(drop("gone").error().code == ec::ambiguous);
+  }
+  SUBCASE("the making of one") {
+    write_one("b", "large", 70'000);
+    world.broken = true;
+    answer_box box;
+    world.write(box, "new", {put("a", "{}")});
+    world.run();
+    CHECK_FALSE(box.ok());
+  }
+  SUBCASE("the removal of a dropped bucket's rows") {
+    REQUIRE(drop("gone"));
+    write_one("b", "large", 70'000);
+    world.broken = true;
+  }
+  for (int i = 0; i < 20 && world.rows->failures() == 0; ++i)
+    world.advance(std::chrono::milliseconds(100));
+  REQUIRE(world.rows->failures() == 1);
+  world.broken = false;
+  for (int i = 0; i < 20 && !world.rows->writable(); ++i)
+    world.advance(std::chrono::milliseconds(100));
+  REQUIRE(world.rows->writable());
+  CHECK(world.counters->failed_commits.load() == 1); // links begin anew by it
+  auto rows = std::make_shared<row_batch>();
+  rows->put(keys::document(number, "ahead"), "x");
+  caf::scoped_actor self(world.system, true);
+  auto asked = self->request(world.storage_now, std::chrono::seconds(1),
+                             commit_batch{number, generation, 1, std::move(rows)});
+  world.run();
+  asked.receive([](const batch_done& done) { CHECK(static_cast<ec>(done.code) == ec::overloaded); },
+                [](const caf::error&) { FAIL("storage answers"); });
+  answer_box told;
+  world.write(told, "b", {put("later", "{}")});
+  world.run();
+  CHECK(told.code() == ec::overloaded); // nothing was applied
+  write_one("b", "later", 1);           // after it began anew
+}
+
 TEST_CASE("a refused generation: storage writes nothing of a bucket that did not begin anew") {
   node_world world;
   answer_box before;
