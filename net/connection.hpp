@@ -5,12 +5,21 @@
 #include <atomic>
 #include <memory>
 #include <string>
+#include <utility>
 
 namespace treadmill::http {
 
 /// Bytes that stay where they are when the buffer is moved: views into it outlive the move.
 class byte_buffer {
 public:
+  byte_buffer() = default;
+  byte_buffer(byte_buffer&& from) noexcept
+      : data_(std::move(from.data_)), capacity_(std::exchange(from.capacity_, 0)) {}
+  byte_buffer& operator=(byte_buffer&& from) noexcept {
+    data_ = std::move(from.data_);
+    capacity_ = std::exchange(from.capacity_, 0);
+    return *this;
+  }
   char* data() const { return data_.get(); }
   size_t capacity() const { return capacity_; }
   void grow(size_t capacity, size_t keep_from,
