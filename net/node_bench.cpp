@@ -1,9 +1,11 @@
 #include "net/node_bench.hpp"
 #include "net/node_answer.hpp"
 #include "net/node_client.hpp"
+#include "storage/names.hpp"
 #include <algorithm>
 #include <array>
 #include <cstdio>
+#include <iterator>
 #include <mutex>
 #include <optional>
 #include <random>
@@ -15,13 +17,12 @@ namespace {
 
 using clock = std::chrono::steady_clock;
 
-constexpr std::chrono::seconds silence(60); ///< of the node, before it counts as gone
-constexpr size_t bulk_documents = 500;      ///< of one `_bulk`
-constexpr size_t text_bytes = 150;          ///< a document is about 200 bytes
+constexpr size_t bulk_documents = 500; ///< of one `_bulk`
+constexpr size_t text_bytes = 150;     ///< a document is about 200 bytes
 
 std::string random_name() {
   std::random_device source;
-  std::string name = "bench-";
+  std::string name(local_bucket_prefix);
   for (int i = 0; i < 8; ++i) name += "0123456789abcdef"[source() % 16];
   return name;
 }
@@ -68,7 +69,7 @@ private:
 
 void bench_run::connect(size_t connection, clock::time_point end, const work& one,
                         found& all) const {
-  node_client node(options_.host, options_.port, silence);
+  node_client node(options_.host, options_.port);
   std::mt19937_64 random(std::random_device{}());
   std::vector<std::chrono::microseconds> times;
   uint64_t documents = 0;
@@ -194,11 +195,14 @@ void take_times(bench_figure& figure, std::vector<std::chrono::microseconds>& ti
 result<bench_facts> measure_node(const bench_options& options,
                                  const std::function<void(const bench_facts&)>& begun,
                                  const std::function<void(const bench_figure&)>& tell) {
-  node_client node(options.host, options.port, silence);
+  node_client node(options.host, options.port);
   bench_facts facts;
   auto durability = durability_of(node);
   if (!durability) return tl::unexpected(durability.error());
   facts.durability = std::move(*durability);
+  const auto buckets = buckets_of(node);
+  if (!buckets) return tl::unexpected(buckets.error());
+  std::copy_if(buckets->begin(), buckets->end(), std::back_inserter(facts.others), stays_local);
   facts.bucket = random_name();
   const std::string path = "/" + facts.bucket;
   if (auto made = node.put(path); !made) return tl::unexpected(made.error());

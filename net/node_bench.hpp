@@ -36,13 +36,16 @@ struct bench_options {
 struct bench_facts {
   std::string durability{}; ///< of the node
   std::string bucket{};     ///< that was written to, and is dropped
+  /// Buckets of other runs, which go on or were killed.
+  std::vector<std::string> others{};
   std::vector<bench_figure> figures{};
 };
 
 /// Measures a running node from its client's side: single documents written and read over one and
 /// over many connections, and documents written by `_bulk`. All of it in a bucket of its own, with
-/// a random name, which is dropped at the end, however that comes. `begun` is called
-/// when that bucket is there; `tell` gets each figure as soon as it is.
+/// a random name, which no peer is told of (names.hpp, stays_local) and which is dropped at the
+/// end, however that comes. `begun` is called when that bucket is there; `tell` gets each figure as
+/// soon as it is.
 ///
 /// **Thread**: one; makes others, and blocks until all is done. **Errors**: those of node_client,
 /// of the first request that failed; not_applied: it was stopped. The bucket is dropped after them,

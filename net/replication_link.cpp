@@ -2,6 +2,7 @@
 #include "net/link_following.hpp"
 #include "net/link_serving.hpp"
 #include "storage/keys.hpp"
+#include "storage/names.hpp"
 #include <tuple>
 
 namespace treadmill::replication {
@@ -237,7 +238,8 @@ bool among(bool all, const std::vector<std::string>& buckets, const std::string&
 
 /// Where one of the two sides limits the link to some buckets, only those pass, in both directions.
 bool link::impl::takes(const std::string& bucket) const {
-  return among(shared.options.all_buckets, shared.options.buckets, bucket) &&
+  return !stays_local(bucket) &&
+         among(shared.options.all_buckets, shared.options.buckets, bucket) &&
          among(peer.all_buckets, peer.buckets, bucket);
 }
 

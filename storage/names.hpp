@@ -18,6 +18,11 @@ result<void> check_id(std::string_view id);
 /// A bucket name: `[a-z0-9][a-z0-9_.-]{0,127}`. Errors: bad_bucket.
 result<void> check_bucket_name(std::string_view name);
 
+/// How the names of buckets begin that stay on their node: no link tells a peer of one, or takes
+/// one from a peer. `treadmill bench` writes to such a bucket.
+inline constexpr std::string_view local_bucket_prefix = "treadmill-bench-";
+inline bool stays_local(std::string_view bucket) { return bucket.starts_with(local_bucket_prefix); }
+
 /// A query name: `[A-Za-z0-9][A-Za-z0-9_.-]{0,127}`. Errors: bad_query.
 result<void> check_query_name(std::string_view name);
 

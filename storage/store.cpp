@@ -189,7 +189,7 @@ result<bucket_info> store::drop_bucket(std::string_view name) {
   row_batch rows;
   rows.remove(keys::catalogue(name));
   rows.put(keys::dead_bucket(info->number), "");
-  rows.put(keys::left_bucket(name), "");
+  if (!stays_local(name)) rows.put(keys::left_bucket(name), "");
   if (auto done = impl_->write(rows, true); !done) return tl::unexpected(done.error());
   const std::unique_lock lock(impl_->catalogue_mutex);
   impl_->catalogue.erase(info->name);

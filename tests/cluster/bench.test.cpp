@@ -30,6 +30,8 @@ TEST_CASE("treadmill bench measures a node, and leaves nothing behind") {
   CHECK(json.find(R"("documents":0,)") == std::string::npos);
   CHECK(buckets() == R"({"buckets":[],"count":0})");
 
+  // What a bench that was killed left behind is named by the next one.
+  client.send("PUT", "/treadmill-bench-00000000");
   child_process stopped({TREADMILL_BINARY, {"bench", url, "--seconds", "20"}});
   REQUIRE(!stopped.wait_for_line("durability", 10s).empty());
   stopped.signal(SIGINT);
@@ -37,6 +39,9 @@ TEST_CASE("treadmill bench measures a node, and leaves nothing behind") {
   REQUIRE(stop);
   CHECK(stop->code == 1);
   CHECK(stopped.output().find("it was stopped") != std::string::npos);
+  CHECK(stopped.output().find("curl -X DELETE " + url + "/treadmill-bench-00000000") !=
+        std::string::npos);
+  client.send("DELETE", "/treadmill-bench-00000000");
   CHECK(buckets() == R"({"buckets":[],"count":0})");
 
   child_process wrong({TREADMILL_BINARY, {"bench", url, "--connections", "many"}});

@@ -1,4 +1,5 @@
 #include "net/replication_defaults.hpp"
+#include "storage/names.hpp"
 #include "tests/unit/net/link_world.hpp"
 #include <doctest/doctest.h>
 #include <random>
@@ -317,6 +318,23 @@ TEST_CASE("a link that is limited to some buckets takes those alone, in both dir
   CHECK(w.same("one"));
   CHECK(!w.b.rows->find_bucket("two"));
   CHECK(!w.a.rows->find_bucket("three"));
+}
+
+TEST_CASE("a bucket of a local name stays on its node, also where a peer announces one") {
+  link_world w;
+  const std::string local = std::string(local_bucket_prefix) + "1";
+  w.a.greet();
+  w.a.put("one", "d", "{}");
+  w.a.put(local, "d", "{}");
+  w.run(ticks(5000));
+  CHECK(w.same("one"));
+  CHECK(!w.b.rows->find_bucket(local));
+  w.b.put(local, "other", "{}");
+  w.run(ticks(5000));
+  CHECK(w.a.state(local).documents == 1);
+  CHECK(w.b.state(local).documents == 1);
+  REQUIRE(w.a.rows->drop_bucket(local));
+  CHECK_FALSE(*w.a.rows->latest().read(keys::left_bucket(local))); // nothing stays of it
 }
 
 TEST_CASE("a node that meets itself, and a copy of its store, ends the link and says why") {
