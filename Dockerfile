@@ -16,7 +16,7 @@ RUN cmake --preset release -DTREADMILL_TESTS=OFF \
 FROM debian:bookworm-slim
 RUN apt-get update \
  && apt-get install --yes --no-install-recommends \
-      libbrotli1 libcaf-core0.17 libcpp-httplib0.11 libcsv3 libfmt9 libjemalloc2 libleveldb1d libnode108 libseccomp2 libspdlog1.10 \
+      libbrotli1 libcaf-core0.17 libcpp-httplib0.11 libfmt9 libjemalloc2 libleveldb1d libnode108 libseccomp2 libspdlog1.10 \
       libssl3 libzmq5 libzstd1 zlib1g \
  && apt-get clean \
  && rm -rf /var/lib/apt/lists/* \

@@ -136,8 +136,9 @@ wrong.
 
 Measures a running node: documents of about 200 bytes that are posted one by one over one and over N
 connections, each answered when it is as durable as the node's --durability says; posted 500 at a
-time; and read. All in a bucket of its own, bench-<random>, which is dropped at the end, also after
-Ctrl-C. Who measures takes processor time, too: from another machine the figures are better.
+time; and read. All in a bucket of its own, treadmill-bench-<random>, which is dropped at the end,
+also after Ctrl-C, and which no peer gets, as all buckets of such names. Who measures takes processor
+time, too: from another machine the figures are better.
 
   --connections N                   1 to 1000 [16]
   --seconds S                       for each figure, 1 to 60 [3]
@@ -171,22 +172,28 @@ Exit codes: 0, or 1 where it is not, 2 where the command is wrong.
 
 Writes the documents of FILE (- is the standard input) into a bucket, made where it is missing.
 FILE has a JSON document a line, or is a JSON array of documents, or CSV whose first line names the
-members; or it is what treadmill export printed, which is merged with all its revisions. What cannot
-be taken is told with its line, and the others go on. Where it is interrupted, the same command goes
-on from there, by the file FILE.import. A document without an id gets one made of its place and text,
-so that it is written once however often the file is imported.
+members; or it is what treadmill export printed, which is merged with all its revisions. It is UTF-8,
+and may be packed by gzip or zstd; other files are refused. What cannot be taken is told with its
+line (the first 20), and the others go on. Where it is interrupted, the same command goes on from
+there, by the file FILE.import, if bucket, options and the file up to there are the same; else it
+begins anew, and says so. A document without an id gets one made of its place and text, so that it is
+written once however often the file is imported. One that is there already as it is in FILE is no
+error.
 
   --bucket BUCKET                   where to
-  --format FORMAT                   ndjson, json or csv; else it is told by the first character
+  --format FORMAT                   ndjson, json or csv; else it is told by the first character, and
+                                    CSV by a comma in its first line or a name with .csv, but not
+                                    with .ndjson, .jsonl or .json
   --text                            values of CSV are strings, also where they look like numbers
-  --update                          replace documents that are there; else they are conflicts
+  --update                          replace documents that are there; else they are conflicts, which
+                                    are left as they are and counted
   --restart                         from the beginning, whatever an earlier run did
   --json                            say at the end what was done as a JSON object
 
 Example:
   treadmill import places.csv http://127.0.0.1:1441 --bucket places
 
-Exit codes: 0, or 1 where a document or all could not be written, 2 where the command is wrong.
+Exit codes: 0, or 1 where a document or all were left out, 2 where the command is wrong.
 )",
        {{"file", kind::positional, true},
         {"url", kind::positional},
@@ -197,7 +204,7 @@ Exit codes: 0, or 1 where a document or all could not be written, 2 where the co
         {"restart"},
         {"json"}}},
       {"export",
-       R"(Usage: treadmill export [URL] --bucket BUCKET [--since SEQUENCE] [--json]
+       R"(Usage: treadmill export [URL] --bucket BUCKET [--since SEQUENCE [--log LOG]] [--json]
 
 Prints all documents of a bucket, with their revisions, conflicts and deletions, as they are at one
 moment: a JSON line each, a first one that says what it is, and a last one without which it is not
@@ -205,7 +212,10 @@ whole. treadmill import reads it.
 
   --bucket BUCKET                   which
   --since SEQUENCE                  only what changed after it: last_seq of an earlier export's
-                                    first line, while its log is the same
+                                    first line
+  --log LOG                         with --since: the log of that line. A bucket that was made anew
+                                    since has another: then nothing is printed, and the exit code
+                                    is 1
   --json                            at the end, the facts of the export on the standard error
 
 Example:
@@ -216,6 +226,7 @@ Exit codes: 0, or 1 where it is not whole, 2 where the command is wrong.
        {{"url", kind::positional},
         {"bucket", kind::value, true},
         {"since", kind::value},
+        {"log", kind::value},
         {"json"}}},
       {"backup",
        R"(Usage: treadmill backup DIRECTORY [URL] [--json]

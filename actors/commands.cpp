@@ -7,13 +7,14 @@
 #include "net/node_status.hpp"
 #include "net/url.hpp"
 #include <atomic>
+#include <cerrno>
 #include <charconv>
 #include <chrono>
 #include <cmath>
 #include <csignal>
+#include <cstring>
 #include <iomanip>
 #include <iostream>
-#include <optional>
 #include <sstream>
 #include <thread>
 #include <unistd.h>
@@ -23,9 +24,6 @@ namespace treadmill {
 namespace {
 
 using http::node_client;
-
-/// How long a node may be silent before a command gives up.
-constexpr std::chrono::seconds silence(60);
 
 int refuse(const std::string& where, const error& problem) {
   std::cerr << "treadmill: " << where << ": " << problem.reason << '\n';
@@ -50,11 +48,12 @@ int status(const command_line& asked) {
   node_client node(asked.values.server.host, asked.values.server.port, std::chrono::seconds(10));
   const bool screen = asked.has("watch") && !asked.has("json") && isatty(STDOUT_FILENO) != 0;
   while (true) {
-    const auto text =
-        rest::read_status(node).and_then([&](const rest::node_status& read) -> result<std::string> {
-          if (asked.has("json")) return rest::status_json(read);
-          return rest::status_text(read);
-        });
+    const auto text = node.reach()
+                          .and_then([&] { return rest::read_status(node); })
+                          .and_then([&](const rest::node_status& read) -> result<std::string> {
+                            if (asked.has("json")) return rest::status_json(read);
+                            return rest::status_text(read);
+                          });
     if (screen) std::cout << clear_screen;
     if (text) std::cout << *text << std::flush;
     const int code = text ? 0 : refuse(node.url(), text.error());
@@ -63,26 +62,44 @@ int status(const command_line& asked) {
   }
 }
 
+/// What was given, or what holds without it.
+std::string text_given(const command_line& asked, const std::string& name, std::string without) {
+  const auto given = asked.given.find(name);
+  return given == asked.given.end() ? without : given->second;
+}
+
+/// Writes all of it to the standard output; false: it cannot be, and errno says why.
+bool write_out(std::string_view bytes) {
+  while (!bytes.empty()) {
+    const ssize_t done = ::write(STDOUT_FILENO, bytes.data(), bytes.size());
+    if (done < 0 && errno == EINTR) continue;
+    if (done < 0) return false;
+    bytes.remove_prefix(static_cast<size_t>(done));
+  }
+  return true;
+}
+
 int export_bucket(const command_line& asked) {
-  node_client node(asked.values.server.host, asked.values.server.port, silence);
-  const std::string since = asked.given.contains("since") ? asked.given.at("since") : "0";
-  if (since.find_first_not_of("0123456789") != std::string::npos || since.size() > 19)
-    return refuse("--since", {ec::bad_request, "`" + since + "` is no sequence"});
-  const auto facts = http::export_bucket(
-      node, asked.given.at("bucket"), std::stoull(since), [](std::string_view piece) {
-        std::cout.write(piece.data(), static_cast<std::streamsize>(piece.size()));
-        return std::cout.good();
-      });
+  node_client node(asked.values.server.host, asked.values.server.port);
+  int problem = 0; // of the output
+  const auto facts = http::export_bucket(node, asked.given.at("bucket"),
+                                         std::stoull(text_given(asked, "since", "0")),
+                                         text_given(asked, "log", ""), [&](std::string_view piece) {
+                                           if (write_out(piece)) return true;
+                                           problem = errno;
+                                           return false;
+                                         });
+  if (problem != 0)
+    return refuse("the output", {ec::io_error, std::string(std::strerror(problem)) +
+                                                   ": what is there is not a whole export"});
   if (!facts) return refuse(node.url(), facts.error());
-  std::cout.flush();
-  if (!std::cout) return refuse("the output", {ec::io_error, "it cannot be written"});
   if (asked.has("json")) std::cerr << http::facts_json(*facts) << '\n';
   return 0;
 }
 
 /// A backup or a restore: what is done with each bucket is a line.
 int copy_buckets(const command_line& asked, bool restore) {
-  node_client node(asked.values.server.host, asked.values.server.port, silence);
+  node_client node(asked.values.server.host, asked.values.server.port);
   const std::string& directory = asked.given.at("directory");
   const auto tell = [&](const http::export_facts& facts, size_t done, size_t of) {
     if (asked.has("json")) {
@@ -127,42 +144,62 @@ void show_progress(const http::import_progress& now) {
   std::cerr << "\r\033[K" << line.str() << std::flush;
 }
 
+std::string json_text(const http::import_done& done) {
+  std::ostringstream text;
+  text << R"({"documents":)" << done.documents << R"(,"already_there":)" << done.already_there
+       << R"(,"conflicts":)" << done.conflicts << R"(,"skipped":)" << done.skipped
+       << R"(,"errors":)" << done.errors << R"(,"seconds":)" << done.seconds << '}';
+  return text.str();
+}
+
+std::string summary_text(const http::import_done& done) {
+  std::ostringstream text;
+  text << done.documents << " documents imported in " << clock_text(done.seconds);
+  if (done.empty) text << ": there are none in it";
+  if (done.skipped > 0) text << ", after " << done.skipped << " of an earlier run";
+  if (done.already_there > 0) text << ", " << done.already_there << " were there already";
+  if (done.errors > 0) text << ", " << done.errors << " errors";
+  return text.str();
+}
+
 int import_file(const command_line& asked) {
-  node_client node(asked.values.server.host, asked.values.server.port, silence);
+  node_client node(asked.values.server.host, asked.values.server.port);
   http::import_options options;
   options.file = asked.given.at("file");
   options.bucket = asked.given.at("bucket");
   options.update = asked.has("update");
   options.restart = asked.has("restart");
   options.text_only = asked.has("text");
-  if (asked.has("format")) options.format = asked.given.at("format");
+  options.format = text_given(asked, "format", "");
   const bool screen = isatty(STDERR_FILENO) != 0 && !asked.has("json");
   if (screen) options.progress = show_progress;
+  const std::string clear = screen ? "\r\033[K" : "";
+  options.note = [&](const std::string& text) {
+    std::cerr << clear << "treadmill: " << options.file << ": " << text << '\n';
+  };
+  constexpr uint64_t shown_problems = 20;
+  uint64_t problems = 0;
   options.problem = [&](uint64_t line, const error& problem) {
-    std::cerr << (screen ? "\r\033[K" : "") << "line " << line << ": " << to_string(problem.code)
-              << ": " << problem.reason << '\n';
+    if (++problems <= shown_problems)
+      std::cerr << clear << "line " << line << ": " << to_string(problem.code) << ": "
+                << problem.reason << '\n';
   };
   const auto done = http::import_file(node, options);
-  if (screen) std::cerr << "\r\033[K";
+  std::cerr << clear;
+  if (problems > shown_problems)
+    std::cerr << "and " << problems - shown_problems << " more lines that could not be taken\n";
   if (!done) return refuse(options.file, done.error());
-  if (asked.has("json")) {
-    std::cout << R"({"documents":)" << done->documents << R"(,"already_there":)"
-              << done->already_there << R"(,"skipped":)" << done->skipped << R"(,"errors":)"
-              << done->errors << R"(,"seconds":)" << done->seconds << "}\n";
-  } else {
-    std::cout << done->documents << " documents imported in " << clock_text(done->seconds);
-    if (done->skipped > 0) std::cout << ", after " << done->skipped << " of an earlier run";
-    if (done->already_there > 0) std::cout << ", " << done->already_there << " were there already";
-    if (done->errors > 0) std::cout << ", " << done->errors << " errors";
-    std::cout << '\n';
-  }
+  if (done->conflicts > 0)
+    std::cerr << done->conflicts << " documents are there already with another content and stay as "
+              << "they are (--update replaces them)\n";
+  std::cout << (asked.has("json") ? json_text(*done) : summary_text(*done)) << '\n';
   return done->errors == 0 ? 0 : 1;
 }
 
 /// Asks for a compaction, and waits until it is done.
 int compact(const command_line& asked) {
   constexpr std::chrono::milliseconds pause(100);
-  node_client node(asked.values.server.host, asked.values.server.port, silence);
+  node_client node(asked.values.server.host, asked.values.server.port);
   std::string path = "/_system/compact";
   if (asked.has("bucket")) path += "?bucket=" + http::percent_encode(asked.given.at("bucket"));
   const auto begin = std::chrono::steady_clock::now();
@@ -185,47 +222,31 @@ int compact(const command_line& asked) {
 
 std::atomic<bool> stop_asked{false};
 
-/// A number that was given, or what holds without one. Nothing, and a word about it, where it is
-/// none of that range.
-std::optional<uint64_t> number_given(const command_line& asked, const std::string& name,
-                                     uint64_t without, uint64_t most) {
-  const auto given = asked.given.find(name);
-  if (given == asked.given.end()) return without;
-  const std::string& text = given->second;
-  uint64_t number = 0;
-  const auto read = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (read.ec == std::errc() && read.ptr == text.data() + text.size() && number >= 1 &&
-      number <= most)
-    return number;
-  std::cerr << "treadmill: --" << name << ": `" << text << "` is not a number from 1 to " << most
-            << "\nTry: treadmill " << asked.command << " --help\n";
-  return std::nullopt;
-}
-
 /// Measures a node until it is done or a signal stops it.
 int bench(const command_line& asked) {
-  const auto connections = number_given(asked, "connections", 16, 1000);
-  const auto seconds = number_given(asked, "seconds", 3, 60);
-  if (!connections || !seconds) return 2;
   http::bench_options options;
   options.host = asked.values.server.host;
   options.port = asked.values.server.port;
-  options.connections = *connections;
-  options.time = std::chrono::seconds(*seconds);
+  options.connections = std::stoull(text_given(asked, "connections", "16"));
+  options.time = std::chrono::seconds(std::stoull(text_given(asked, "seconds", "3")));
   options.stop = &stop_asked;
-  for (const int signal : {SIGINT, SIGTERM}) std::signal(signal, [](int) { stop_asked = true; });
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP})
+    std::signal(signal, [](int) { stop_asked = true; });
   const bool json = asked.has("json");
+  const std::string url = "http://" + to_string(endpoint{options.host, options.port});
   const auto measured = http::measure_node(
       options,
       [&](const http::bench_facts& facts) {
         if (!json)
           std::cout << "durability " << facts.durability << ", bucket " << facts.bucket
                     << std::endl;
+        for (const std::string& other : facts.others)
+          std::cerr << "treadmill: the bucket " << other << " is of another bench; if that runs no "
+                    << "more: curl -X DELETE " << url << '/' << other << '\n';
       },
       [&](const http::bench_figure& figure) {
         if (!json) std::cout << http::figure_text(figure) << std::flush;
       });
-  const std::string url = "http://" + to_string(endpoint{options.host, options.port});
   if (!measured) return refuse(url, measured.error());
   if (!json) return 0;
   std::cout << R"({"durability":")" << measured->durability << R"(","bucket":")" << measured->bucket
@@ -236,9 +257,55 @@ int bench(const command_line& asked) {
   return 0;
 }
 
+/// A number from `least` to `most`, where one is given.
+bool is_number(const command_line& asked, const std::string& name, uint64_t least, uint64_t most) {
+  const std::string text = text_given(asked, name, std::to_string(least));
+  uint64_t number = 0;
+  const auto read = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (read.ec == std::errc() && read.ptr == text.data() + text.size() && number >= least &&
+      number <= most)
+    return true;
+  std::cerr << "treadmill: --" << name << ": `" << text << "` is not a number from " << least
+            << " to " << most << '\n';
+  return false;
+}
+
+/// Checks what the command line itself does not know of: before anything is asked of a node.
+bool is_right(const command_line& asked) {
+  constexpr uint64_t last_sequence = INT64_MAX;
+  const auto right = [&](bool holds, const std::string& problem) {
+    if (!holds) std::cerr << "treadmill: " << problem << '\n';
+    return holds;
+  };
+  const std::string& command = asked.command;
+  if (command == "bench")
+    return static_cast<int>(is_number(asked, "connections", 1, 1000)) +
+               static_cast<int>(is_number(asked, "seconds", 1, 60)) ==
+           2;
+  if (command == "export")
+    return is_number(asked, "since", 0, last_sequence) &&
+           right(!asked.has("log") || asked.has("since"), "--log: goes with --since");
+  if (command != "import") return true;
+  const std::string format = text_given(asked, "format", "csv");
+  return right(format == "ndjson" || format == "json" || format == "csv",
+               "--format: `" + format + "` is not ndjson, json or csv") &&
+         right(!asked.has("text") || format == "csv", "--text: is for CSV");
+}
+
 } // namespace
 
 int run_command(const command_line& asked) {
+  std::signal(SIGPIPE, SIG_IGN); // a reader that is gone is an error of writing
+  if (!is_right(asked)) {
+    std::cerr << "Try: treadmill " << asked.command << " --help\n";
+    return 2;
+  }
+  const bool looks_itself =
+      asked.command == "health" || asked.command == "status" || asked.command == "verify";
+  if (!looks_itself) {
+    const node_client node(asked.values.server.host, asked.values.server.port);
+    if (const auto there = node.reach(); !there) return refuse(node.url(), there.error());
+  }
   static const std::map<std::string, int (*)(const command_line&)> commands{
       {"health", health},      {"status", status},   {"export", export_bucket},
       {"import", import_file}, {"backup", back_up},  {"restore", restore},

@@ -2,8 +2,11 @@
 #include "actors/commands.hpp"
 #include "actors/run.hpp"
 #include "actors/stop_signal.hpp"
+#include <cerrno>
+#include <cstring>
 #include <exception>
 #include <iostream>
+#include <string>
 #include <sys/resource.h>
 
 namespace {
@@ -16,6 +19,15 @@ void raise_open_files() {
   setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+/// The exit code, or 1 where what was to be printed could not be: nobody takes that for done.
+int finish(int code) {
+  errno = 0;
+  if (std::cout.flush()) return code;
+  std::cerr << "treadmill: the output cannot be written"
+            << (errno != 0 ? std::string(": ") + std::strerror(errno) : std::string()) << '\n';
+  return code == 0 ? 1 : code;
+}
+
 int start(int argc, char** argv) {
   const auto asked = treadmill::parse_settings(argc, argv);
   switch (asked.what) {
@@ -23,11 +35,11 @@ int start(int argc, char** argv) {
     treadmill::block_stop_signals();
     raise_open_files();
     return treadmill::run_node(asked.values);
-  case treadmill::command_line::action::command: return treadmill::run_command(asked);
+  case treadmill::command_line::action::command: return finish(treadmill::run_command(asked));
   case treadmill::command_line::action::leave: break;
   }
-  (asked.exit_code == 0 ? std::cout : std::cerr) << asked.output << std::flush;
-  return asked.exit_code;
+  (asked.exit_code == 0 ? std::cout : std::cerr) << asked.output;
+  return finish(asked.exit_code);
 }
 
 } // namespace

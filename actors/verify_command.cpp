@@ -72,8 +72,8 @@ private:
 };
 
 int verify_running(const command_line& asked) {
-  http::node_client node(asked.values.server.host, asked.values.server.port,
-                         std::chrono::seconds(60));
+  http::node_client node(asked.values.server.host, asked.values.server.port);
+  if (const auto there = node.reach(); !there) return refuse(node.url(), there.error().reason);
   const std::string bucket = asked.has("bucket") ? asked.given.at("bucket") : std::string();
   const progress_line line;
   bool whole = true;

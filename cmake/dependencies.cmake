@@ -31,13 +31,6 @@ target_link_libraries(treadmill_httplib INTERFACE ${HTTPLIB_LINK_LIBRARIES} Open
 
 pkg_check_modules(ZSTD REQUIRED IMPORTED_TARGET libzstd)
 
-# Debian's libcsv ships no .pc file.
-find_path(CSV_INCLUDE csv.h REQUIRED)
-find_library(CSV_LIBRARY csv REQUIRED)
-add_library(treadmill_csv INTERFACE)
-target_include_directories(treadmill_csv SYSTEM INTERFACE ${CSV_INCLUDE})
-target_link_libraries(treadmill_csv INTERFACE ${CSV_LIBRARY})
-
 pkg_check_modules(ZMQ REQUIRED IMPORTED_TARGET libzmq)
 find_path(CPPZMQ_INCLUDE zmq.hpp REQUIRED)
 add_library(treadmill_zmq INTERFACE)

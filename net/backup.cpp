@@ -1,5 +1,9 @@
 #include "net/backup.hpp"
+#include "net/document_source.hpp"
+#include "net/export_merge.hpp"
 #include "net/node_answer.hpp"
+#include "net/text_input.hpp"
+#include "net/url.hpp"
 #include "storage/json.hpp"
 #include "storage/names.hpp"
 #include <cerrno>
@@ -13,9 +17,6 @@ namespace treadmill::http {
 
 namespace {
 
-/// Bytes of one request of a restore: small beside what a node takes.
-constexpr size_t request_bytes = 1024 * 1024;
-constexpr size_t request_lines = 2000;
 constexpr std::string_view list_file = "backup.json";
 
 tl::unexpected<error> file_failure(const std::string& path) {
@@ -82,7 +83,9 @@ class new_file {
 public:
   explicit new_file(std::string path)
       : path_(std::move(path)),
-        fd_(::open(path_.c_str(), O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0600)) {}
+        fd_(::open(path_.c_str(), O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0600)) {
+    if (fd_ < 0) failed();
+  }
   ~new_file() {
     if (fd_ < 0) return;
     ::close(fd_);
@@ -95,19 +98,29 @@ public:
     while (fd_ >= 0 && !bytes.empty()) {
       const ssize_t done = ::write(fd_, bytes.data(), bytes.size());
       if (done < 0 && errno == EINTR) continue;
-      if (done < 0) return false;
+      if (done < 0) return failed();
       bytes.remove_prefix(static_cast<size_t>(done));
     }
     return fd_ >= 0;
   }
   bool finish() {
-    if (fd_ < 0 || ::fsync(fd_) != 0) return false;
-    return ::close(std::exchange(fd_, -1)) == 0;
+    if (fd_ < 0) return false;
+    if (::fsync(fd_) != 0) return failed();
+    return ::close(std::exchange(fd_, -1)) == 0 || failed();
+  }
+  /// Of the first call that failed.
+  tl::unexpected<error> failure() const {
+    return fail(ec::io_error, path_ + ": " + std::strerror(problem_));
   }
 
 private:
+  bool failed() {
+    if (problem_ == 0) problem_ = errno;
+    return false;
+  }
   std::string path_;
   int fd_;
+  int problem_ = 0;
 };
 
 bool sync_folder(const std::string& directory) {
@@ -143,6 +156,30 @@ result<std::vector<export_facts>> read_list(const std::string& directory) {
   return all;
 }
 
+/// Brings one bucket. Its file has to be the one that the list means.
+result<void> restore_one(node_client& node, const std::string& path, const export_facts& expected) {
+  const auto file = file_source::open(path);
+  if (!file) return no_backup(path + " cannot be read: " + file.error().reason);
+  const auto unpacked = open_text(**file);
+  if (!unpacked) return no_backup(path + ": " + unpacked.error().reason);
+  text_window text(**unpacked);
+  if (const auto begun = format_of(text); !begun) return tl::unexpected(begun.error());
+  const auto lines = open_lines(text, {});
+  source_document head;
+  const auto there = lines->next(head);
+  if (!there) return tl::unexpected(there.error());
+  const auto read = parse_answer(head.text);
+  const export_facts found = read ? facts_of(*read) : export_facts();
+  if (!is_export_head(head.text) || found.bucket != expected.bucket || found.log != expected.log ||
+      found.last_seq != expected.last_seq || found.digest != expected.digest)
+    return no_backup(path + " is not the export that " + std::string(list_file) + " means");
+  merge_options how;
+  how.bucket = expected.bucket;
+  const auto merged = merge_export(node, *lines, how);
+  if (!merged) return fail(merged.error().code, path + ": " + merged.error().reason);
+  return {};
+}
+
 result<void> compare_digest(node_client& node, const export_facts& expected) {
   const auto shown = node.get("/" + expected.bucket);
   if (!shown) return tl::unexpected(shown.error());
@@ -164,54 +201,27 @@ std::string facts_json(const export_facts& facts) {
 }
 
 result<export_facts> export_bucket(node_client& node, const std::string& bucket, uint64_t since,
+                                   const std::string& log,
                                    const std::function<bool(std::string_view)>& piece) {
   line_watcher watcher;
-  const auto read = node.get("/" + bucket + "/_export?since=" + std::to_string(since),
-                             [&](std::string_view bytes) {
-                               watcher.take(bytes);
-                               return piece(bytes);
-                             });
+  const std::string path = "/" + percent_encode(bucket) + "/_export?since=" + std::to_string(since);
+  std::string held; // the first line, until it is known to be the right one
+  bool right = log.empty();
+  const auto read = node.get(path, [&](std::string_view bytes) {
+    watcher.take(bytes);
+    if (right) return piece(bytes);
+    held += bytes;
+    const size_t end = held.find('\n');
+    if (end == std::string::npos) return true;
+    const auto head = parse_answer(held.substr(0, end));
+    right = head && text_of(*head, "log") == log;
+    return right && piece(std::exchange(held, {}));
+  });
+  if (!held.empty() && !right)
+    return fail(ec::conflict, "the bucket was dropped and made anew: its log is another one, and "
+                              "what changed since then is not known (export it whole)");
   if (!read) return tl::unexpected(read.error());
   return watcher.facts();
-}
-
-bool is_export_head(std::string_view line) {
-  if (!line.starts_with(R"({"bucket":")")) return false;
-  for (const std::string_view member :
-       {R"(","log":")", R"(","since":)", R"(,"last_seq":)", R"(,"digest":")"})
-    if (line.find(member) == std::string_view::npos) return false;
-  return true;
-}
-
-result<uint64_t> import_lines(node_client& node, const std::string& bucket, std::istream& lines) {
-  std::string request;
-  std::string line;
-  uint64_t count = 0;
-  size_t waiting = 0;
-  const auto send = [&]() -> result<void> {
-    if (request.empty()) return {};
-    auto merged = node.post("/" + bucket + "/_import", request, "application/x-ndjson");
-    if (!merged) return tl::unexpected(merged.error());
-    request.clear();
-    waiting = 0;
-    return {};
-  };
-  std::string last;
-  while (std::getline(lines, line)) {
-    if (line.starts_with(R"({"id":)")) {
-      ++count;
-      ++waiting;
-      request += line;
-      request += '\n';
-    }
-    last = std::move(line);
-    if (request.size() < request_bytes && waiting < request_lines) continue;
-    if (auto sent = send(); !sent) return tl::unexpected(sent.error());
-  }
-  if (last != R"({"count":)" + std::to_string(count) + "}")
-    return fail(ec::corrupt, "the export does not come to its end");
-  if (auto sent = send(); !sent) return tl::unexpected(sent.error());
-  return count;
 }
 
 result<std::vector<export_facts>> back_up(node_client& node, const std::string& directory,
@@ -230,17 +240,17 @@ result<std::vector<export_facts>> back_up(node_client& node, const std::string& 
     new_file file(path);
     bool written = true;
     const auto facts = export_bucket(
-        node, name, 0, [&](std::string_view bytes) { return written = file.write(bytes); });
-    if (!written) return file_failure(path);
+        node, name, 0, {}, [&](std::string_view bytes) { return written = file.write(bytes); });
+    if (!written) return file.failure();
     if (!facts && facts.error().code == ec::not_found) continue; // dropped meanwhile
     if (!facts) return tl::unexpected(facts.error());
-    if (!file.finish()) return file_failure(path);
+    if (!file.finish()) return file.failure();
     all.push_back(*facts);
     progress(*facts, all.size(), names->size());
   }
   new_file file(list);
-  if (!file.write(list_text(all)) || !file.finish() || !sync_folder(directory))
-    return file_failure(list);
+  if (!file.write(list_text(all)) || !file.finish()) return file.failure();
+  if (!sync_folder(directory)) return file_failure(directory);
   return all;
 }
 
@@ -253,16 +263,12 @@ result<std::vector<export_facts>> restore(node_client& node, const std::string& 
   for (const export_facts& one : *all)
     for (const std::string& name : *there)
       if (!merge && name == one.bucket)
-        return fail(ec::conflict, "the node has a bucket " + name + " already");
+        return fail(ec::conflict,
+                    "the node has a bucket " + name + " already (--merge adds to what is there)");
   size_t done = 0;
   for (const export_facts& one : *all) {
-    const std::string path = file_of(directory, one.bucket);
-    std::ifstream file(path, std::ios::binary);
-    if (!file) return no_backup(path + " cannot be read");
-    const auto sent = import_lines(node, one.bucket, file);
-    if (!sent) return tl::unexpected(sent.error());
-    if (*sent == 0)
-      if (auto made = node.put("/" + one.bucket); !made) return tl::unexpected(made.error());
+    auto restored = restore_one(node, file_of(directory, one.bucket), one);
+    if (!restored) return tl::unexpected(restored.error());
     if (!merge)
       if (auto equal = compare_digest(node, one); !equal) return tl::unexpected(equal.error());
     progress(one, ++done, all->size());

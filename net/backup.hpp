@@ -3,7 +3,6 @@
 #include "storage/result.hpp"
 #include <cstdint>
 #include <functional>
-#include <istream>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -27,17 +26,12 @@ struct export_facts {
 std::string facts_json(const export_facts& facts);
 
 /// Hands an export on, piece by piece, up to the whole; `piece` answers false where it cannot take
-/// more. Errors: those of the client; io_error (it did not come to its end).
+/// more. `log`: the log that `since` counts in; empty: whichever the bucket has. Errors: those of
+/// the client; conflict (the bucket's log is another one: nothing was handed on); io_error (it did
+/// not come to its end).
 result<export_facts> export_bucket(node_client& node, const std::string& bucket, uint64_t since,
+                                   const std::string& log,
                                    const std::function<bool(std::string_view)>& piece);
-
-/// Whether this is the first line of an export.
-bool is_export_head(std::string_view line);
-
-/// Merges an export into a bucket, made where it is missing; what is known there changes nothing.
-/// Answers how many lines of documents it had. Errors: those of the client; corrupt (it does not
-/// come to its end: what came before is merged).
-result<uint64_t> import_lines(node_client& node, const std::string& bucket, std::istream& lines);
 
 /// Called with each bucket that is done, and how many there are.
 using backup_progress = std::function<void(const export_facts&, size_t done, size_t of)>;
@@ -50,8 +44,9 @@ result<std::vector<export_facts>> back_up(node_client& node, const std::string& 
                                           const backup_progress& progress);
 
 /// Brings the buckets of a backup to a node that has none of these names, and compares their
-/// digests: equal ones prove that each has what the backup has, every revision of it. Their logs
-/// are new ones. What was interrupted can be finished with `merge`, which adds to buckets that are
+/// digests: equal ones prove that each has what the backup has, every revision of it. A file that
+/// is not the one which the list means is refused before anything of it is merged. Their logs are
+/// new ones. What was interrupted can be finished with `merge`, which adds to buckets that are
 /// there; digests then need not be equal, and are not compared.
 /// Errors: those of the client; io_error, corrupt (the files; a digest that differs); conflict (a
 /// bucket is there).

@@ -1,4 +1,5 @@
 #include "net/node_client.hpp"
+#include "net/health_probe.hpp"
 #include "net/node_answer.hpp"
 #include <httplib.h>
 
@@ -21,13 +22,19 @@ error refusal(int status, const std::string& body) {
              : error{code_named(text_of(*read, "error")), unknown.reason + ": " + reason};
 }
 
-result<std::string> body_of(httplib::Result& answer) {
-  if (!answer)
-    return fail(ec::io_error, answer.error() == httplib::Error::Connection
-                                  ? "no connection can be made"
-                                  : "no whole answer came in time");
-  if (answer->status / 100 == 2) return std::move(answer->body);
-  return tl::unexpected(refusal(answer->status, answer->body));
+/// What stood in the way of an answer. `quiet`: how long nothing came at the end.
+std::string failure(httplib::Error problem, std::chrono::milliseconds quiet,
+                    std::chrono::milliseconds silence) {
+  switch (problem) {
+  case httplib::Error::Connection:
+  case httplib::Error::ConnectionTimeout: return "no connection can be made";
+  case httplib::Error::Canceled: return "the rest of the answer could not be taken";
+  default: break;
+  }
+  if (quiet >= silence)
+    return "nothing came from it for " +
+           std::to_string(std::chrono::duration_cast<std::chrono::seconds>(silence).count()) + " s";
+  return "it ended the connection before the answer was whole";
 }
 
 } // namespace
@@ -39,15 +46,39 @@ ec code_named(std::string_view word) {
 }
 
 struct node_client::impl {
-  impl(const std::string& host, uint16_t port) : client(host, port) {}
+  using clock = std::chrono::steady_clock;
+
+  impl(const std::string& its_host, uint16_t its_port, std::chrono::milliseconds its_silence)
+      : host(its_host), port(its_port), silence(its_silence), client(its_host, its_port) {}
+
+  /// Asks, and gives the body of the answer.
+  template<typename Ask>
+  result<std::string> ask(Ask ask) {
+    heard = clock::now();
+    httplib::Result answer = ask(client);
+    if (!answer)
+      return fail(ec::io_error, failure(answer.error(),
+                                        std::chrono::duration_cast<std::chrono::milliseconds>(
+                                            clock::now() - heard),
+                                        silence));
+    if (answer->status / 100 == 2) return std::move(answer->body);
+    return tl::unexpected(refusal(answer->status, answer->body));
+  }
+
+  std::string host;
+  uint16_t port;
+  std::chrono::milliseconds silence;
   httplib::Client client;
+  clock::time_point heard{}; ///< when something came last
 };
 
-node_client::node_client(const std::string& host, uint16_t port, std::chrono::milliseconds timeout)
-    : url_("http://" + authority_of(host, port)), impl_(std::make_unique<impl>(host, port)) {
+node_client::node_client(const std::string& host, uint16_t port, std::chrono::milliseconds silence)
+    : url_("http://" + authority_of(host, port)),
+      impl_(std::make_unique<impl>(host, port, silence)) {
   httplib::Client& client = impl_->client;
-  client.set_connection_timeout(timeout);
-  client.set_read_timeout(timeout);
+  client.set_connection_timeout(connect_timeout);
+  client.set_read_timeout(silence);
+  client.set_write_timeout(silence);
   client.set_keep_alive(true);
   client.set_tcp_nodelay(true); // head and body are sent one after the other
   client.set_default_headers({{"Host", authority_of(host, port)}}); // the library forgets brackets
@@ -55,9 +86,14 @@ node_client::node_client(const std::string& host, uint16_t port, std::chrono::mi
 
 node_client::~node_client() = default;
 
+result<void> node_client::reach() const {
+  auto reached = probe_health(impl_->host, impl_->port, reach_timeout);
+  if (!reached) reached.error().reason += ": is a node running there?";
+  return reached;
+}
+
 result<std::string> node_client::get(const std::string& path) {
-  httplib::Result answer = impl_->client.Get(path.c_str());
-  return body_of(answer);
+  return impl_->ask([&](httplib::Client& client) { return client.Get(path.c_str()); });
 }
 
 result<void> node_client::get(const std::string& path,
@@ -69,31 +105,32 @@ result<void> node_client::get(const std::string& path,
     return true;
   };
   const auto take = [&](const char* data, size_t size) {
+    impl_->heard = impl::clock::now();
     if (status == 200) return piece({data, size});
+    constexpr size_t most = 64 * 1024; // a refusal of a node is short
     refused.append(data, size);
-    return true;
+    return refused.size() <= most;
   };
-  httplib::Result answer = impl_->client.Get(path.c_str(), take_head, take);
-  if (answer && status != 200) return tl::unexpected(refusal(status, refused));
-  auto whole = body_of(answer);
+  auto whole = impl_->ask(
+      [&](httplib::Client& client) { return client.Get(path.c_str(), take_head, take); });
+  if (!refused.empty()) return tl::unexpected(refusal(status, refused));
   if (!whole) return tl::unexpected(whole.error());
   return {};
 }
 
 result<std::string> node_client::put(const std::string& path) {
-  httplib::Result answer = impl_->client.Put(path.c_str());
-  return body_of(answer);
+  return impl_->ask([&](httplib::Client& client) { return client.Put(path.c_str()); });
 }
 
 result<std::string> node_client::remove(const std::string& path) {
-  httplib::Result answer = impl_->client.Delete(path.c_str());
-  return body_of(answer);
+  return impl_->ask([&](httplib::Client& client) { return client.Delete(path.c_str()); });
 }
 
 result<std::string> node_client::post(const std::string& path, const std::string& body,
                                       const std::string& content_type) {
-  httplib::Result answer = impl_->client.Post(path.c_str(), body, content_type.c_str());
-  return body_of(answer);
+  return impl_->ask([&](httplib::Client& client) {
+    return client.Post(path.c_str(), body, content_type.c_str());
+  });
 }
 
 result<compaction> compaction_of(const result<std::string>& answer) {

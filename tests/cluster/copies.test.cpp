@@ -2,6 +2,7 @@
 #include "tests/cluster/node_process.hpp"
 #include "tests/cluster/temporary_folder.hpp"
 #include "tests/cluster/write_load.hpp"
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <csignal>
@@ -80,11 +81,23 @@ TEST_CASE("treadmill import takes lines, an array or CSV, and tells what is wron
   CHECK(node.client().get("/lines/a").says("12345678901234567890"));
   CHECK(!std::filesystem::exists(folder / "lines.import"));
 
-  // Once more: the one without an id is known by its place and text, the others are conflicts.
+  // Once more: they are there already. One that has changed since stays as it is.
+  REQUIRE(node.client().send("PUT", "/lines/b", R"({"n":7})").ok());
   const auto again = import("lines", read_file(folder / "lines"), "lines");
-  CHECK(again.text.find("1 were there already") != std::string::npos);
-  CHECK(again.text.find("line 1: conflict: ") != std::string::npos);
+  CHECK(again.text.find("2 were there already") != std::string::npos);
+  CHECK(again.text.find("1 documents are there already with another content") != std::string::npos);
+  CHECK(again.text.find("line 1:") == std::string::npos);
   CHECK(node.has("lines", R"("documents":3)"));
+  CHECK(node.client().get("/lines/b").says("\"n\":7"));
+
+  // Of many that are wrong the first ones are shown, and the number of the others.
+  std::string wrong;
+  for (int i = 0; i < 1000; ++i) wrong += "no\n";
+  const auto many = import("many.ndjson", wrong + "{}\n", "many");
+  CHECK(many.code == 1);
+  CHECK(std::count(many.text.begin(), many.text.end(), '\n') == 22);
+  CHECK(many.text.find("line 20: ") != std::string::npos);
+  CHECK(many.text.find("and 980 more lines that could not be taken") != std::string::npos);
 
   // To replace is asked for.
   CHECK(run({"import", write_file(folder / "new", R"({"id":"a","n":2})"), node.url(), "--bucket",
@@ -97,6 +110,54 @@ TEST_CASE("treadmill import takes lines, an array or CSV, and tells what is wron
   CHECK(node.client().get("/table/1").says(R"("zip":"04711","n":2)"));
   CHECK(run({"import", folder / "none", node.url(), "--bucket", "x"}).code == 1);
   CHECK(run({"import", folder / "table", node.url()}).code == 2);
+  CHECK(run({"import", folder / "table", node.url(), "--bucket", "x", "--format", "xml"}).code ==
+        2);
+  CHECK(
+      run({"import", folder.path(), node.url(), "--bucket", "x"}).text.find("it is a directory") !=
+      std::string::npos);
+}
+
+TEST_CASE("a command says what is in its way, and its exit code too") {
+  const temporary_folder folder;
+  const running_node node(folder);
+  REQUIRE(node.client().send("PUT", "/b/x", "{}").ok());
+  const auto shell = [&](const std::string& line) {
+    child_process asked({"/bin/sh", {"-c", TREADMILL_BINARY + std::string(" ") + line}});
+    const auto end = asked.wait(20s);
+    REQUIRE(end);
+    return printed{asked.output(), end->code};
+  };
+  // A disk that is full; also where the command itself was done.
+  const auto full = shell("export " + node.url() + " --bucket b > /dev/full");
+  CHECK(full.code == 1);
+  CHECK(full.text.find("No space left on device: what is there is not a whole export") !=
+        std::string::npos);
+  for (const std::string& line : {"status " + node.url(), std::string("--help"),
+                                  "verify " + node.url() + " --json", "health " + node.url()}) {
+    CAPTURE(line);
+    const auto unwritten = shell(line + " > /dev/full");
+    CHECK(unwritten.code == 1);
+    CHECK(unwritten.text.find("the output cannot be written") != std::string::npos);
+  }
+  // A node that is not there: no command waits for it.
+  const std::string nobody = "http://127.0.0.1:1";
+  write_file(folder / "f", "{}\n");
+  const auto begin = std::chrono::steady_clock::now();
+  for (const std::string& line :
+       {"status " + nobody, "verify " + nobody, "compact " + nobody, "bench " + nobody,
+        "import " + folder.path() + "/f " + nobody + " --bucket b",
+        "export " + nobody + " --bucket b", "backup " + folder.path() + "/backup " + nobody,
+        "health " + nobody}) {
+    CAPTURE(line);
+    const auto alone = shell(line);
+    CHECK(alone.code == 1);
+    CHECK(alone.text.find("no connection can be made") != std::string::npos);
+  }
+  CHECK(std::chrono::steady_clock::now() - begin < 10s);
+  // A command that is wrong is told so before anything is asked.
+  for (const char* line : {"export --bucket b --since x", "export --bucket b --log x", "import f",
+                           "bench --seconds 0", "export --bucket b --bucket c", "status --nothing"})
+    CHECK_MESSAGE(shell(line + (" " + nobody)).code == 2, line);
 }
 
 TEST_CASE("an import that is killed goes on where it was, and writes each document once") {
@@ -151,7 +212,12 @@ TEST_CASE("what treadmill export prints is the same bucket elsewhere") {
             .code == 0);
   CHECK(node.fact("copy", "digest") == node.fact("b", "digest"));
   CHECK(run({"export", node.url(), "--bucket", "none"}).code == 1);
-  CHECK(run({"export", node.url(), "--bucket", "b", "--since", "x"}).code == 1);
+  const std::string log = node.fact("b", "log");
+  CHECK(run({"export", node.url(), "--bucket", "b", "--since", "5", "--log", log}).text ==
+        newer.text);
+  const auto other = run({"export", node.url(), "--bucket", "b", "--since", "5", "--log", "0"});
+  CHECK(other.code == 1);
+  CHECK(other.text.find("was dropped and made anew") != std::string::npos);
   // One that was cut is not taken for whole.
   const std::string cut = exported.text.substr(0, exported.text.rfind("{\"count\""));
   const auto refused =

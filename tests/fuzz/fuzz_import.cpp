@@ -1,7 +1,6 @@
 #include "net/document_source.hpp"
 #include "storage/document_line.hpp"
 #include "tests/fuzz/require.hpp"
-#include <sstream>
 #include <string>
 
 namespace http = treadmill::http;
@@ -27,8 +26,9 @@ void check_line(std::string_view text) {
 }
 
 void check_source(const std::string& text, http::source_format format, bool text_only) {
-  std::istringstream in(text);
-  const auto source = open_documents(in, format, text_only);
+  http::memory_source in(text);
+  http::text_window window(in);
+  const auto source = open_documents(window, format, {.text_only = text_only, .record_bytes = 64});
   http::source_document document;
   size_t documents = 0;
   uint64_t line = 0;
@@ -50,7 +50,10 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
        {http::source_format::ndjson, http::source_format::json, http::source_format::csv})
     check_source(text, format, false);
   check_source(text, http::source_format::csv, true);
-  std::istringstream in(text);
-  http::format_of(in);
+  http::memory_source packed(text);
+  if (const auto unpacked = http::open_text(packed)) {
+    http::text_window window(**unpacked);
+    static_cast<void>(http::format_of(window));
+  }
   return 0;
 }
