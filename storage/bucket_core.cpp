@@ -1,4 +1,4 @@
-#include "storage/bucket_core.hpp"
+#include "storage/bucket_core_impl.hpp"
 #include "storage/json.hpp"
 #include "storage/keys.hpp"
 #include "storage/query_definition.hpp"
@@ -26,19 +26,6 @@ write_outcome done(const write_op& op, const revision& rev, bool created = false
   outcome.rev = rev;
   outcome.created = created;
   return outcome;
-}
-
-const revision_tree::node* live_leaf(const revision_tree& tree, const revision& rev) {
-  const revision_tree::node* node = tree.find(rev);
-  return node != nullptr && node->leaf && !node->deleted ? node : nullptr;
-}
-
-std::vector<revision> live_leaves(const revision_tree& tree) {
-  std::vector<revision> revisions;
-  for (const revision_tree::node& leaf : tree.leaves()) {
-    if (!leaf.deleted) revisions.push_back(leaf.rev);
-  }
-  return revisions;
 }
 
 void count(uint64_t& number, bool before, bool after) {
@@ -83,28 +70,6 @@ error too_many_edits() {
 }
 
 } // namespace
-
-/// A document while it is changed. `row` views into `bytes`, so that lies at a fixed place; `id` is
-/// that of the op.
-struct bucket_core::document {
-  std::string_view id{};
-  std::string key{};
-  std::unique_ptr<const std::string> bytes{}; ///< nullptr: it was never there
-  document_row row{};                         ///< as it was
-  revision_tree recent{};                     ///< as it will be; the whole tree where `whole`
-  bool whole = false;                         ///< the older ancestry was taken in
-  std::vector<revision> live_before{};
-  hash128 digest_before{};
-
-  bool there() const { return bytes != nullptr; }
-  bool live() const { return there() && !row.deleted; }
-  /// To be called before `recent` is changed.
-  void note_before() {
-    if (!there()) return;
-    live_before = live_leaves(recent);
-    digest_before = document_digest(id, recent);
-  }
-};
 
 bucket_core::bucket_core(uint32_t bucket, bucket_state state, row_reader read, json_limits limits)
     : bucket_(bucket), state_(state), read_(std::move(read)), limits_(limits) {}
@@ -260,6 +225,35 @@ void bucket_core::store_losing_bodies(const document& doc, const revision& winne
   }
 }
 
+/// What the change does to the part of the digest that is of leaves made elsewhere. Only those that
+/// come, go or change are looked at.
+result<hash128> bucket_core::changed_claims(const document& doc,
+                                            const document_change& change) const {
+  using nodes = std::vector<revision_tree::node>;
+  const nodes after = leaves_elsewhere(doc.recent);
+  const auto stays = [&](const revision_tree::node& leaf, const nodes& others) {
+    const auto at = std::lower_bound(others.begin(), others.end(), leaf,
+                                     [](const auto& a, const auto& b) { return a.rev > b.rev; });
+    return at != others.end() && *at == leaf && change.find(leaf.rev) == nullptr;
+  };
+  hash128 sum{};
+  for (const revision_tree::node& leaf : doc.elsewhere_before) {
+    if (stays(leaf, after)) continue;
+    auto body = leaf.deleted ? result<std::string>(std::string()) : body_of(doc, leaf.rev);
+    if (!body) return tl::unexpected(body.error());
+    sum = subtract(sum, claim_digest(doc.id, leaf, *body));
+  }
+  for (const revision_tree::node& leaf : after) {
+    if (stays(leaf, doc.elsewhere_before)) continue;
+    const new_leaf* made = leaf.deleted ? nullptr : change.find(leaf.rev);
+    auto body = leaf.deleted || made != nullptr ? result<std::string>(std::string())
+                                                : body_of(doc, leaf.rev);
+    if (!body) return tl::unexpected(body.error());
+    sum = add(sum, claim_digest(doc.id, leaf, made != nullptr ? made->body : *body));
+  }
+  return sum;
+}
+
 /// Writes everything that belongs to a change of one document: its row, the bodies of losing
 /// leaves, the mark of a conflict, the activity entry and the mark of the one that it supersedes,
 /// counts and digest. Precondition:
@@ -267,15 +261,16 @@ void bucket_core::store_losing_bodies(const document& doc, const revision& winne
 /// fail is done before the first change.
 result<void> bucket_core::store_document(document& doc, const document_change& change) {
   const revision_tree::node winner = *doc.recent.winner();
-  const auto made = std::find_if(change.made.begin(), change.made.end(),
-                                 [&](const new_leaf& leaf) { return leaf.rev == winner.rev; });
+  const new_leaf* made = change.find(winner.rev);
   std::string kept_body;
-  if (made == change.made.end() && !winner.deleted) {
+  if (made == nullptr && !winner.deleted) {
     auto body = body_of(doc, winner.rev);
     if (!body) return tl::unexpected(body.error());
     kept_body = std::move(*body);
   }
-  const hash128 digest_after = document_digest(doc.id, doc.recent);
+  const auto claims = changed_claims(doc, change);
+  if (!claims) return tl::unexpected(claims.error());
+  const hash128 digest_after = add(document_digest(doc.id, doc.recent), *claims);
   auto older = store_tree(doc);
   if (!older) return tl::unexpected(older.error());
 
@@ -292,7 +287,7 @@ result<void> bucket_core::store_document(document& doc, const document_change& c
   row.sequence = state_.sequence;
   row.tree_bytes = tree_bytes;
   row.foreign = winner.foreign;
-  row.body = made != change.made.end() ? made->body : kept_body;
+  row.body = made != nullptr ? made->body : kept_body;
 
   if (row.conflicts && !doc.row.conflicts) put(keys::conflict(bucket_, doc.id), "");
   if (!row.conflicts && doc.row.conflicts) remove(keys::conflict(bucket_, doc.id));
@@ -320,12 +315,31 @@ result<write_outcome> bucket_core::check_retry(const document& doc, const write_
     auto tree = full_tree(doc);
     if (!tree) return tl::unexpected(tree.error());
     const revision_tree::node* node = tree->find(made);
-    if (node != nullptr && node->parent == *op.rev) return done(op, made);
+    // One that was made elsewhere has the name of this edit, and need not be it.
+    if (node != nullptr && !node->elsewhere() && node->parent == *op.rev) return done(op, made);
   }
   if (op.what == write_op::kind::remove && !doc.live()) {
     return refused(op, {ec::not_found, doc.there() ? "deleted" : "missing"});
   }
   return refused(op, {ec::conflict, "the revision is not a current one"}, doc.row.winner);
+}
+
+/// Adds a client's edits to the document's tree, and answers what is to be logged. One that is
+/// known already was taken in as made elsewhere under the name that the edit gets: the edit holds.
+result<std::vector<revision>> bucket_core::add_edits(document& doc, const revision_tree& added,
+                                                     std::vector<revision> made) const {
+  doc.note_before();
+  if (auto taken = take_in_older(doc, added); !taken) return tl::unexpected(taken.error());
+  const bool claimed = std::any_of(made.begin(), made.end(), [&](const revision& rev) {
+    return doc.recent.find(rev) != nullptr;
+  });
+  if (!claimed) {
+    doc.recent.merge(added);
+    return made;
+  }
+  const revision_tree before = doc.recent;
+  doc.recent.merge(added);
+  return news_of(before, doc.recent, {});
 }
 
 result<write_outcome> bucket_core::write_body(document& doc, const write_op& op) {
@@ -353,11 +367,10 @@ result<write_outcome> bucket_core::write_body(document& doc, const write_op& op)
   const revision made = make_revision(parent, false, body);
   revision_tree added;
   added.add(made, parent, false);
-  doc.note_before();
-  if (auto taken = take_in_older(doc, added); !taken) return tl::unexpected(taken.error());
-  doc.recent.merge(added);
+  const auto changes = add_edits(doc, added, {made});
+  if (!changes) return tl::unexpected(changes.error());
   const new_leaf leaf{made, body};
-  if (auto stored = store_document(doc, {{&leaf, 1}, {&made, 1}, false}); !stored) {
+  if (auto stored = store_document(doc, {{&leaf, 1}, *changes, false}); !stored) {
     return tl::unexpected(stored.error());
   }
   return done(op, made, !doc.live());
@@ -382,94 +395,12 @@ result<write_outcome> bucket_core::write_tombstones(document& doc, const write_o
     made.deleted = true;
   }
   const revision_tree added = revision_tree::of(std::move(tombstones));
-  doc.note_before();
-  if (auto taken = take_in_older(doc, added); !taken) return tl::unexpected(taken.error());
-  doc.recent.merge(added);
-  if (auto stored = store_document(doc, {{}, changes, false}); !stored) {
+  const auto logged = add_edits(doc, added, changes);
+  if (!logged) return tl::unexpected(logged.error());
+  if (auto stored = store_document(doc, {{}, *logged, false}); !stored) {
     return tl::unexpected(stored.error());
   }
   return done(op, op.rev ? changes.front() : doc.recent.winner()->rev);
-}
-
-// Documents of peers
-// -------------------------------------------------------------------------------------------------
-
-namespace {
-
-/// What is logged of a merge: the leaves that are new, or, where it only brought what lies between
-/// (which can end a conflict), all that is new.
-std::vector<revision> news_of(const revision_tree& before, const revision_tree& after) {
-  std::vector<revision> leaves;
-  std::vector<revision> others;
-  for (const revision_tree::node& node : after.nodes()) {
-    if (before.find(node.rev) == nullptr) (node.leaf ? leaves : others).push_back(node.rev);
-  }
-  if (leaves.empty()) leaves = std::move(others);
-  // A tree can change without a new revision: ancestry that is too old to be kept ends a conflict,
-  // and what is known of a hash made elsewhere can change.
-  if (leaves.empty()) leaves.push_back(after.winner()->rev);
-  return leaves;
-}
-
-} // namespace
-
-/// True for a live leaf that is new here. One that was taken in as made elsewhere, and is sent as
-/// Treadmill's own, is new as well unless its body here is the one that it names.
-result<bool> bucket_core::needs_body(const document& doc, const revision_tree::node* known,
-                                     const revision_tree::node* sent) const {
-  if (known == nullptr) return true;
-  if (!known->foreign || sent == nullptr || sent->foreign || sent->deleted) return false;
-  if (!known->rev.is_native()) return false;
-  auto stored = body_of(doc, known->rev);
-  if (!stored) return tl::unexpected(stored.error());
-  return make_revision(sent->parent, false, *stored) != known->rev;
-}
-
-/// The bodies of those live leaves of `doc.recent` that need one. Views into `incoming`.
-result<std::vector<bucket_core::new_leaf>>
-bucket_core::new_bodies(const document& doc, const revision_tree& before,
-                        const replicated_document& incoming) const {
-  const auto bodies = bodies_by_revision(incoming);
-  std::vector<new_leaf> made;
-  for (const revision_tree::node& leaf : doc.recent.leaves()) {
-    if (leaf.deleted) continue;
-    auto needed = needs_body(doc, live_leaf(before, leaf.rev), incoming.tree.find(leaf.rev));
-    if (!needed) return tl::unexpected(needed.error());
-    if (!*needed) continue;
-    const auto body = bodies.find(leaf.rev);
-    if (body == bodies.end()) return fail(ec::bad_rev, "a live leaf came without its body");
-    made.push_back({leaf.rev, body->second});
-  }
-  return made;
-}
-
-result<std::vector<revision>> bucket_core::merge(const replicated_document& incoming) {
-  auto loaded = load(incoming.id);
-  if (!loaded) return tl::unexpected(loaded.error());
-  document& doc = *loaded;
-  if (auto taken = take_in_older(doc, incoming.tree); !taken) {
-    return tl::unexpected(taken.error());
-  }
-  revision_tree after = doc.recent;
-  if (!after.merge(incoming.tree)) return std::vector<revision>{};
-  doc.note_before();
-  const revision_tree before = std::exchange(doc.recent, std::move(after));
-  auto made = new_bodies(doc, before, incoming);
-  if (!made) return tl::unexpected(made.error());
-  std::vector<revision> logged = news_of(before, doc.recent);
-  if (auto stored = store_document(doc, {*made, logged, true}); !stored)
-    return tl::unexpected(stored.error());
-  return logged;
-}
-
-bool bucket_core::continue_run(const std::string& peer, uint64_t run, bool first) {
-  if (first) runs_[peer] = run;
-  const auto known = runs_.find(peer);
-  return known != runs_.end() && known->second == run;
-}
-
-void bucket_core::note_checkpoint(std::string_view peer, const checkpoint& reached) {
-  rows_.put(keys::checkpoint(bucket_, peer), reached.encode());
 }
 
 result<write_outcome> bucket_core::apply_op(const write_op& op) {

@@ -91,9 +91,13 @@ public:
   /// asks the peer for the whole tree then. A tree of which everything is known, or new and about
   /// as young as what is known, costs what an op costs; any other one reads and writes the older
   /// ancestry.
-  /// Errors: bad_rev (a live leaf that is new here came without its body, or one that came from
-  /// elsewhere before turns out to be Treadmill's, and the body that is here is not its), and those
-  /// of reading; nothing changed then.
+  /// Where it contradicts what is known of a revision, one claim holds on all nodes, in whatever
+  /// order they come: Treadmill's own (its hash computes, however it came marked) before one made
+  /// elsewhere; a live one before a tombstone; the larger body, byte by byte. Parents: see
+  /// revision_tree::merge.
+  /// Errors: bad_rev (a live leaf that is new here came without its body, or one of Treadmill's
+  /// without a body and with what contradicts the body or the parent that are here), and those of
+  /// reading; nothing changed then.
   result<std::vector<revision>> merge(const replicated_document& incoming);
   /// What comes of a peer's log rests on what came before it, so it comes in runs: `first` begins
   /// one. False where the one before was not taken in here: after a failed commit (this object is
@@ -151,9 +155,10 @@ private:
   };
   /// What a change of a document is besides its tree.
   struct document_change {
-    std::span<const new_leaf> made{};
+    std::span<const new_leaf> made{}; ///< newest first
     std::span<const revision> logged{};
     bool from_peer = false;
+    const new_leaf* find(const revision& rev) const; ///< in `made`; nullptr: it is not there
   };
 
   result<std::optional<std::string>> read(std::string_view key) const;
@@ -171,9 +176,11 @@ private:
                            std::span<const new_leaf> made);
   result<void> store_document(document& doc, const document_change& change);
   void log_change(const document& doc, const document_change& change, bool gone);
-  result<bool> needs_body(const document& doc, const revision_tree::node* known,
-                          const revision_tree::node* sent) const;
+  result<hash128> changed_claims(const document& doc, const document_change& change) const;
+  result<bool> takes_body(const document& doc, const revision_tree::node* known,
+                          const revision_tree::node* sent, const std::string_view* body) const;
   result<std::vector<new_leaf>> new_bodies(const document& doc, const revision_tree& before,
+                                           const revision_tree& sent,
                                            const replicated_document& incoming) const;
 
   result<write_outcome> apply_op(const write_op& op);
@@ -181,6 +188,10 @@ private:
   void put_back(undo& before);
   result<write_outcome> check_retry(const document& doc, const write_op& op,
                                     const revision& made) const;
+  result<void> own_what_computes(document& doc, const revision_tree& before,
+                                 const document_change& change) const;
+  result<std::vector<revision>> add_edits(document& doc, const revision_tree& added,
+                                          std::vector<revision> made) const;
   result<write_outcome> write_body(document& doc, const write_op& op);
   result<write_outcome> write_tombstones(document& doc, const write_op& op);
 

@@ -55,6 +55,7 @@ result<void> take_node(std::string_view element, std::vector<node>& nodes,
   if (made.rev.empty()) return fail(ec::bad_rev, "an element of revs needs the member rev");
   if (made.parent.number() >= made.rev.number())
     return fail(ec::bad_rev, "a revision is not younger than its parent");
+  if (!made.rev.is_native()) made.foreign = true; // it needs no mark, and is the same with one
   nodes.push_back(made);
   if (!body.empty()) bodies.push_back({made.rev, std::string(body)});
   return {};

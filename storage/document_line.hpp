@@ -16,7 +16,8 @@
 ///
 /// `revs` is the revision tree, newest first. Each live leaf has its `document`: the stored form,
 /// without id and rev. `"deleted":true` marks a leaf that is a tombstone, `"foreign":true` a hash
-/// that was made elsewhere and is not checked. A parent need not be in the list itself.
+/// that was made elsewhere and is not checked (one that is not 32 lower-case hex digits needs no
+/// mark). A parent need not be in the list itself.
 namespace treadmill {
 
 /// Appends the line, without a line end. `body_of` is asked for each live leaf; its view is used at

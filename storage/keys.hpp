@@ -35,6 +35,9 @@ inline constexpr char last_index = 0x00;
 inline constexpr char name = 0x01;
 } // namespace query_kind
 
+/// A fact: the digests of all buckets take in what leaves are that were made elsewhere.
+inline constexpr std::string_view claims_counted = "claims_counted";
+
 std::string
 meta(std::string_view name); ///< facts of the store: format, node id, next bucket number
 std::string catalogue(std::string_view bucket); ///< bucket name → number and log id

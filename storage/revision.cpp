@@ -72,10 +72,18 @@ result<revision> parse_revision(std::string_view text) {
   return revision(number, text);
 }
 
-revision make_revision(const revision& parent, bool deleted, std::string_view body) {
+hash128 claim_of(const revision& parent, bool deleted, std::string_view body) {
   std::array<char, revision::text_bytes> buffer; // NOLINT: filled before it is read
   const std::string_view parent_text = parent.empty() ? std::string_view() : parent.text(buffer);
-  return {parent.number() + 1, hash_parts({parent_text, deleted ? "1" : "0", body})};
+  return hash_parts({parent_text, deleted ? "1" : "0", body});
+}
+
+revision make_revision(const revision& parent, bool deleted, std::string_view body) {
+  return {parent.number() + 1, claim_of(parent, deleted, body)};
+}
+
+revision displaced_revision(const revision& child, const revision& parent) {
+  return {parent.number() + 1, "displaced-" + to_hex(hash_parts({child.text(), parent.text()}))};
 }
 
 bool is_native_hash(std::string_view hash) {

@@ -59,6 +59,16 @@ result<revision> parse_revision(std::string_view text);
 /// is the same revision.
 revision make_revision(const revision& parent, bool deleted, std::string_view body);
 
+/// What is claimed of a revision beside its name, as one number: the hash that make_revision would
+/// give it. A revision is Treadmill's own exactly where its hash is its claim; of two nodes that
+/// have one that was made elsewhere, unequal claims tell that it differs.
+hash128 claim_of(const revision& parent, bool deleted, std::string_view body);
+
+/// The tombstone that stands below `parent` for a claim that `child` is a child of it, where
+/// another claim about `child` holds. Its name is made from both, so that it is the same on every
+/// node.
+revision displaced_revision(const revision& child, const revision& parent);
+
 /// True for 32 lower-case hex digits: what Treadmill itself makes, so that a receiver can check it.
 bool is_native_hash(std::string_view hash);
 

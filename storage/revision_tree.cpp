@@ -47,13 +47,49 @@ size_t parent_index(std::span<const node> nodes, size_t i) {
   return index_of(nodes, nodes[i].parent);
 }
 
-node combined(const node& a, const node& b) {
+/// Both claims about a node as one. A parent that does not hold gets a tombstone in `displaced`.
+node combined(const node& a, const node& b, std::vector<node>& displaced) {
   node both = a;
-  both.parent = std::max(a.parent, b.parent);
   both.foreign = a.foreign && b.foreign;
-  both.deleted = a.deleted && b.deleted;
+  if (a.elsewhere() == b.elsewhere()) {
+    both.parent = std::max(a.parent, b.parent);
+    both.deleted = a.deleted && b.deleted;
+  } else {
+    const node& own = a.elsewhere() ? b : a;
+    both.parent = own.parent;
+    both.deleted = own.deleted;
+  }
+  for (const revision& parent : {a.parent, b.parent}) {
+    if (parent.empty() || parent == both.parent) continue;
+    node& tombstone = displaced.emplace_back();
+    tombstone.rev = displaced_revision(a.rev, parent);
+    tombstone.parent = parent;
+    tombstone.foreign = tombstone.deleted = true;
+  }
   return both;
 }
+
+/// Of two lists that are sorted newest first.
+std::vector<node> united(std::span<const node> one, std::span<const node> other,
+                         std::vector<node>& displaced) {
+  std::vector<node> all;
+  all.reserve(one.size() + other.size());
+  auto a = one.begin();
+  auto b = other.begin();
+  while (a != one.end() && b != other.end()) {
+    if (a->rev > b->rev)
+      all.push_back(*a++);
+    else if (a->rev < b->rev)
+      all.push_back(*b++);
+    else
+      all.push_back(combined(*a++, *b++, displaced));
+  }
+  all.insert(all.end(), a, one.end());
+  all.insert(all.end(), b, other.end());
+  return all;
+}
+
+bool newer(const node& a, const node& b) { return a.rev > b.rev; }
 
 bool take_packed(std::string_view& in, uint64_t number, revision& rev) {
   hash128 hash{};
@@ -187,8 +223,7 @@ bool revision_tree::add(const revision& rev, const revision& parent, bool delete
 revision_tree revision_tree::of(std::vector<node> nodes) {
   revision_tree tree;
   tree.nodes_ = std::move(nodes);
-  std::sort(tree.nodes_.begin(), tree.nodes_.end(),
-            [](const node& a, const node& b) { return a.rev > b.rev; });
+  std::sort(tree.nodes_.begin(), tree.nodes_.end(), newer);
   tree.normalise();
   return tree;
 }
@@ -200,19 +235,15 @@ bool revision_tree::merge(const revision_tree& other) {
     return !nodes_.empty();
   }
   const auto before = std::exchange(nodes_, {});
-  nodes_.reserve(before.size() + other.nodes_.size());
-  auto a = before.begin();
-  auto b = other.nodes_.begin();
-  while (a != before.end() && b != other.nodes_.end()) {
-    if (a->rev > b->rev)
-      nodes_.push_back(*a++);
-    else if (a->rev < b->rev)
-      nodes_.push_back(*b++);
-    else
-      nodes_.push_back(combined(*a++, *b++));
+  std::vector<node> displaced;
+  nodes_ = united(before, other.nodes_, displaced);
+  // A tombstone's own name can have been claimed for something else; no name comes a second time.
+  while (!displaced.empty()) {
+    std::vector<node> more;
+    std::sort(displaced.begin(), displaced.end(), newer);
+    nodes_ = united(nodes_, displaced, more);
+    displaced = std::move(more);
   }
-  nodes_.insert(nodes_.end(), a, before.end());
-  nodes_.insert(nodes_.end(), b, other.nodes_.end());
   normalise();
   return nodes_ != before;
 }

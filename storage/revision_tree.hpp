@@ -34,6 +34,8 @@ public:
     bool foreign = false; ///< the hash was made elsewhere and is not checked
     bool deleted = false; ///< a leaf that is a tombstone; always false for a node with children
     bool leaf = true;     ///< derived: no node names it as its parent
+    /// The hash proves nothing of the rest: it is marked so, or is none that Treadmill makes.
+    bool elsewhere() const { return foreign || !rev.is_native(); }
     friend bool operator==(const node&, const node&) = default;
   };
 
@@ -61,8 +63,11 @@ public:
 
   /// The union with `other`. Returns true where anything is new here. A node that is a leaf in one
   /// and has children in the other is no leaf; parent knowledge is kept from whichever has it.
-  /// Where two trees contradict each other (only hashes made elsewhere can), the larger parent and
-  /// the live leaf hold.
+  ///
+  /// Where two trees contradict each other about a node, what Treadmill made holds against what was
+  /// made elsewhere, wholly; else the larger parent and the live leaf hold. The parent that does
+  /// not hold stays superseded: a tombstone (displaced_revision) takes the node's place below it.
+  /// So what was claimed to have a child is never a leaf again, and every merge is a union still.
   bool merge(const revision_tree& other);
 
   /// The nodes that `keep` answers true for, as a tree of their own, which forgets nothing.

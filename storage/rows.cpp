@@ -236,4 +236,10 @@ hash128 document_digest(std::string_view id, const revision_tree& tree) {
   return hash_parts({id, revision_lines(leaves).text()});
 }
 
+hash128 claim_digest(std::string_view id, const revision_tree::node& leaf, std::string_view body) {
+  std::array<char, revision::text_bytes> buffer; // NOLINT: filled before it is read
+  const hash128 claim = claim_of(leaf.parent, leaf.deleted, body);
+  return hash_parts({id, leaf.rev.text(buffer), as_bytes(claim)});
+}
+
 } // namespace treadmill

@@ -16,7 +16,7 @@ namespace treadmill {
 struct bucket_state {
   uint64_t sequence = 0;  ///< of the last activity entry; 0: none
   hash128 chain{};        ///< chain value of that entry
-  hash128 digest{};       ///< sum over all documents of document_digest
+  hash128 digest{};       ///< sum of document_digest, and claim_digest where a hash proves nothing
   uint64_t documents = 0; ///< live ones
   uint64_t deleted = 0;   ///< documents whose winner is a tombstone
   uint64_t conflicts = 0; ///< documents with at least one losing live leaf
@@ -80,5 +80,8 @@ hash128 next_chain(const hash128& previous, std::string_view id, std::span<const
 
 /// What one document adds to the digest of its bucket: a hash of (id, its sorted leaf revisions).
 hash128 document_digest(std::string_view id, const revision_tree& tree);
+/// What a leaf that was made elsewhere adds on top, since its name does not say what it is: a hash
+/// of (id, revision, claim). `body`: empty for a tombstone.
+hash128 claim_digest(std::string_view id, const revision_tree::node& leaf, std::string_view body);
 
 } // namespace treadmill

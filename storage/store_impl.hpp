@@ -45,6 +45,7 @@ struct store::impl {
   result<void> read_facts();
   result<void> read_first_facts();
   result<void> read_catalogue();
+  result<void> count_claims(); ///< store_upgrade.cpp
   result<void> make_sure_of_space();
   std::shared_ptr<read_view::pinned> close_database();
   void note_failure(const leveldb::Status& status);

@@ -87,6 +87,7 @@ result<void> store::impl::open() {
   if (done) done = read_facts();
   if (done && !format.there) done = write_format_file();
   if (done) done = read_catalogue();
+  if (done) done = count_claims();
   return done;
 }
 
@@ -220,6 +221,7 @@ result<void> store::impl::read_first_facts() {
   row_batch facts;
   facts.put(keys::meta("format"), format_version);
   facts.put(keys::meta("node"), node_id);
+  facts.put(keys::meta(keys::claims_counted), "");
   return write(facts, true);
 }
 
@@ -307,6 +309,7 @@ result<void> store::impl::reopen() {
   auto done = open_database(false);
   if (done) done = read_facts();
   if (done) done = read_catalogue();
+  if (done) done = count_claims();
   if (done) {
     unsynced = false; // recovery synced what it found
     failed.store(false);

@@ -85,6 +85,7 @@ private:
   std::optional<revision_tree> tree_of(std::string_view id, const document_row& row);
   void check_flags(std::string_view id, const document_row& row, const revision_tree& tree);
   void check_bodies(std::string_view id, const document_row& row, const revision_tree& tree);
+  void count_claims(const replicated_document& document);
   void check_last_entry(std::string_view id, const document_row& row);
   void count(std::string_view id, const document_row& row, const revision_tree& tree);
   void take_losing_body(std::string_view rest);
@@ -285,9 +286,22 @@ void bucket_verifier::walk::check_bodies(std::string_view id, const document_row
       add(id, "the body of its conflict " + leaf.rev.text() + " is missing");
     }
   }
+  count_claims(document);
   if (row.deleted && !row.body.empty()) add(id, "it is deleted, and has a body");
   static const json_limits limits = widest_limits();
   if (const auto kept = check_replicated(document, limits); !kept) add(id, kept.error().reason);
+}
+
+/// What leaves that were made elsewhere add to the digest.
+void bucket_verifier::walk::count_claims(const replicated_document& document) {
+  const auto bodies = bodies_by_revision(document);
+  hash128& digest = report_.counted.digest;
+  for (const revision_tree::node& leaf : document.tree.nodes()) {
+    if (!leaf.leaf || !leaf.elsewhere()) continue;
+    const auto body = bodies.find(leaf.rev);
+    const std::string_view text = body == bodies.end() ? std::string_view() : body->second;
+    digest = treadmill::add(digest, claim_digest(document.id, leaf, text));
+  }
 }
 
 void bucket_verifier::walk::check_last_entry(std::string_view id, const document_row& row) {

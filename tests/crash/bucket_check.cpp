@@ -59,19 +59,31 @@ std::vector<activity_entry> read_activity(const read_view& view, uint32_t bucket
   return entries;
 }
 
-void check_bodies(const read_view& view, uint32_t bucket, const std::string& id,
-                  const revision_tree& tree, found_rows& rows) {
+/// What a leaf adds to the digest whose hash proves nothing.
+hash128 claim_sum(const std::string& id, const revision_tree::node& leaf, const std::string& body) {
+  const std::string parent = leaf.parent.empty() ? std::string() : leaf.parent.text();
+  const hash128 claim = hash_parts({parent, leaf.deleted ? "1" : "0", body});
+  return hash_parts({id, leaf.rev.text(), as_bytes(claim)});
+}
+
+/// Answers what the leaves add to the digest that were made elsewhere.
+hash128 check_bodies(const read_view& view, uint32_t bucket, const std::string& id,
+                     const revision_tree& tree, found_rows& rows) {
+  hash128 claims{};
   for (const revision_tree::node& leaf : tree.leaves()) {
+    const bool made_here = !leaf.foreign && leaf.rev.is_native();
+    if (leaf.deleted && !made_here) claims = add(claims, claim_sum(id, leaf, ""));
     if (leaf.deleted) continue;
     const std::string body = value_of(view.leaf_body(bucket, id, leaf.rev), id + "'s leaf");
-    const bool elsewhere = leaf.foreign || !leaf.rev.is_native();
-    require(elsewhere || make_revision(leaf.parent, false, body) == leaf.rev,
+    require(!made_here || make_revision(leaf.parent, false, body) == leaf.rev,
             id + " has a wrong body");
+    if (!made_here) claims = add(claims, claim_sum(id, leaf, body));
     if (leaf.rev != tree.winner()->rev) {
       require(rows.losing_bodies.erase(keys::losing_body(bucket, id, leaf.rev.text())) == 1,
               id + " lacks the body of a conflict");
     }
   }
+  return claims;
 }
 
 /// Checks one document; adds it to the recomputed state.
@@ -87,7 +99,7 @@ void check_document(const read_view& view, uint32_t bucket, const std::string& i
   require(row.conflicts == conflicts, id + " has a wrong mark of conflicts");
   require((rows.conflicts.erase(id) == 1) == conflicts, id + " has a wrong row of conflicts");
   require((rows.older.erase(id) == 1) == row.older, id + " has a wrong row of older ancestry");
-  check_bodies(view, bucket, id, tree, rows);
+  sum.digest = add(sum.digest, check_bodies(view, bucket, id, tree, rows));
   sum.digest = add(sum.digest, document_digest(id, tree));
   if (is_query_document(id)) {
     sum.queries += row.deleted ? 0 : 1;
