@@ -137,7 +137,7 @@ wrong.
 Measures a running node: documents of about 200 bytes that are posted one by one over one and over N
 connections, each answered when it is as durable as the node's --durability says; posted 500 at a
 time; and read. All in a bucket of its own, treadmill-bench-<random>, which is dropped at the end,
-also after Ctrl-C, and which no peer gets, as all buckets of such names. Who measures takes processor
+also after Ctrl-C, and which no peer gets, as all buckets of such names. The bench takes processor
 time, too: from another machine the figures are better.
 
   --connections N                   1 to 1000 [16]
@@ -172,13 +172,13 @@ Exit codes: 0, or 1 where it is not, 2 where the command is wrong.
 
 Writes the documents of FILE (- is the standard input) into a bucket, made where it is missing.
 FILE has a JSON document a line, or is a JSON array of documents, or CSV whose first line names the
-members; or it is what treadmill export printed, which is merged with all its revisions. It is UTF-8,
-and may be packed by gzip or zstd; other files are refused. What cannot be taken is told with its
-line (the first 20), and the others go on. Where it is interrupted, the same command goes on from
-there, by the file FILE.import, if bucket, options and the file up to there are the same; else it
-begins anew, and says so. A document without an id gets one made of its place and text, so that it is
-written once however often the file is imported. One that is there already as it is in FILE is no
-error.
+members; or it is what treadmill export printed, which is merged with all its revisions. It is a
+text in UTF-8, and may be packed by gzip or zstd; other files are refused. What cannot be taken is
+told with its line (the first 20), and the others go on. Where it is interrupted, the same command
+goes on from there, by the file FILE.import, if bucket, options and the file up to there are the
+same; else it begins anew, and says so. A document without an id gets one made of its place and
+text, so that it is written once however often the file is imported. One that is there already as it
+is in FILE is no error.
 
   --bucket BUCKET                   where to
   --format FORMAT                   ndjson, json or csv; else it is told by the first character, and
@@ -231,9 +231,9 @@ Exit codes: 0, or 1 where it is not whole, 2 where the command is wrong.
       {"backup",
        R"(Usage: treadmill backup DIRECTORY [URL] [--json]
 
-Copies all buckets of a running node to a directory: each as it is at one moment, with all revisions,
-conflicts, deletions and queries, as an export in a file of its own. The node goes on working. The
-file backup.json is written last and makes it a backup.
+Copies all buckets of a running node to a directory: each as it is at one moment, with all its
+revisions, conflicts, deletions and queries, as an export in a file of its own. The node goes on
+working. The file backup.json is written last and makes it a backup.
 
   --json                            a JSON object a bucket
 
@@ -448,7 +448,7 @@ void take_url(const std::string& url, given_values& values, std::vector<std::str
 command_line report(const std::string& command, const std::vector<std::string>& problems) {
   std::string text;
   for (const std::string& problem : problems) text += "treadmill: " + problem + "\n";
-  return leave(2, text + "Try: treadmill " + command + " --help\n");
+  return leave(2, text + "Try: treadmill " + command + (command.empty() ? "" : " ") + "--help\n");
 }
 
 /// A client command, with what it takes besides --http.
@@ -484,6 +484,8 @@ std::map<std::string, std::string> take_arguments(const added_command& asked, gi
     }
     const std::string text = option->results().empty() ? "" : option->results().back();
     if (text.empty()) problems.push_back(shown + ": needs a value");
+    if (positional && one.needed && text.starts_with("http://"))
+      problems.push_back(shown + ": is needed before the URL");
     given[one.name] = text;
   }
   if (const auto url = given.find("url"); url != given.end())
@@ -525,6 +527,9 @@ command_line parse_settings(int argc, const char* const* argv, const environment
   std::vector<std::string> problems;
   take_flags(app, values, problems);
   if (asked == nullptr && !app.got_subcommand(serve)) {
+    const std::vector<std::string> rest = app.remaining();
+    if (!rest.empty() && !rest.front().starts_with('-'))
+      return report("", {"there is no command `" + rest.front() + "`"});
     if (!problems.empty()) problems.emplace_back("a command is needed: treadmill serve");
     return problems.empty() ? leave(2, std::string(general_help)) : report("serve", problems);
   }

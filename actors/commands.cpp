@@ -285,6 +285,10 @@ bool is_right(const command_line& asked) {
   if (command == "export")
     return is_number(asked, "since", 0, last_sequence) &&
            right(!asked.has("log") || asked.has("since"), "--log: goes with --since");
+  if (command == "verify")
+    return right(!asked.has("data") || !asked.has("url"),
+                 "--data: is for a node that does not run, "
+                 "and goes without a URL");
   if (command != "import") return true;
   const std::string format = text_given(asked, "format", "csv");
   return right(format == "ndjson" || format == "json" || format == "csv",

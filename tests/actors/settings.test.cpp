@@ -12,6 +12,7 @@
 #include <fstream>
 #include <iterator>
 #include <map>
+#include <sstream>
 #include <unistd.h>
 
 using namespace std::chrono_literals;
@@ -208,7 +209,8 @@ TEST_CASE("help and version end with 0, no command and an unknown one with 2") {
   CHECK(says(parse({}), "treadmill serve"));
   const auto unknown = parse({"server"});
   CHECK(unknown.exit_code == 2);
-  CHECK(says(unknown, "server"));
+  CHECK(says(unknown, "there is no command `server`"));
+  CHECK(says(unknown, "Try: treadmill --help"));
   CHECK(parse({"serve", "--http", "x", "--help"}).exit_code == 0);
 }
 
@@ -414,9 +416,14 @@ TEST_CASE("commands on files take them in place, and say all that is missing") {
   CHECK(says(wrong, "file: is needed"));
   CHECK(says(wrong, "--bucket: is needed"));
   CHECK(says(wrong, "--format: needs a value"));
+  // A URL in the place of the file would ask another node.
+  CHECK(says(parse({"import", "http://127.0.0.1:98", "--bucket", "b"}), "file: is needed before"));
+  CHECK(says(parse({"backup", "http://127.0.0.1:98"}), "directory: is needed before the URL"));
   for (const char* command : {"import", "export", "backup", "restore", "health"}) {
     const auto help = parse({command, "--help"});
     CHECK(help.exit_code == 0);
+    std::istringstream lines(help.output);
+    for (std::string line; std::getline(lines, line);) CHECK_MESSAGE(line.size() <= 100, line);
     CHECK_MESSAGE(help.output.find("Example:\n  treadmill " + std::string(command)) !=
                       std::string::npos,
                   command);

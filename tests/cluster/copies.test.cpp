@@ -156,7 +156,8 @@ TEST_CASE("a command says what is in its way, and its exit code too") {
   CHECK(std::chrono::steady_clock::now() - begin < 10s);
   // A command that is wrong is told so before anything is asked.
   for (const char* line : {"export --bucket b --since x", "export --bucket b --log x", "import f",
-                           "bench --seconds 0", "export --bucket b --bucket c", "status --nothing"})
+                           "bench --seconds 0", "export --bucket b --bucket c", "status --nothing",
+                           "import --bucket b", "verify --data /none"})
     CHECK_MESSAGE(shell(line + (" " + nobody)).code == 2, line);
 }
 
