@@ -329,6 +329,39 @@ TEST_CASE("whatever call meets a failing disk, a bucket with unsynced writes sta
   write_one("b", "later", 1);           // after it began anew
 }
 
+TEST_CASE("after a failure the next batch of an index that was not synced is refused, once") {
+  node_world world;
+  answer_box box;
+  world.write(box, "b", {put("a", "{}")});
+  world.run();
+  REQUIRE(box.ok());
+  const uint32_t number = world.rows->find_bucket("b")->number;
+  caf::scoped_actor self(world.system, true);
+  const auto commit = [&](uint32_t index, bool sync, size_t bytes = 1) {
+    auto rows = std::make_shared<row_batch>();
+    rows->put(keys::index_state(number, index), std::string(bytes, 'x'));
+    auto asked = self->request(world.storage_now, std::chrono::seconds(1),
+                               commit_index{number, index, std::move(rows), false, sync});
+    world.run();
+    ec code = ec::internal;
+    asked.receive([&](const index_committed& done) { code = static_cast<ec>(done.code); },
+                  [](const caf::error&) { FAIL("storage answers"); });
+    return code;
+  };
+  CHECK(commit(7, true) == ec::none);
+  CHECK(commit(8, false, 70'000) == ec::none); // the next write needs a new log
+  world.broken = true;
+  CHECK(commit(9, false) == ec::ambiguous);
+  world.broken = false;
+  for (int i = 0; i < 20 && !world.rows->writable(); ++i)
+    world.advance(std::chrono::milliseconds(100));
+  REQUIRE(world.rows->writable());
+  CHECK(commit(7, false) == ec::none); // nothing of it can be missing
+  CHECK(commit(8, false) == ec::overloaded);
+  CHECK(commit(8, false) == ec::none); // its view has read the store again
+  CHECK(commit(9, false) == ec::none); // which its view did when it was told of the failure
+}
+
 TEST_CASE("a refused generation: storage writes nothing of a bucket that did not begin anew") {
   node_world world;
   answer_box before;
