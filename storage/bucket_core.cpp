@@ -339,7 +339,12 @@ result<std::vector<revision>> bucket_core::add_edits(document& doc, const revisi
   }
   const revision_tree before = doc.recent;
   doc.recent.merge(added);
-  return news_of(before, doc.recent, {});
+  std::vector<revision> logged = news_of(before, doc.recent, {});
+  for (const revision& rev : made) { // also one that somebody's claim had superseded already
+    if (std::find(logged.begin(), logged.end(), rev) == logged.end()) logged.push_back(rev);
+  }
+  std::sort(logged.begin(), logged.end(), std::greater<>());
+  return logged;
 }
 
 result<write_outcome> bucket_core::write_body(document& doc, const write_op& op) {

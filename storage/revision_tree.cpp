@@ -47,7 +47,8 @@ size_t parent_index(std::span<const node> nodes, size_t i) {
   return index_of(nodes, nodes[i].parent);
 }
 
-/// Both claims about a node as one. A parent that does not hold gets a tombstone in `displaced`.
+/// Both claims about a node as one. Parents that contradict each other get tombstones in
+/// `displaced`: both of them, since which one holds can change, so that the order does not matter.
 node combined(const node& a, const node& b, std::vector<node>& displaced) {
   node both = a;
   both.foreign = a.foreign && b.foreign;
@@ -59,8 +60,8 @@ node combined(const node& a, const node& b, std::vector<node>& displaced) {
     both.parent = own.parent;
     both.deleted = own.deleted;
   }
+  if (a.parent == b.parent || a.parent.empty() || b.parent.empty()) return both;
   for (const revision& parent : {a.parent, b.parent}) {
-    if (parent.empty() || parent == both.parent) continue;
     node& tombstone = displaced.emplace_back();
     tombstone.rev = displaced_revision(a.rev, parent);
     tombstone.parent = parent;

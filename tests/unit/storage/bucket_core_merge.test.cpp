@@ -1,4 +1,5 @@
 #include "tests/unit/storage/local_bucket.hpp"
+#include <algorithm>
 #include <ctime>
 #include <doctest/doctest.h>
 
@@ -674,7 +675,9 @@ TEST_CASE("a false parent makes no ancestor a leaf, and is no ancestor either") 
   const revision larger(2, std::string(32, 'f'));
   false_parent.tree.add(x[3], larger, false, true);
   const revision displaced = displaced_revision(x[3], larger);
-  CHECK(take(b, false_parent) == revisions{displaced});
+  const revisions logged = take(b, false_parent);
+  CHECK(logged.size() == 2); // below both
+  CHECK(std::count(logged.begin(), logged.end(), displaced) == 1);
   const revision_tree tree = tree_of(b);
   CHECK(tree.find(x[3])->parent == x[2]);
   CHECK(!tree.find(x[2])->leaf);
