@@ -59,6 +59,7 @@ void following::begin_stream(ticks now) {
   asked.from = received_;
   asked.taken = stored_.sequence;
   asked.window = defaults::window_bytes;
+  asked.digests = rescans_;
   shared_.send(std::move(asked));
   const bool begun_again = streaming_ && !answered_;
   if (begun_again) {
@@ -169,40 +170,70 @@ void following::taken_in(activity&& what, ticks now) {
 // Entries
 // -------------------------------------------------------------------------------------------------
 
-result<std::optional<revision_tree>> following::local_tree(const row_view& rows,
-                                                           const std::string& id) const {
-  auto found = read_document(rows, bucket_.number, id);
-  if (!found) return tl::unexpected(found.error());
-  if (!*found) return std::optional<revision_tree>();
-  auto tree = read_tree(rows, bucket_.number, id, (*found)->row);
-  if (!tree) return tl::unexpected(tree.error());
-  return std::optional<revision_tree>(std::move(*tree));
-}
-
 bool following::knows(const std::string& id, const revision& rev,
-                      const std::optional<revision_tree>& tree) const {
-  if (tree && tree->find(rev) != nullptr) return true;
+                      const std::optional<local_document>& here) const {
+  if (here && here->tree.find(rev) != nullptr) return true;
   const auto waiting = pending_.find(id);
   if (waiting == pending_.end()) return false;
   const auto& revisions = waiting->second.revisions;
-  return std::find(revisions.begin(), revisions.end(), rev) != revisions.end();
+  return std::any_of(revisions.begin(), revisions.end(),
+                     [&](const known_claim& known) { return known.rev == rev; });
 }
 
-following::knowledge following::look_at(const peer_change& change, const std::string& id,
-                                        const std::optional<revision_tree>& tree) const {
-  if (knows(id, change.rev, tree)) return knowledge::known;
-  if (!change.body && !change.deleted) return knowledge::unknown;
+/// Whether all that the peer tells of a revision is known here, or on its way. The name alone does
+/// not say so where it was made elsewhere.
+result<bool> following::knows_all(const peer_change& told, const std::string& id,
+                                  const std::optional<local_document>& here,
+                                  const row_view& rows) const {
+  if (told.differs) return false;
+  if (const auto* node = here ? here->tree.find(told.rev) : nullptr; node != nullptr) {
+    known_claim known{node->rev, node->parent, node->elsewhere(), std::nullopt};
+    if (told.claim && node->leaf && node->elsewhere()) {
+      auto claim = claim_of_leaf(rows, bucket_.number, id, here->stored.row, *node);
+      if (!claim) return tl::unexpected(claim.error());
+      known.claim = *claim;
+    }
+    if (agrees(told, known)) return true;
+  }
+  const auto waiting = pending_.find(id);
+  if (waiting == pending_.end()) return false;
+  const auto& revisions = waiting->second.revisions;
+  return std::any_of(revisions.begin(), revisions.end(), [&](const known_claim& known) {
+    return known.rev == told.rev && agrees(told, known);
+  });
+}
+
+result<following::knowledge> following::look_at(const peer_change& change, const std::string& id,
+                                                const std::optional<local_document>& here,
+                                                const row_view& rows) const {
+  const auto known = knows_all(change, id, here, rows);
+  if (!known) return tl::unexpected(known.error());
+  if (*known) return knowledge::known;
+  if (change.differs || (!change.body && !change.deleted)) return knowledge::unknown;
   const bool first = change.parent.empty() && change.rev.number() == 1;
-  const bool extends = first || (!change.parent.empty() && knows(id, change.parent, tree));
+  const bool extends = first || (!change.parent.empty() && knows(id, change.parent, here));
   return extends ? knowledge::extends : knowledge::unknown;
 }
 
 /// What is not known here is merged as it came where that is all that is new, else asked for.
 result<void> following::look_at(peer_entry&& entry, const row_view& rows, batch& into, ticks now) {
-  const auto tree = local_tree(rows, entry.id);
-  if (!tree) return tl::unexpected(tree.error());
+  const auto here = read_local(rows, bucket_.number, entry.id);
+  if (!here && here.error().code == ec::corrupt) { // one damaged row holds up nothing else
+    give_up(entry.id);
+    return {};
+  }
+  if (!here) return tl::unexpected(here.error());
+  if (entry.digest && rescans_ && *here) {
+    const document_row& row = (*here)->stored.row;
+    const auto digest = digest_of(rows, bucket_.number, entry.id, row, (*here)->tree);
+    if (!digest) return tl::unexpected(digest.error());
+    // Whatever it is that differs: it need not be among what the entry is about.
+    entry.changes.front().differs = *digest != *entry.digest;
+  }
   for (peer_change& change : entry.changes) {
-    switch (look_at(change, entry.id, *tree)) {
+    const auto known = look_at(change, entry.id, *here, rows);
+    if (!known) return tl::unexpected(known.error());
+    switch (*known) {
     case knowledge::known: break;
     case knowledge::extends:
       if (!take_change(std::move(change), entry.id, into)) {
@@ -211,7 +242,8 @@ result<void> following::look_at(peer_entry&& entry, const row_view& rows, batch&
       break;
     case knowledge::unknown:
       const bool elsewhere = shared_.patient && !change.body && !change.deleted;
-      into.missing[entry.id].push_back(change.rev);
+      change.body.reset();
+      into.missing[entry.id].push_back(std::move(change));
       if (assembling_.count(entry.id) != 0) break;
       wanted_.try_emplace(entry.id, wanted{elsewhere ? now + defaults::patience : now, false});
       break;
@@ -243,8 +275,7 @@ bool following::take_change(peer_change&& change, const std::string& id, batch& 
 void following::note_pending(const replicated_document& document, batch& brought_by) {
   auto& item = *pending_.try_emplace(document.id).first;
   on_their_way& waiting = item.second;
-  for (const revision_tree::node& node : document.tree.nodes())
-    waiting.revisions.push_back(node.rev);
+  for (known_claim& one : claims_of(document)) waiting.revisions.push_back(std::move(one));
   if (waiting.batch == brought_by.number) return;
   // A document that was asked for goes with the first batch that waits for it, which may lie before
   // one that brings more of it.
@@ -313,13 +344,21 @@ void following::ask(ticks now) {
 bool following::ask_for(const std::string& id, const row_view& rows, want& asked, ticks now) {
   const auto found = wanted_.find(id);
   if (found == wanted_.end() || found->second.at > now) return true;
-  const auto tree = local_tree(rows, id);
-  if (!tree) return false;
+  const auto here = read_local(rows, bucket_.number, id);
+  if (!here && here.error().code == ec::corrupt) {
+    give_up(id);
+    resolve(id);
+    wanted_.erase(found);
+    return true;
+  }
+  if (!here) return false;
   bool needed = false;
   for (batch& waiting : queue_) {
     const auto missing = waiting.missing.find(id);
     if (missing == waiting.missing.end()) continue;
-    std::erase_if(missing->second, [&](const revision& rev) { return knows(id, rev, *tree); });
+    std::erase_if(missing->second, [&](const peer_change& told) {
+      return knows_all(told, id, *here, rows).value_or(false);
+    });
     if (missing->second.empty()) {
       waiting.missing.erase(missing);
     } else {
@@ -332,10 +371,7 @@ bool following::ask_for(const std::string& id, const row_view& rows, want& asked
   }
   want::wanted one;
   one.id = id;
-  if (*tree) {
-    for (const revision_tree::node& leaf : (*tree)->leaves())
-      if (!leaf.deleted) one.leaves.push_back(leaf.rev);
-  }
+  if (*here && !list_leaves(rows, bucket_.number, id, **here, one)) return false;
   asked.documents.push_back(std::move(one));
   found->second = {ask_again_at_, true};
   return true;
@@ -470,7 +506,8 @@ void following::complete(replicated_document&& document, ticks now) {
   for (batch& waiting : queue_) {
     const auto missing = waiting.missing.find(id);
     if (missing == waiting.missing.end()) continue;
-    std::erase_if(missing->second, [&](const revision& rev) { return answers(tree, rev); });
+    std::erase_if(missing->second,
+                  [&](const peer_change& told) { return answers(tree, told.rev); });
     if (missing->second.empty()) {
       waiting.missing.erase(missing);
     } else {
@@ -530,6 +567,7 @@ void following::pop_done(ticks now) {
   }
   if (stored_.sequence == before) return;
   if (caught_up()) behind_since_ = ticks(-1);
+  if (caught_up()) rescans_ = false;
   if (!(written_ == stored_)) note_soon(now);
   if (unacknowledged_ >= defaults::window_bytes / 4) {
     acknowledge(now);
@@ -600,6 +638,7 @@ void following::compare(uint64_t taken, ticks now) {
   ++shared_.rescans;
   stored_ = checkpoint{peer_log_, 0, {}};
   start_over(now);
+  rescans_ = true;
   begin_stream(now);
 }
 

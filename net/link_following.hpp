@@ -1,4 +1,5 @@
 #pragma once
+#include "net/link_claims.hpp"
 #include "net/link_context.hpp"
 #include "net/replication_defaults.hpp"
 #include <deque>
@@ -45,7 +46,7 @@ public:
 private:
   /// Revisions of a document that are on their way: known as soon as their batch is applied.
   struct on_their_way {
-    std::vector<revision> revisions{};
+    std::vector<known_claim> revisions{};
     uint64_t batch = 0; ///< the last one that brings some
   };
   using documents_by_id = std::unordered_map<std::string, on_their_way>;
@@ -57,8 +58,8 @@ private:
     /// What it brings. Items of the map do not move, and stay until the last batch that brings some
     /// of theirs is applied.
     std::vector<const documents_by_id::value_type*> pending{};
-    /// The revisions of documents that have to be fetched, by id.
-    std::map<std::string, std::vector<revision>> missing{};
+    /// The revisions of documents that have to be fetched, by id: as the peer told of them.
+    std::map<std::string, std::vector<peer_change>> missing{};
     size_t bytes = 0;
     uint64_t ticket = 0; ///< 0: not handed over
     bool done = false;
@@ -83,12 +84,12 @@ private:
   void reject(ticks now);
   void acknowledge(ticks now);
   result<void> look_at(peer_entry&& entry, const row_view& rows, batch& into, ticks now);
-  knowledge look_at(const peer_change& change, const std::string& id,
-                    const std::optional<revision_tree>& tree) const;
+  result<knowledge> look_at(const peer_change& change, const std::string& id,
+                            const std::optional<local_document>& here, const row_view& rows) const;
   bool knows(const std::string& id, const revision& rev,
-             const std::optional<revision_tree>& tree) const;
-  result<std::optional<revision_tree>> local_tree(const row_view& rows,
-                                                  const std::string& id) const;
+             const std::optional<local_document>& here) const;
+  result<bool> knows_all(const peer_change& told, const std::string& id,
+                         const std::optional<local_document>& here, const row_view& rows) const;
   bool take_change(peer_change&& change, const std::string& id, batch& into);
   void note_pending(const replicated_document& document, batch& brought_by);
   void forget_pending(const batch& applied);
@@ -148,6 +149,7 @@ private:
   int rest_seen_ = 0;
   ticks rescan_after_{0};
   bool refused_some_ = false;
+  bool rescans_ = false; ///< all documents are compared, until it has caught up
 };
 
 } // namespace treadmill::replication

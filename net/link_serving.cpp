@@ -1,6 +1,9 @@
 #include "net/link_serving.hpp"
+#include "net/link_claims.hpp"
 #include "net/replication_defaults.hpp"
 #include "storage/keys.hpp"
+#include <map>
+#include <set>
 #include <utility>
 
 namespace treadmill::replication {
@@ -29,6 +32,7 @@ void serving::begin(const follow& what) {
   bytes_on_their_way_ = 0;
   answer_ = true;
   from_ = what.from;
+  digests_ = what.digests;
 }
 
 /// Whether the peer's checkpoint is one of this log. Nothing taken in fits any log.
@@ -124,11 +128,27 @@ bool superseded(const activity_entry& logged, const document_row& row, const rev
   return row.sequence > logged.sequence && tree.leaves().size() == 1;
 }
 
+/// The revisions that an entry tells of: its own, and in place of those older ones that it lets be
+/// left out, which told of the one leaf, that leaf, since its name does not say what it is.
+std::vector<revision> told_by(const activity_entry& logged, const document_row& row,
+                              const revision_tree& tree) {
+  std::vector<revision> told = logged.changes;
+  const auto leaves = tree.leaves();
+  if (row.sequence != logged.sequence || leaves.size() != 1 || !leaves.front().elsewhere())
+    return told;
+  if (std::find(told.begin(), told.end(), leaves.front().rev) == told.end())
+    told.push_back(leaves.front().rev);
+  return told;
+}
+
 peer_change change_of(const revision& rev, const revision_tree& tree) {
   peer_change change;
   change.rev = rev;
   const revision_tree::node* node = tree.find(rev);
-  if (node == nullptr) return change; // older than what is at hand: it is asked for
+  if (node == nullptr) {   // older than what is at hand: it is asked for
+    change.foreign = true; // nothing is told of it
+    return change;
+  }
   change.parent = node->parent;
   change.deleted = node->deleted;
   change.foreign = node->foreign;
@@ -151,8 +171,13 @@ result<bool> serving::append_entry(const row_view& rows, const activity_entry& l
   entry.sequence = logged.sequence;
   entry.id = logged.id;
   made.bytes += logged.id.size() + 8;
-  for (const revision& rev : logged.changes) {
+  for (const revision& rev : told_by(logged, row, *tree)) {
     peer_change change = change_of(rev, *tree);
+    if (const auto* node = tree->find(rev); node != nullptr && node->leaf && node->elsewhere()) {
+      const auto claim = claim_of_leaf(rows, bucket_.number, logged.id, row, *node);
+      if (!claim) return tl::unexpected(claim.error());
+      change.claim = *claim;
+    }
     // What came from a third node has most likely come from there to the peer, too.
     if (!logged.from_peer && rev == row.winner && !row.deleted &&
         row.body.size() <= defaults::inline_bytes) {
@@ -161,6 +186,11 @@ result<bool> serving::append_entry(const row_view& rows, const activity_entry& l
     }
     made.bytes += 40;
     entry.changes.push_back(std::move(change));
+  }
+  if (digests_ && row.sequence == logged.sequence) {
+    const auto digest = digest_of(rows, bucket_.number, logged.id, row, *tree);
+    if (!digest) return tl::unexpected(digest.error());
+    entry.digest = *digest;
   }
   made.frame.entries.push_back(std::move(entry));
   return true;
@@ -171,9 +201,23 @@ result<bool> serving::append_entry(const row_view& rows, const activity_entry& l
 
 namespace {
 
-bool contains(const std::vector<revision>& revisions, const revision& rev) {
-  return std::find(revisions.begin(), revisions.end(), rev) != revisions.end();
-}
+/// The leaves that the peer says it has.
+class peer_leaves {
+public:
+  explicit peer_leaves(const want::wanted& asked) : own_(asked.leaves.begin(), asked.leaves.end()) {
+    for (const want::claimed_leaf& leaf : asked.elsewhere) elsewhere_[leaf.rev] = leaf.claim;
+  }
+  bool has_named(const revision& rev) const { return own_.count(rev) != 0; }
+  bool has_claimed(const revision_tree::node& leaf, std::string_view body) const {
+    if (!leaf.elsewhere()) return false;
+    const auto found = elsewhere_.find(leaf.rev);
+    return found != elsewhere_.end() && found->second == claim_of(leaf.parent, false, body);
+  }
+
+private:
+  std::set<revision> own_;
+  std::map<revision, hash128> elsewhere_{};
+};
 
 /// Adds up what of the document the peer has not got. A document that is not there is sent without
 /// a tree.
@@ -188,11 +232,13 @@ result<documents::sent> document_for(const row_view& rows, uint32_t bucket,
   if (!tree) return tl::unexpected(tree.error());
   made.tree = tree->encode();
   size_t inlined = 0;
+  const peer_leaves known(asked);
   for (const revision_tree::node& leaf : tree->leaves()) {
-    if (leaf.deleted || contains(asked.leaves, leaf.rev)) continue;
+    if (leaf.deleted || known.has_named(leaf.rev)) continue;
     auto body = read_leaf_body(rows, bucket, asked.id, (*found)->row, leaf.rev);
     if (!body) return tl::unexpected(body.error());
     if (!*body) return fail(ec::corrupt, "a leaf without its body");
+    if (known.has_claimed(leaf, **body)) continue;
     documents::sent_body sent;
     sent.rev = leaf.rev;
     sent.size = (*body)->size();

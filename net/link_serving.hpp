@@ -45,6 +45,7 @@ private:
   /// Where a new stream is to begin, until that was held against the log.
   std::optional<checkpoint> from_{};
   bool restart_ = false; ///< the stream began at 0, because the checkpoint did not fit
+  bool digests_ = false; ///< the peer asked for those of the documents
   bool answer_ = false;  ///< a new stream is answered even where there is nothing to send
   std::deque<sent_batch> on_their_way_{};
   uint64_t bytes_on_their_way_ = 0;

@@ -3,6 +3,7 @@
 #include "storage/names.hpp"
 #include "storage/query_definition.hpp"
 #include <memory>
+#include <utility>
 #include <zlib.h>
 #include <zstd.h>
 
@@ -52,6 +53,7 @@ public:
   explicit fields(std::string_view in) : in_(in) {}
 
   bool ok() const { return ok_; }
+  bool more() const { return ok_ && !in_.empty(); } ///< a node of an older version ends here
   bool require(bool holds) { return ok_ = ok_ && holds; }
 
   uint64_t number() {
@@ -219,6 +221,7 @@ void put(std::string& out, const follow& x) {
   put_checkpoint(out, x.from);
   put_varint(out, x.taken);
   put_varint(out, x.window);
+  put_flag(out, x.digests);
 }
 
 void take(fields& in, follow& x) {
@@ -227,6 +230,7 @@ void take(fields& in, follow& x) {
   x.from = take_checkpoint(in);
   x.taken = in.number();
   x.window = in.number();
+  if (in.more()) x.digests = in.flag();
   in.require(x.stream != 0);
 }
 
@@ -251,6 +255,46 @@ void take(fields& in, peer_change& x) {
   in.require(x.parent.number() < x.rev.number() && !(x.deleted && x.body));
 }
 
+/// Hashes of some of the items of a frame follow everything else, each with how many items lie
+/// between it and the one before.
+void put_hashes(std::string& out, const std::vector<const std::optional<hash128>*>& of) {
+  std::string items;
+  uint64_t count = 0;
+  uint64_t between = 0;
+  for (const std::optional<hash128>* one : of) {
+    if (!*one) {
+      ++between;
+      continue;
+    }
+    ++count;
+    put_varint(items, std::exchange(between, 0));
+    put_hash(items, **one);
+  }
+  put_varint(out, count);
+  out += items;
+}
+
+void take_hashes(fields& in, const std::vector<std::optional<hash128>*>& of) {
+  if (!in.more()) return;
+  uint64_t left = in.number();
+  for (size_t at = 0; in.ok() && left > 0; --left, ++at) {
+    const uint64_t between = in.number();
+    const hash128 hash = in.hash();
+    if (!in.require(between < of.size() - at)) return;
+    at += static_cast<size_t>(between);
+    *of[at] = hash;
+  }
+}
+
+/// The claims of all changes of a frame in order, and the digests of all its entries.
+template<typename Activity, typename Hash>
+void collect_hashes(Activity& x, std::vector<Hash*>& claims, std::vector<Hash*>& digests) {
+  for (auto& entry : x.entries) {
+    digests.push_back(&entry.digest);
+    for (auto& change : entry.changes) claims.push_back(&change.claim);
+  }
+}
+
 /// Sequences go as differences: most are 1.
 void put(std::string& out, const activity& x) {
   put_bytes(out, x.bucket);
@@ -270,6 +314,11 @@ void put(std::string& out, const activity& x) {
     put_varint(out, entry.changes.size());
     for (const peer_change& change : entry.changes) put(out, change);
   }
+  std::vector<const std::optional<hash128>*> claims;
+  std::vector<const std::optional<hash128>*> digests;
+  collect_hashes(x, claims, digests);
+  put_hashes(out, claims);
+  put_hashes(out, digests);
 }
 
 /// No sequence comes near 2^63, so that none can be made to wrap.
@@ -299,6 +348,11 @@ void take(fields& in, activity& x) {
     in.require(!entry.changes.empty());
     if (!in.ok()) return;
   }
+  std::vector<std::optional<hash128>*> claims;
+  std::vector<std::optional<hash128>*> digests;
+  collect_hashes(x, claims, digests);
+  take_hashes(in, claims);
+  take_hashes(in, digests);
 }
 
 void put(std::string& out, const want& x) {
@@ -309,6 +363,13 @@ void put(std::string& out, const want& x) {
     put_varint(out, item.leaves.size());
     for (const revision& rev : item.leaves) put_rev(out, rev);
   }
+  for (const want::wanted& item : x.documents) {
+    put_varint(out, item.elsewhere.size());
+    for (const want::claimed_leaf& leaf : item.elsewhere) {
+      put_rev(out, leaf.rev);
+      put_hash(out, leaf.claim);
+    }
+  }
 }
 
 void take(fields& in, want& x) {
@@ -318,6 +379,15 @@ void take(fields& in, want& x) {
     item.id = in.id();
     item.leaves.resize(in.count(2));
     for (revision& rev : item.leaves) rev = in.rev();
+    if (!in.ok()) return;
+  }
+  if (!in.more()) return;
+  for (want::wanted& item : x.documents) {
+    item.elsewhere.resize(in.count(2 + packed_bytes));
+    for (want::claimed_leaf& leaf : item.elsewhere) {
+      leaf.rev = in.rev();
+      leaf.claim = in.hash();
+    }
     if (!in.ok()) return;
   }
 }

@@ -73,6 +73,8 @@ struct follow {
   checkpoint from{};   ///< what the sender of this frame has of the receiver's log
   uint64_t taken = 0;  ///< everything up to this sequence is applied, or known
   uint64_t window = 0; ///< bytes that may be on their way beyond `taken`
+  bool digests =
+      false; ///< of the documents, with a new stream: the buckets differ, and it shall show where
 };
 
 /// The sender does not follow the bucket any more.
@@ -87,12 +89,16 @@ struct peer_change {
   bool deleted = false;
   bool foreign = false;
   std::optional<std::string> body{}; ///< where it travels along
+  /// claim_of a leaf that was made elsewhere. (A node that knows nothing of claims sends none.)
+  std::optional<hash128> claim{};
+  bool differs = false; ///< not sent: the document is to be fetched, whatever is known of it
 };
 
 struct peer_entry {
   uint64_t sequence = 0;
   std::string id{};
   std::vector<peer_change> changes{};
+  std::optional<hash128> digest{}; ///< of the document, with its last entry, where it was asked for
 };
 
 /// A stretch of the sender's activity log: all of (after, through] that a later entry has not
@@ -111,9 +117,15 @@ struct activity {
 
 /// Asks for whole documents.
 struct want {
+  /// A live leaf that was made elsewhere, as the sender of this frame has it.
+  struct claimed_leaf {
+    revision rev{};
+    hash128 claim{};
+  };
   struct wanted {
     std::string id{};
-    std::vector<revision> leaves{}; ///< live ones that the sender of this frame has
+    std::vector<revision> leaves{}; ///< live ones that the sender of this frame has, by their names
+    std::vector<claimed_leaf> elsewhere{}; ///< those whose names do not say what they are
   };
   std::string bucket{};
   std::vector<wanted> documents{};

@@ -61,6 +61,23 @@ TEST_CASE("of a catch-up that never rests only what is on its way is remembered"
   CHECK(shared.rejected == 0);
 }
 
+TEST_CASE("a document whose row here is damaged is named and passed over, and the others go on") {
+  test::link_world w;
+  w.run();
+  const bucket_info bucket = *w.b.rows->create_bucket("b");
+  row_batch rows;
+  rows.put(keys::document(bucket.number, "d1"), "");
+  const row_batch* only = &rows;
+  REQUIRE(w.b.rows->commit({&only, 1}, true));
+  w.a.put("b", "d1", "{}");
+  const revision rev = w.a.put("b", "d2", "{}").rev;
+  w.run(ticks(5000));
+  CHECK(w.b.winner("b", "d2") == rev);
+  const link_status status = w.b.link->status(w.now);
+  CHECK(status.refused == std::vector<std::string>{"b/d1"});
+  CHECK(status.behind == 0);
+}
+
 TEST_CASE(
     "what only waited for a document that has come from elsewhere goes on when its part has not") {
   linked_node node("a", 1);

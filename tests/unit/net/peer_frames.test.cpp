@@ -33,7 +33,11 @@ std::vector<frame> all_frames() {
   sent.entries = {
       {12, "d1", {{native, elsewhere, false, true, "{}"}}},
       {20, "_query/q", {{elsewhere, {}, true, false, {}}, {native, {}, false, false, {}}}}};
-  want wanted{"a", {{"d1", {native, elsewhere}}, {"d2", {}}}};
+  asked.digests = true;
+  sent.entries[1].digest = hash128{6};
+  sent.entries[0].changes[0].claim = hash128{3};
+  sent.entries[1].changes[1].claim = hash128{4};
+  want wanted{"a", {{"d1", {native, elsewhere}, {}}, {"d2", {}, {{elsewhere, hash128{5}}}}}};
   documents delivered{"a",
                       {{"d1", "tree", {{native, 2, "{}"}, {elsewhere, 9, {}}}}, {"d2", "", {}}}};
   return {greeting,
@@ -78,6 +82,19 @@ TEST_CASE("the fields of a frame arrive in their places") {
   CHECK(sent.entries[0].changes[0].foreign);
   CHECK(sent.entries[0].changes[0].body == "{}");
   CHECK(sent.entries[1].changes[0].deleted);
+  CHECK(sent.entries[0].changes[0].claim == hash128{3});
+  CHECK(!sent.entries[1].changes[0].claim);
+  CHECK(!sent.entries[0].digest);
+  CHECK(sent.entries[1].digest == hash128{6});
+  const auto follow_read = decode_frame(encode_frame({1, frames[3]}, false), most);
+  CHECK(std::get<follow>(follow_read->content).digests);
+  CHECK(sent.entries[1].changes[1].claim == hash128{4});
+  const auto want_read = decode_frame(encode_frame({1, frames[6]}, false), most);
+  const auto& wanted = std::get<want>(want_read->content);
+  CHECK(wanted.documents[0].elsewhere.empty());
+  REQUIRE(wanted.documents[1].elsewhere.size() == 1);
+  CHECK(wanted.documents[1].elsewhere[0].rev == elsewhere);
+  CHECK(wanted.documents[1].elsewhere[0].claim == hash128{5});
   const auto hello_read = decode_frame(encode_frame({1, frames[0]}, false), most);
   CHECK(std::get<hello>(hello_read->content).buckets == std::vector<std::string>{"a", "b"});
 }
@@ -99,6 +116,48 @@ TEST_CASE("what follows the known fields is ignored: a newer node may add some")
     seal_frame(longer);
     CHECK(decode_frame(longer, most));
   }
+}
+
+TEST_CASE("frames without claims, as older nodes send them, are read") {
+  const auto frames = all_frames();
+  activity sent = std::get<activity>(frames[5]);
+  for (peer_entry& entry : sent.entries)
+    for (peer_change& change : entry.changes) change.claim.reset();
+  sent.entries[1].digest.reset();
+  std::string bytes = encode_frame({1, sent}, false);
+  bytes.resize(bytes.size() - 2); // the empty lists
+  seal_frame(bytes);
+  const auto read = decode_frame(bytes, most);
+  REQUIRE(read);
+  CHECK(std::get<activity>(read->content).entries.size() == 2);
+  want wanted = std::get<want>(frames[6]);
+  wanted.documents[1].elsewhere.clear();
+  bytes = encode_frame({1, wanted}, false);
+  bytes.resize(bytes.size() - 2); // an empty list for each document
+  seal_frame(bytes);
+  const auto asked = decode_frame(bytes, most);
+  REQUIRE(asked);
+  CHECK(std::get<want>(asked->content).documents.size() == 2);
+}
+
+TEST_CASE("a claim of no change is refused") {
+  activity sent = std::get<activity>(all_frames()[5]);
+  for (peer_entry& entry : sent.entries)
+    for (peer_change& change : entry.changes) change.claim.reset();
+  sent.entries[1].digest.reset();
+  const auto with = [&](const std::string& claims) {
+    std::string bytes = encode_frame({1, sent}, false);
+    bytes.resize(bytes.size() - 2);
+    bytes += claims;
+    seal_frame(bytes);
+    return decode_frame(bytes, most).has_value();
+  };
+  const std::string hash(16, 'h');
+  CHECK(with("\x01\x02" + hash));
+  CHECK(!with("\x01\x03" + hash));
+  CHECK(with(std::string("\x02\x01", 2) + hash + std::string(1, '\0') + hash));
+  CHECK(!with(std::string("\x02\x02", 2) + hash + std::string(1, '\0') + hash));
+  CHECK(!with("\x7f\x00"));
 }
 
 TEST_CASE("a frame of which any bit is changed is refused") {
