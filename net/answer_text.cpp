@@ -72,6 +72,10 @@ std::string etag_of(const revision& rev) {
   return tag;
 }
 
+std::string etag_of(const revision& rev, std::string_view body) {
+  return '"' + rev.text() + body_mark + to_hex(hash_parts({body})) + '"';
+}
+
 std::vector<revision> conflicts_of(const revision_tree& tree) {
   std::vector<revision> losing;
   const auto leaves = tree.leaves();

@@ -26,6 +26,10 @@ void append_revisions(std::string& out, std::span<const revision> revisions);
 void append_entry(std::string& out, const activity_entry& entry, std::string_view extra = {});
 /// The quoted revision.
 std::string etag_of(const revision& rev);
+/// Of a revision that was made elsewhere: the quoted revision, `body_mark`, and a hash of the body,
+/// which can change under such a name.
+std::string etag_of(const revision& rev, std::string_view body);
+inline constexpr char body_mark = '+'; ///< in no revision
 /// The losing live leaves, best first.
 std::vector<revision> conflicts_of(const revision_tree& tree);
 

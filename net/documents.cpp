@@ -36,17 +36,26 @@ result<std::string> extra_members(const exchange& x, const read_view& view, uint
   return extra;
 }
 
-void answer_document(exchange& x, const revision& rev, std::string_view body,
-                     std::string_view extra) {
+/// Whether a leaf was made elsewhere, so that its name does not say what it is.
+bool made_elsewhere(const document_row& row, const revision& rev) {
+  if (rev == row.winner) return row.foreign || !rev.is_native();
+  const auto tree = row.tree(); // has all leaves
+  const revision_tree::node* leaf = tree ? tree->find(rev) : nullptr;
+  return leaf == nullptr || leaf->elsewhere();
+}
+
+void answer_document(exchange& x, const document_row& row, const revision& rev,
+                     std::string_view body, std::string_view extra) {
   http::response answer;
-  std::string tag = etag_of(rev);
-  if (extra.empty() && none_match_names(x.request.header("If-None-Match"), rev)) {
+  std::string tag = made_elsewhere(row, rev) ? etag_of(rev, body) : etag_of(rev);
+  const std::string_view shown = std::string_view(tag).substr(1, tag.size() - 2);
+  if (extra.empty() && none_match_names(x.request.header("If-None-Match"), shown)) {
     answer.headers.emplace_back("ETag", std::move(tag));
     answer.status = 304;
     answer.content_type.clear();
     return x.answer(std::move(answer));
   }
-  const std::string_view text = std::string_view(tag).substr(1, tag.size() - 2);
+  const std::string_view text = shown.substr(0, shown.find(body_mark));
   answer.body.reserve(body.size() + x.id.size() + extra.size() + 80);
   append_document(answer.body, x.id, text, body, extra);
   if (extra.empty()) answer.headers.emplace_back("ETag", std::move(tag));
@@ -70,7 +79,7 @@ void read_with_parameters(exchange& x, uint32_t bucket) {
   if (!body) return x.answer.refuse(body.error());
   const auto extra = extra_members(x, view, bucket, rev);
   if (!extra) return x.answer.refuse(extra.error());
-  answer_document(x, rev, *body, *extra);
+  answer_document(x, *row, rev, *body, *extra);
 }
 
 /// Reads the body and what is asked of the document's state into `op`.
@@ -110,7 +119,7 @@ void read_document(exchange& x) {
   const auto row = document_row::decode(**stored);
   if (!row) return x.answer.refuse(row.error());
   if (row->deleted) return x.answer.refuse({ec::not_found, "deleted"});
-  answer_document(x, row->winner, row->body, {});
+  answer_document(x, *row, row->winner, row->body, {});
 }
 
 void post_document(exchange& x) {

@@ -1,4 +1,5 @@
 #include "net/preconditions.hpp"
+#include "net/answer_text.hpp"
 
 namespace treadmill::rest {
 
@@ -48,7 +49,7 @@ result<void> add_if_match(precondition& asked, std::string_view list) {
     return {};
   }
   if (tag->weak) return fail(ec::precondition_failed, "a weak tag in If-Match holds for nothing");
-  return add_revision(asked, tag->text);
+  return add_revision(asked, tag->text.substr(0, tag->text.find(body_mark)));
 }
 
 result<void> add_if_none_match(precondition& asked, std::string_view list) {
@@ -82,10 +83,6 @@ bool none_match_names(std::string_view header, std::string_view wanted) {
   while (const auto tag = take_tag(header))
     if (tag->text == wanted || tag->text == "*") return true;
   return false;
-}
-
-bool none_match_names(std::string_view header, const revision& rev) {
-  return !header.empty() && none_match_names(header, rev.text());
 }
 
 } // namespace treadmill::rest

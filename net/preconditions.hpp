@@ -25,6 +25,5 @@ result<precondition> write_precondition(const http::request& request,
 /// True where If-None-Match of a read names this tag, given without quotes (or is `*`): the answer
 /// is 304. A weak tag counts.
 bool none_match_names(std::string_view header, std::string_view wanted);
-bool none_match_names(std::string_view header, const revision& rev);
 
 } // namespace treadmill::rest

@@ -285,6 +285,28 @@ TEST_CASE("If-None-Match of a read gives 304 for the current revision, weak or i
   CHECK(node.get("/b/missing", {{"If-None-Match", "*"}}).status == 404);
 }
 
+TEST_CASE("the tag of a revision that was made elsewhere changes with its body") {
+  rest_node node;
+  const auto import = [&](const std::string& members) {
+    const std::string line = R"({"id":"d","revs":[{"rev":"rev1-abc")" + members + "}]}";
+    REQUIRE(node.send("POST", "/b/_import", line).status == 200);
+    const auto read = node.get("/b/d");
+    CHECK(read.rev() == "rev1-abc");
+    return read.header("ETag");
+  };
+  const auto first = import(R"(,"foreign":true,"document":{"v":1})");
+  CHECK(node.get("/b/d", {{"If-None-Match", first}}).status == 304);
+  CHECK(node.get("/b/d?rev=rev1-abc", {{"If-None-Match", first}}).status == 304);
+  CHECK(node.get("/b/d", {{"If-None-Match", quoted("rev1-abc")}}).status == 200);
+  const auto second = import(R"(,"document":{"v":2})");
+  CHECK(second != first);
+  CHECK(node.get("/b/d", {{"If-None-Match", first}}).status == 200);
+  CHECK(node.get("/b/d", {{"If-None-Match", second}}).status == 304);
+  CHECK(node.send("PUT", "/b/d", "{}", {{"If-Match", second}}).status == 200);
+  const auto losing = node.get("/b/d?rev=rev1-abc");
+  CHECK(losing.status == 404);
+}
+
 TEST_CASE("HEAD answers as GET does") {
   rest_node node;
   const auto rev = node.send("PUT", "/b/d", "{}").rev();
