@@ -40,9 +40,11 @@ private:
   std::string check_bucket(const std::string& bucket) const;
   std::string check_component(const std::string& bucket, const std::vector<size_t>& members) const;
   std::string check_presence(const std::string& bucket) const;
-  std::string check_rows(const bucket_facts& of) const;
+  std::string check_rows(const std::string& bucket, const bucket_facts& of) const;
   std::string check_log(const bucket_facts& of) const;
-  std::string check_reached(const bucket_facts& of) const;
+  std::string check_reached(const std::string& bucket, const bucket_facts& of) const;
+  bool same(const std::string& bucket, const std::string& id, const document_facts& one,
+            const document_facts& other) const;
   std::string check_ends(const std::string& bucket, const std::vector<size_t>& members) const;
   std::string check_state(const bucket_facts& of) const;
   std::string check_document(const document_key& key, const document_facts& document) const;

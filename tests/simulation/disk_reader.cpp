@@ -108,6 +108,15 @@ rev_id rev_of_edit(const rev_id& parent, bool deleted, std::string_view body) {
   return {parent.first + 1, hex_of(hash_of({to_text(parent), deleted ? "1" : "0", body}))};
 }
 
+rev_id displaced(const rev_id& child, const rev_id& parent) {
+  return {parent.first + 1, "displaced-" + hex_of(hash_of({to_text(child), to_text(parent)}))};
+}
+
+bool tree_node::elsewhere() const {
+  return foreign || rev.second.size() != 32 ||
+         rev.second.find_first_not_of("0123456789abcdef") != std::string::npos;
+}
+
 hash_bytes sum(const hash_bytes& a, const hash_bytes& b) {
   hash_bytes made(16, '\0');
   unsigned carry = 0;
@@ -148,6 +157,7 @@ bool read_node(value_reader& in, std::vector<tree_node>& nodes, std::vector<uint
   const uint8_t flags = in.next();
   tree_node node;
   node.deleted = (flags & 0x01) != 0;
+  node.foreign = (flags & 0x02) != 0;
   uint64_t number = nodes.empty() ? 0 : nodes.back().rev.first - 1;
   if ((flags & 0x08) != 0) {
     number = in.number();
@@ -213,7 +223,7 @@ bool read_document(std::string_view bytes, document_facts& made, std::string& pr
   if ((flags & 8) != 0) {
     if (!read_nodes(in.text(), made.nodes)) problem = "a tree that cannot be read";
   } else {
-    made.nodes.push_back({made.winner, {}, made.deleted, true});
+    made.nodes.push_back({made.winner, {}, made.deleted, true, (flags & 16) != 0});
   }
   if (!made.deleted) made.bodies[made.winner] = std::string(in.rest());
   if (!in.ok()) problem = "a document that cannot be read";

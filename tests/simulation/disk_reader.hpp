@@ -25,12 +25,17 @@ hash_bytes hash_of(const std::vector<std::string_view>& parts);
 std::string hex_of(std::string_view bytes);
 /// The revision that an edit makes.
 rev_id rev_of_edit(const rev_id& parent, bool deleted, std::string_view body);
+/// The tombstone below a parent that a claim about `child` named and that did not hold.
+rev_id displaced(const rev_id& child, const rev_id& parent);
 
 struct tree_node {
   rev_id rev{};
   rev_id parent{}; ///< number 0: none
   bool deleted = false;
   bool leaf = true;
+  bool foreign = false;
+  /// Its name says nothing of what it is.
+  bool elsewhere() const;
   friend bool operator==(const tree_node&, const tree_node&) = default;
 };
 

@@ -20,6 +20,7 @@ constexpr std::array cases{
     fault_case{fault::losers_dropped, "a merge drops losing leaves", by_checker, 10},
     fault_case{fault::tombstones_forgotten, "a merge forgets tombstones", by_checker, 10},
     fault_case{fault::document_skipped, "a document of a batch is not merged", by_checker, 10},
+    fault_case{fault::known_body_kept, "the body that is here is kept", by_checker, 20},
     fault_case{fault::wrong_body_stored, "another body is stored", by_checker, 10},
     fault_case{fault::core_kept_after_failure, "no new core after a failure", by_checker, 20},
     fault_case{fault::generation_ignored, "batches of a failed generation", by_checker, 40},
@@ -35,6 +36,7 @@ constexpr std::array cases{
     fault_case{fault::wrong_winner, "the smaller hash wins", by_checker, 10},
 
     fault_case{fault::entry_left_out, "an entry is left out of its frame", by_checker, 20},
+    fault_case{fault::claims_not_told, "claims are not told", by_checker, 20},
     fault_case{fault::changes_told_as_known, "an entry names an older revision", by_checker, 20},
     fault_case{fault::last_chain_changed, "chain values are changed to the end", by_checker, 10},
     fault_case{fault::any_checkpoint_fits, "any checkpoint is taken for right", by_checker, 80},

@@ -21,6 +21,7 @@ enum class fault : uint8_t {
   losers_dropped,
   tombstones_forgotten,
   document_skipped,
+  known_body_kept,
   wrong_body_stored,
   core_kept_after_failure,
   generation_ignored,
@@ -36,6 +37,7 @@ enum class fault : uint8_t {
   log_id_kept,
   // Lies in frames that no receiver can tell
   entry_left_out,
+  claims_not_told,
   changes_told_as_known,
   last_chain_changed,
   any_checkpoint_fits,

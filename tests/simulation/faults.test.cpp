@@ -14,8 +14,12 @@ constexpr uint64_t first_seed = 1'000'000;
 plan plan_with(fault what, uint64_t seed) {
   plan made = make_plan(seed, operations_asked_for());
   made.injected = what;
+  // Lies about what was made elsewhere are believed: nothing tells them from the truth.
+  made.content.forged = 0;
   disturbance_plan& d = made.disturbances;
   switch (what) {
+  case fault::known_body_kept:
+  case fault::claims_not_told: made.content.forged = 300; break;
   case fault::answer_before_durable:
   case fault::checkpoint_before_batch:
   case fault::applied_too_early:

@@ -74,6 +74,11 @@ struct spoiler {
     default: break;
     }
     if (x.entries.empty()) return false;
+    if (what == fault::claims_not_told) {
+      for (auto& entry : x.entries)
+        for (peer_change& one : entry.changes) one.claim.reset();
+      return true;
+    }
     const size_t at = random.below(x.entries.size());
     if (what == fault::entry_left_out) {
       x.entries.erase(x.entries.begin() + static_cast<std::ptrdiff_t>(at));
@@ -211,13 +216,15 @@ struct describer {
       for (const auto& change : entry.changes)
         out << " " << change.rev.text().substr(0, 12) << " of "
             << change.parent.text().substr(0, 12) << (change.deleted ? " deleted" : "")
-            << (change.body ? " with body" : "");
+            << (change.foreign ? " foreign" : "") << (change.body ? " with body" : "")
+            << (change.claim ? " " + to_hex(*change.claim).substr(0, 6) : "");
       out << "]";
     }
   }
   void operator()(const want& x) const {
     out << "want " << x.bucket;
-    for (const auto& item : x.documents) out << " " << item.id << "(" << item.leaves.size() << ")";
+    for (const auto& item : x.documents)
+      out << " " << item.id << "(" << item.leaves.size() << "+" << item.elsewhere.size() << ")";
   }
   void operator()(const documents& x) const {
     out << "documents " << x.bucket;

@@ -5,7 +5,8 @@ namespace treadmill::simulation {
 void history::began(const document_key& document, const rev_id& made, edit::kind what,
                     std::string text) {
   const auto [place, fresh] = documents_[document].try_emplace(made);
-  if (!fresh) return; // the same edit of another node, or a retry
+  // The same edit of another node, or a retry. (One that was only told of has no text.)
+  if (!fresh && place->second.text != nullptr) return;
   place->second.what = what;
   place->second.text = std::make_shared<const std::string>(std::move(text));
 }
@@ -24,6 +25,16 @@ void history::excuse(const document_key& document, const rev_id& rev) {
   if (of.excused) return;
   of.excused = true;
   ++excused_;
+}
+
+std::shared_ptr<told_claim> history::told(const document_key& document, const rev_id& rev,
+                                          told_claim claim) {
+  return claims_[document][rev].emplace_back(std::make_shared<told_claim>(std::move(claim)));
+}
+
+const history::claims* history::claims_of(const document_key& document) const {
+  const auto found = claims_.find(document);
+  return found == claims_.end() ? nullptr : &found->second;
 }
 
 const edit* history::find(const document_key& document, const rev_id& rev) const {

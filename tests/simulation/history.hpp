@@ -2,6 +2,7 @@
 #include "tests/simulation/disk_reader.hpp"
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -19,6 +20,15 @@ struct edit {
   bool excused = false;
 };
 
+/// What an import told of one revision.
+struct told_claim {
+  rev_id parent{};
+  std::optional<std::string> body{}; ///< nothing: a tombstone, or no leaf
+  bool leaf = true;
+  bool own = false; ///< as Treadmill's own, or its hash computes
+  bool acknowledged = false;
+};
+
 /// All that clients asked for and were told, and what nodes told each other of their logs: what the
 /// checker judges by.
 class history {
@@ -30,6 +40,15 @@ public:
   void began(const document_key& document, const rev_id& made, edit::kind what, std::string text);
   void acknowledged(const document_key& document, const rev_id& rev);
   void excuse(const document_key& document, const rev_id& rev);
+  /// An import was begun that tells this; `acknowledged` of it is set when it was.
+  std::shared_ptr<told_claim> told(const document_key& document, const rev_id& rev,
+                                   told_claim claim);
+  using claims = std::map<rev_id, std::vector<std::shared_ptr<told_claim>>>;
+  /// What imports told of a document; nullptr: nothing.
+  const claims* claims_of(const document_key& document) const;
+  /// What was told on one node alone can be gone.
+  void note_loss() { lossy_ = true; }
+  bool lossy() const { return lossy_; }
   /// It was acknowledged without a sync, and its node has lost what was not synced.
   void lost_unsynced(const document_key& document, const rev_id& rev);
 
@@ -58,6 +77,8 @@ public:
 
 private:
   std::map<document_key, edits> documents_{};
+  std::map<document_key, claims> claims_{};
+  bool lossy_ = false;
   uint64_t acknowledged_ = 0;
   uint64_t excused_ = 0;
   std::map<hash_bytes, link_of_chain> chain_{};

@@ -31,6 +31,7 @@ public:
   void connection_lost(size_t peer) override;
 
   void write(const std::string& bucket, write_group group) override;
+  void import(const std::string& bucket, replicated_document document) override;
   void drop_bucket(const std::string& bucket) override;
   void make_bucket(const std::string& bucket) override;
   bool has_bucket(const std::string& bucket) const override;
@@ -104,6 +105,7 @@ private:
   void finish(host& of, const batch& done, ec code);
   void fail_generation(host& of, uint64_t number, ec code);
   void apply(host& of, const write_group& group);
+  void take_import(host& of, const replicated_document& document);
   void record_begun(const std::string& bucket, const write_group& group,
                     const std::vector<write_outcome>& outcomes);
   void record_acknowledged(const std::string& bucket, const std::vector<write_outcome>& outcomes);
@@ -118,7 +120,7 @@ private:
   void drop_now(host& of);
   void reset_all_cores();
   disk::record rows_of(host& of, const row_batch& rows);
-  void spoil(replicated_document& document);
+  void spoil(const host& of, replicated_document& document);
 
   // Links (node.cpp)
   // -----------------------------------------------------------------------------------------------

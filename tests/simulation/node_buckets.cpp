@@ -190,6 +190,41 @@ void node::apply(host& of, const write_group& group) {
   });
 }
 
+void node::import(const std::string& bucket, replicated_document document) {
+  later(ticks(0), [this, bucket, document = std::move(document)] {
+    if (store_ == store_life::open && host_of(bucket) == nullptr && !has_left(bucket)) made(bucket);
+    host* of = host_of(bucket);
+    if (of != nullptr && of->core) take_import(*of, document);
+  });
+}
+
+void node::take_import(host& of, const replicated_document& document) {
+  const auto merged = of.core->merge(document);
+  if (!merged) return; // 400: nothing was begun
+  if (of.core->dirty()) of.needs_sync = true;
+  std::vector<std::shared_ptr<told_claim>> told;
+  const auto bodies = bodies_by_revision(document);
+  for (const revision_tree::node& one : document.tree.nodes()) {
+    told_claim claim;
+    claim.parent = id_of(one.parent);
+    claim.leaf = one.leaf;
+    const auto body = bodies.find(one.rev);
+    if (body != bodies.end()) claim.body = std::string(body->second);
+    const rev_id computed = rev_of_edit(claim.parent, one.deleted, claim.body.value_or(""));
+    claim.own = !one.elsewhere() || (one.leaf && computed == id_of(one.rev));
+    told.push_back(around_.notes().told({of.info.name, document.id}, id_of(one.rev), claim));
+    if (around_.tracing())
+      around_.trace("node" + std::to_string(index_) + " imports " + of.info.name + "/" +
+                    document.id + " " + one.rev.text() + " of " + one.parent.text() +
+                    (one.deleted ? " deleted" : "") + (claim.own ? " own " : " ") +
+                    claim.body.value_or("").substr(0, 20));
+  }
+  answer_after(of, [told = std::move(told)](ec code) {
+    for (const auto& claim : told)
+      if (code == ec::none) claim->acknowledged = true;
+  });
+}
+
 void node::record_begun(const std::string& bucket, const write_group& group,
                         const std::vector<write_outcome>& outcomes) {
   for (size_t i = 0; i < outcomes.size(); ++i) {
@@ -386,7 +421,7 @@ void node::take_in(size_t peer, replication::apply_batch asked) {
 ec node::merge_all(host& of, replication::apply_batch& asked) {
   for (replicated_document& document : asked.documents) {
     if (around_.injects(fault::document_skipped)) continue;
-    spoil(document);
+    spoil(of, document);
     if (document.tree.empty()) continue;
     const auto merged = of.core->merge(document);
     if (!merged) return merged.error().code;
@@ -399,7 +434,13 @@ ec node::merge_all(host& of, replication::apply_batch& asked) {
 }
 
 /// Faults of a merge.
-void node::spoil(replicated_document& document) {
+void node::spoil(const host& of, replicated_document& document) {
+  if (around_.injects(fault::known_body_kept)) {
+    const auto here = replication::read_document(*latest(), of.info.number, document.id);
+    const auto tree = here && *here ? (*here)->row.tree() : result<revision_tree>(revision_tree());
+    std::erase_if(document.bodies,
+                  [&](const leaf_body& one) { return tree && tree->find(one.rev) != nullptr; });
+  }
   revision_tree kept;
   const auto keep = [&](const revision_tree::node& one, bool with_parent) {
     kept.add(one.rev, with_parent ? one.parent : revision{}, one.deleted, one.foreign);

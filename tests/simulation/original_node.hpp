@@ -28,6 +28,7 @@ public:
   void connection_lost(size_t) override {}
 
   void write(const std::string& bucket, write_group group) override;
+  void import(const std::string&, replicated_document) override {}
   void drop_bucket(const std::string&) override {}
   void make_bucket(const std::string&) override {}
   bool has_bucket(const std::string&) const override { return true; }

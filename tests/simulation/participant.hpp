@@ -68,6 +68,8 @@ public:
 
   // Clients
   virtual void write(const std::string& bucket, write_group group) = 0;
+  /// Takes in what somebody made up: it keeps the form of documents, and nothing else.
+  virtual void import(const std::string& bucket, replicated_document document) = 0;
   virtual void drop_bucket(const std::string& bucket) = 0;
   virtual void make_bucket(const std::string& bucket) = 0;
   virtual bool has_bucket(const std::string& bucket) const = 0;

@@ -71,6 +71,7 @@ content_plan make_content(random_source& random) {
   if (random.below(12) == 0) made.inline_bodies = static_cast<unsigned>(random.below(60));
   if (random.below(150) == 0) made.part_bodies = 15;
   if (random.below(8) == 0) made.queries = 30;
+  if (random.below(3) == 0) made.forged = static_cast<unsigned>(random.between(20, 500));
   return made;
 }
 
@@ -123,8 +124,8 @@ std::string to_text(const plan& of) {
       << ", pauses " << d.pauses << ", wipes " << d.wipes << ", restores " << d.restores
       << ", drops " << d.drops << ", removals " << d.removals << ", late " << d.late_joiners
       << ", failed commits " << d.failed_commits << " of 1000; hot " << of.content.hot << ", cold "
-      << of.content.cold << ", large " << of.content.inline_bodies << ", in parts "
-      << of.content.part_bodies << " of 1000";
+      << of.content.cold << ", forged " << of.content.forged << ", large "
+      << of.content.inline_bodies << ", in parts " << of.content.part_bodies << " of 1000";
   return out.str();
 }
 

@@ -42,6 +42,7 @@ struct content_plan {
   unsigned part_bodies = 0;   ///< above the limit of one part
   unsigned equal_bodies = 50; ///< permille of bodies that other nodes may write as well
   unsigned queries = 0;       ///< permille of writes that define a query
+  unsigned forged = 0;        ///< permille of operations that import what somebody made up
 };
 
 /// All that is decided before a run, from its seed.
