@@ -222,7 +222,7 @@ void world::plan_operations() {
 void world::operate() {
   const size_t at = some_node();
   const std::string bucket = some_bucket();
-  if (random_.chance(plan_.content.forged)) {
+  if (plan_.content.forged > 0 && random_.chance(plan_.content.forged)) {
     --operations_left_;
     ++report_.operations;
     return import_one(at, bucket);
