@@ -65,8 +65,8 @@ public:
   /// and has children in the other is no leaf; parent knowledge is kept from whichever has it.
   ///
   /// Where two trees contradict each other about a node, what Treadmill made holds against what was
-  /// made elsewhere, wholly; else the larger parent and the live leaf hold. The parent that does
-  /// not hold stays superseded: a tombstone (displaced_revision) takes the node's place below it.
+  /// made elsewhere, wholly; else the larger parent and the live leaf hold. Both parents stay
+  /// superseded, whichever holds: each gets a tombstone (displaced_revision) as a child of its own.
   /// So what was claimed to have a child is never a leaf again, and every merge is a union still.
   bool merge(const revision_tree& other);
 
