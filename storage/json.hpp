@@ -47,7 +47,8 @@ result<client_document> parse_document(std::string_view text, bool take_deleted,
 /// Reads `{"docs":[…]}`, a document at a time, without keeping the whole. A fault of the JSON text
 /// itself (bad_json, duplicate_key, too_deep, bad_encoding) refuses the whole text; a fault of one
 /// document (not_object, bad_id, bad_rev, bad_request, too_large) is that document's result and the
-/// others go on. Members beside `docs` are a bad_request, more documents than the limit too_large.
+/// others go on. Members beside `docs` are a bad_request, more documents than the limit too_large,
+/// at the first that is one too many: the rest is not read.
 result<std::vector<result<client_document>>> parse_bulk(std::string_view text,
                                                         const json_limits& limits = {});
 

@@ -32,7 +32,7 @@ public:
     if (all_.size() < limits_.items)
       all_.push_back(std::move(document));
     else
-      too_many_ = true;
+      refused = error{ec::too_large, "there are more documents than the limit"};
     return begin;
   }
 
@@ -41,7 +41,6 @@ public:
     if (has_others_) return fail(ec::bad_request, "beside docs there must be no other member");
     if (list_at_ == 0 || text[list_at_] != '[')
       return fail(ec::bad_request, "the member docs must be a list of documents");
-    if (too_many_) return fail(ec::too_large, "there are more documents than the limit");
     return std::move(all_);
   }
 
@@ -53,7 +52,6 @@ private:
   documents all_;
   size_t list_at_ = 0; ///< where the value of `docs` begins
   bool has_others_ = false;
-  bool too_many_ = false;
 };
 
 } // namespace

@@ -58,6 +58,11 @@ void document_taker::refuse(ec code, const char* reason) {
 
 result<client_document> document_taker::finish(std::string_view text, size_t at, size_t limit) {
   if (text[at] != '{') refused_ = error{ec::not_object, "a document must be a JSON object"};
+  size_t kept = text.size() - at;
+  for (const range& cut : cuts_) kept -= cut.end - cut.begin;
+  // With the commas of what is cut out; they are counted in the end.
+  if (!refused_ && kept > limit && kept - limit > 2 * cuts_.size() + 2)
+    refuse(ec::too_large, "the document is larger than the limit");
   if (!refused_) {
     document_.body = cuts_.empty() ? std::string(text.substr(at)) : cut_body(text, at);
     if (document_.body.size() > limit)

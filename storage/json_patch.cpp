@@ -1,6 +1,7 @@
 #include "storage/json.hpp"
 #include "storage/json_cursor.hpp"
 #include <algorithm>
+#include <cstdint>
 #include <utility>
 
 // Works on the texts, member by member: what a patch leaves alone is copied as it stands, so that
@@ -30,9 +31,9 @@ public:
         at += skipped.size() - 1;
       } else if (text[at] == '{' || text[at] == '[') {
         open.push_back(spans_.size());
-        spans_.push_back({at, 0});
+        spans_.push_back({static_cast<uint32_t>(at), 0});
       } else if ((text[at] == '}' || text[at] == ']') && !open.empty()) {
-        spans_[open.back()].size = at + 1 - spans_[open.back()].begin;
+        spans_[open.back()].size = static_cast<uint32_t>(at + 1 - spans_[open.back()].begin);
         open.pop_back();
       }
     }
@@ -49,8 +50,8 @@ public:
 
 private:
   struct span {
-    size_t begin = 0;
-    size_t size = 0;
+    uint32_t begin = 0;
+    uint32_t size = 0;
   };
   std::string_view text_;
   std::vector<span> spans_;

@@ -160,11 +160,12 @@ private:
   struct level {
     bool is_array = false;
     size_t first_key = 0;
-  };
-  struct key {
-    size_t at = 0; ///< where it is written, with its quotes
-    size_t size = 0;
     size_t from = 0; ///< where it is in the text
+  };
+  /// Small, as a text may have millions of them.
+  struct key {
+    uint32_t at = 0; ///< where it is written, with its quotes
+    uint32_t size = 0;
   };
 
   bool scalar(std::string_view text) {
@@ -177,6 +178,7 @@ private:
   bool check_string();
   bool check_names();
   std::string_view name_of(const key& k) const { return written().substr(k.at, k.size); }
+  size_t second_place(const key& twice) const;
   bool refuse(rapidjson::ParseErrorCode code, size_t at) {
     return fault(code_of(code), phrase_of(code), at);
   }
@@ -192,12 +194,20 @@ private:
   rapidjson::GenericReader<json_encoding, json_encoding> reader_;
   std::vector<level> levels_;
   std::vector<key> keys_; ///< of all objects that are open, the innermost one's last
+  std::string_view text_;
   error error_;
+
+  /// A name of the outermost object that is looked for, and where it was found again.
+  std::string_view wanted_;
+  size_t times_found_ = 0;
+  size_t found_from_ = 0;
 };
 
 result<void> json_reader::handler::read(std::string_view text) {
-  if (text.size() > std::numeric_limits<rapidjson::SizeType>::max())
-    return fail(ec::too_large, "the text is larger than 4 GiB");
+  // What is written may be a little longer than what was read: numbers may.
+  if (text.size() > std::numeric_limits<uint32_t>::max() / 2)
+    return fail(ec::too_large, "the text is larger than 2 GiB");
+  text_ = text;
   out_.clear();
   out_.reserve(text.size() + 1);
   levels_.clear();
@@ -228,7 +238,12 @@ bool json_reader::handler::Key(const char*, size_t, bool) {
   if (!check_string()) return false;
   const size_t at = in_.string_at();
   // Names are compared in their stored form, which is one for each name however it was escaped.
-  keys_.push_back({at, out_.size() - at, in_.string_from()});
+  keys_.push_back({static_cast<uint32_t>(at), static_cast<uint32_t>(out_.size() - at)});
+  if (!wanted_.empty() && levels_.size() == 1 && written().substr(at) == wanted_ &&
+      ++times_found_ == 2) {
+    found_from_ = in_.string_from();
+    return false;
+  }
   if (watcher_ != nullptr && levels_.size() <= watcher_->watched_depth)
     watcher_->member(levels_.size(), out_, at);
   out_ += ':';
@@ -238,7 +253,7 @@ bool json_reader::handler::Key(const char*, size_t, bool) {
 bool json_reader::handler::open(bool is_array) {
   if (levels_.size() >= depth_)
     return fault(ec::too_deep, "arrays and objects nest too deep", in_.Tell() - 1);
-  levels_.push_back({is_array, keys_.size()});
+  levels_.push_back({is_array, keys_.size(), in_.Tell() - 1});
   out_ += is_array ? '[' : '{';
   return true;
 }
@@ -258,7 +273,9 @@ bool json_reader::handler::end_value() {
   if (watcher_ != nullptr && depth <= watcher_->watched_depth)
     out_.resize(watcher_->value(depth, depth > 0 && levels_.back().is_array, out_));
   out_ += ',';
-  return true;
+  if (watcher_ == nullptr || !watcher_->refused) return true;
+  error_ = *watcher_->refused;
+  return false;
 }
 
 bool json_reader::handler::check_string() {
@@ -273,12 +290,22 @@ bool json_reader::handler::check_names() {
   std::sort(begin, keys_.end(), [this](const key& a, const key& b) {
     if (a.size != b.size) return a.size < b.size;
     const int order = name_of(a).compare(name_of(b));
-    return order != 0 ? order < 0 : a.from < b.from;
+    return order != 0 ? order < 0 : a.at < b.at;
   });
   const auto is_same = [this](const key& a, const key& b) { return name_of(a) == name_of(b); };
   const auto twice = std::adjacent_find(begin, keys_.end(), is_same);
   return twice == keys_.end() ||
-         fault(ec::duplicate_key, "an object names a member twice", (twice + 1)->from);
+         fault(ec::duplicate_key, "an object names a member twice", second_place(*twice));
+}
+
+/// Where the text of the object that just ends names that member again. Only a text that is refused
+/// pays for it, by being read twice: nothing has to be kept of each name.
+size_t json_reader::handler::second_place(const key& twice) const {
+  const size_t from = levels_.back().from;
+  handler finder(depth_, nullptr);
+  finder.wanted_ = name_of(twice);
+  [[maybe_unused]] const auto read = finder.read(text_.substr(from, in_.Tell() - from));
+  return from + finder.found_from_;
 }
 
 json_reader::json_reader(size_t depth, json_watcher* watcher)

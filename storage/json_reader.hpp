@@ -1,6 +1,7 @@
 #pragma once
 #include "storage/result.hpp"
 #include <memory>
+#include <optional>
 #include <string_view>
 
 namespace treadmill {
@@ -20,6 +21,8 @@ public:
   virtual size_t value(size_t depth, bool in_array, std::string_view text) = 0;
 
   const size_t watched_depth;
+  /// Set by a watcher that wants no more of the text: the reading ends with it.
+  std::optional<error> refused;
 };
 
 /// Reads a JSON text and writes its stored form (json.hpp) in one pass, without a tree of it in
@@ -27,8 +30,9 @@ public:
 /// are the writing, the exact numbers, members named twice and the depth.
 ///
 /// **Thread**: one. **Errors**: those of stored_form; what is written is then of no use. A reader
-/// can be used for many texts, and is faster so. **Limits**: texts of up to 4 GiB; memory is
-/// proportional to the longest text. Recursion goes as deep as the arrays and objects that are
+/// can be used for many texts, and is faster so. **Limits**: texts of up to 2 GiB; memory is
+/// that of the longest text, and 8 bytes (while they grow, up to 24) for each member of the objects
+/// that are open. Recursion goes as deep as the arrays and objects that are
 /// open, so at most `depth`, with less than 200 bytes of stack each.
 class json_reader {
 public:

@@ -173,6 +173,16 @@ TEST_CASE("a member that is named twice is refused, however it is escaped and wh
   CHECK(code_of(R"({"":1,"":2})") == ec::duplicate_key);
   CHECK(code_of(R"([{"x":{"b":1,"a":{},"b":2}}])") == ec::duplicate_key);
   CHECK(code_of(R"({"id":"x","id":"y"})") == ec::duplicate_key);
+  // The place is that of the second one, in the text as it came.
+  const auto place_of = [](std::string_view text) {
+    const auto read = stored_form(text);
+    REQUIRE_FALSE(read);
+    return read.error().reason.substr(read.error().reason.rfind(' ') + 1);
+  };
+  CHECK(place_of(R"({"a":1,"a":1})") == "7");
+  CHECK(place_of(R"({ "a" : 1 , "b":{"a":2}, "\u0061":3, "a":4})") == "25");
+  CHECK(place_of(R"([{"y":1}, {"x":{"b":1,"a":{},"b":2}}])") == "29");
+  CHECK(place_of(R"({"b":1,"b":1,"a":1,"a":1})") == "19"); // of several the first in their order
   CHECK(code_of(R"({"a":{"a":{"a":1}},"b":[{"a":1},{"a":1}]})") == ec::none);
   CHECK(code_of(R"({"a":1,"A":1,"ab":1,"b":1,"":1,"abcdefgh":1,"abcdefgi":1})") == ec::none);
   CHECK(reason_of(R"({"a":1, "a":1})") == "an object names a member twice at byte 8");

@@ -89,6 +89,9 @@ TEST_CASE("there are at most as many documents as the limit") {
   CHECK(code_of(parse_bulk(R"({"docs":[{},{},{},{}]})", {.items = 3})) == ec::too_large);
   CHECK(parse_bulk_lines("{}\n{}\n{}\n\n", {.items = 3})->size() == 3);
   CHECK(code_of(parse_bulk_lines("{}\n{}\n{}\n{}", {.items = 3})) == ec::too_large);
+  // What comes after the first that is one too many is not read.
+  CHECK(code_of(parse_bulk(R"({"docs":[{},{},{},{} and so on)", {.items = 3})) == ec::too_large);
+  CHECK(code_of(parse_bulk(R"({"docs":[{},{},{} and so on)", {.items = 3})) == ec::bad_json);
 }
 
 TEST_CASE("NDJSON has one document a line, with empty lines and carriage returns skipped") {
