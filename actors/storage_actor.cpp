@@ -169,9 +169,8 @@ caf::result<generation_begun> begin(storage_pointer self, const begin_generation
     return generation_begun{0, static_cast<uint8_t>(ec::not_found), "the bucket was dropped"};
   }
   if (!rows.writable()) {
-    return generation_begun{0, static_cast<uint8_t>(ec::disk_full),
-                            "the store takes no writes now: the disk is full or failing; "
-                            "nothing was applied"};
+    const error why = rows.why_not_writable();
+    return generation_begun{0, static_cast<uint8_t>(why.code), why.reason};
   }
   state.generations[asked.bucket] = ++state.last_generation;
   return generation_begun{state.last_generation, 0, {}};

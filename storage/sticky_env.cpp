@@ -1,4 +1,6 @@
 #include "storage/sticky_env.hpp"
+#include <cerrno>
+#include <cstring>
 #include <fcntl.h>
 #include <memory>
 #include <unistd.h>
@@ -10,6 +12,10 @@ bool is_log(const std::string& name) {
   return name.size() > 4 && name.compare(name.size() - 4, 4, ".log") == 0;
 }
 
+/// Files that LevelDB may open at the same moment: a log, a manifest, tables that it writes and
+/// reads.
+constexpr size_t spare_files = 8;
+
 leveldb::Status stopped() {
   return leveldb::Status::IOError("nothing is written after a failed write");
 }
@@ -18,7 +24,10 @@ leveldb::Status stopped() {
 
 leveldb::Status sync_directory(const std::string& directory) {
   const int fd = ::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (fd < 0) return leveldb::Status::IOError("the directory of the store cannot be opened");
+  if (fd < 0) {
+    return leveldb::Status::IOError("the directory of the store cannot be opened",
+                                    std::strerror(errno));
+  }
   const bool synced = ::fsync(fd) == 0;
   ::close(fd);
   return synced ? leveldb::Status::OK()
@@ -79,7 +88,60 @@ private:
 };
 
 sticky_env::sticky_env(leveldb::Env* base, hooks chosen)
-    : leveldb::EnvWrapper(base), hooks_(std::move(chosen)) {}
+    : leveldb::EnvWrapper(base), hooks_(std::move(chosen)) {
+  take_spares();
+}
+
+sticky_env::~sticky_env() {
+  while (give_up_spare()) {
+  }
+}
+
+bool is_too_many_files(const leveldb::Status& status) {
+  if (status.ok()) return false;
+  const std::string text = status.ToString();
+  return text.find(std::strerror(EMFILE)) != std::string::npos ||
+         text.find(std::strerror(ENFILE)) != std::string::npos;
+}
+
+bool sticky_env::give_up_spare() {
+  const std::lock_guard lock(spares_mutex_);
+  if (spares_.empty()) return false;
+  ::close(spares_.back());
+  spares_.pop_back();
+  lacks_spares_.store(true, std::memory_order_release);
+  return true;
+}
+
+void sticky_env::take_spares() {
+  const std::lock_guard lock(spares_mutex_);
+  spares_.reserve(spare_files);
+  while (spares_.size() < spare_files) {
+    const int spare = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
+    if (spare < 0) break;
+    spares_.push_back(spare);
+  }
+  lacks_spares_.store(spares_.size() < spare_files, std::memory_order_release);
+}
+
+/// Another thread may be quicker to take what is given up, so each spare is a try.
+template<typename Open>
+leveldb::Status sticky_env::with_spares(Open open) {
+  leveldb::Status opened = open();
+  while (is_too_many_files(opened) && give_up_spare()) opened = open();
+  if (opened.ok() && lacks_spares_.load(std::memory_order_acquire)) take_spares();
+  return opened;
+}
+
+leveldb::Status sticky_env::NewSequentialFile(const std::string& name,
+                                              leveldb::SequentialFile** file) {
+  return with_spares([&] { return target()->NewSequentialFile(name, file); });
+}
+
+leveldb::Status sticky_env::NewRandomAccessFile(const std::string& name,
+                                                leveldb::RandomAccessFile** file) {
+  return with_spares([&] { return target()->NewRandomAccessFile(name, file); });
+}
 
 leveldb::Status sticky_env::noted(leveldb::Status status) {
   if (!status.ok() && !failed_.exchange(true) && hooks_.failed) hooks_.failed(status);
@@ -87,7 +149,8 @@ leveldb::Status sticky_env::noted(leveldb::Status status) {
 }
 
 leveldb::Status sticky_env::synced_directory() {
-  return hooks_.sync_directory ? noted(hooks_.sync_directory()) : leveldb::Status::OK();
+  if (!hooks_.sync_directory) return leveldb::Status::OK();
+  return noted(with_spares([this] { return hooks_.sync_directory(); }));
 }
 
 leveldb::Status sticky_env::wrap(const std::string& name, leveldb::Status opened,
@@ -107,14 +170,14 @@ leveldb::Status sticky_env::wrap(const std::string& name, leveldb::Status opened
 leveldb::Status sticky_env::NewWritableFile(const std::string& name, leveldb::WritableFile** file) {
   *file = nullptr;
   if (failed()) return stopped();
-  return wrap(name, target()->NewWritableFile(name, file), file);
+  return wrap(name, with_spares([&] { return target()->NewWritableFile(name, file); }), file);
 }
 
 leveldb::Status sticky_env::NewAppendableFile(const std::string& name,
                                               leveldb::WritableFile** file) {
   *file = nullptr;
   if (failed()) return stopped();
-  return wrap(name, target()->NewAppendableFile(name, file), file);
+  return wrap(name, with_spares([&] { return target()->NewAppendableFile(name, file); }), file);
 }
 
 leveldb::Status sticky_env::RenameFile(const std::string& from, const std::string& to) {

@@ -2,7 +2,9 @@
 #include <atomic>
 #include <functional>
 #include <leveldb/env.h>
+#include <mutex>
 #include <string>
+#include <vector>
 
 namespace treadmill {
 
@@ -17,6 +19,9 @@ namespace treadmill {
 /// by one), and the directory is synced when a log was made, when another new file was synced for
 /// the first time, and when a file was renamed (LevelDB then removes what the older name needed).
 ///
+/// And it holds spare descriptors: where no file can be opened because too many are open, it gives
+/// one up and tries again, so that a crowd of connections, say, is no failed write.
+///
 /// **Thread**: any. `base` outlives it.
 class sticky_env : public leveldb::EnvWrapper {
 public:
@@ -28,7 +33,12 @@ public:
   };
 
   sticky_env(leveldb::Env* base, hooks chosen);
+  ~sticky_env() override;
 
+  leveldb::Status NewSequentialFile(const std::string& name,
+                                    leveldb::SequentialFile** file) override;
+  leveldb::Status NewRandomAccessFile(const std::string& name,
+                                      leveldb::RandomAccessFile** file) override;
   leveldb::Status NewWritableFile(const std::string& name, leveldb::WritableFile** file) override;
   leveldb::Status NewAppendableFile(const std::string& name, leveldb::WritableFile** file) override;
   leveldb::Status RenameFile(const std::string& from, const std::string& to) override;
@@ -44,9 +54,20 @@ private:
   leveldb::Status wrap(const std::string& name, leveldb::Status opened,
                        leveldb::WritableFile** file);
 
+  template<typename Open>
+  leveldb::Status with_spares(Open open);
+  bool give_up_spare();
+  void take_spares();
+
   hooks hooks_;
   std::atomic<bool> failed_{false};
+  std::atomic<bool> lacks_spares_{false};
+  std::mutex spares_mutex_{};
+  std::vector<int> spares_{};
 };
+
+/// Whether that is what the system says where no file can be opened because too many are open.
+bool is_too_many_files(const leveldb::Status& status);
 
 /// Syncs a directory of the file system.
 leveldb::Status sync_directory(const std::string& directory);

@@ -41,11 +41,6 @@ std::string middle_key(std::string_view from, std::string_view to) {
 
 } // namespace
 
-tl::unexpected<error> store_is_read_only() {
-  return fail(ec::disk_full, "the store takes no writes now: the disk is full or failing; "
-                             "nothing was applied");
-}
-
 store::store(std::unique_ptr<impl> opened) : impl_(std::move(opened)) {}
 store::~store() = default;
 
@@ -57,6 +52,16 @@ result<std::unique_ptr<store>> store::open(store_options options) {
 
 // Writer
 // ----------------------------------------------------------------------------------------------------------------
+
+error store::impl::why_read_only() const {
+  if (lacks_files.load(std::memory_order_acquire) && failed) {
+    return {ec::overloaded,
+            "the store takes no writes now: too many files are open in this process; "
+            "nothing was applied"};
+  }
+  return {ec::disk_full, "the store takes no writes now: the disk is full or failing; "
+                         "nothing was applied"};
+}
 
 disk_space store::impl::ask_space() const {
   if (options.space) return options.space();
@@ -125,13 +130,13 @@ result<void> store::impl::write(const row_batch& batch, bool sync) {
 }
 
 result<void> store::commit(std::span<const row_batch* const> batches, bool sync) {
-  if (impl_->failed || !impl_->above_floor()) return store_is_read_only();
+  if (impl_->failed || !impl_->above_floor()) return impl_->read_only();
   if (!sync) impl_->hold_synced();
   return impl_->write(batches, sync);
 }
 
 result<void> store::sync() {
-  if (impl_->failed) return store_is_read_only();
+  if (impl_->failed) return impl_->read_only();
   if (!impl_->unsynced) return {};
   return impl_->write(std::span<const row_batch* const>(), true); // syncs all of the log before it
 }
@@ -167,7 +172,7 @@ result<bucket_info> store::create_bucket(std::string_view name) {
     return fail(ec::too_large,
                 "the node has its " + std::to_string(impl_->options.buckets) + " buckets already");
   }
-  if (impl_->failed) return store_is_read_only();
+  if (impl_->failed) return impl_->read_only();
   row_batch rows;
   auto number = impl_->take_bucket_number(rows);
   if (!number) return tl::unexpected(number.error());
@@ -185,7 +190,7 @@ result<bucket_info> store::create_bucket(std::string_view name) {
 result<bucket_info> store::drop_bucket(std::string_view name) {
   const std::optional<bucket_info> info = find_bucket(name);
   if (!info) return fail(ec::not_found, "there is no such bucket");
-  if (impl_->failed) return store_is_read_only();
+  if (impl_->failed) return impl_->read_only();
   row_batch rows;
   rows.remove(keys::catalogue(name));
   rows.put(keys::dead_bucket(info->number), "");
@@ -284,7 +289,7 @@ bool store::impl::compact_asked() {
 
 result<bool> store::clean_up() {
   impl& in = *impl_;
-  if (in.failed) return store_is_read_only();
+  if (in.failed) return in.read_only();
   auto all_dead = in.dead_ranges();
   if (!all_dead) return tl::unexpected(all_dead.error());
   if (all_dead->empty()) {
@@ -329,6 +334,8 @@ bool store::compacting() const {
   const std::lock_guard guard(impl_->asked_mutex);
   return !impl_->asked.empty();
 }
+
+error store::why_not_writable() const { return impl_->why_read_only(); }
 
 bool store::writable() const {
   return !impl_->failed.load(std::memory_order_acquire) &&

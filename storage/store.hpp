@@ -132,6 +132,8 @@ public:
   /// counted when that happens, whatever call met it: a caller that keeps in memory what it
   /// committed without a sync compares it before each reopen.
   uint64_t failures() const;
+  /// What a write is told then. Errors: disk_full; overloaded (too many files are open).
+  error why_not_writable() const;
   const std::string& node_id() const; ///< a UUID, made with the store
 
   std::optional<bucket_info> find_bucket(std::string_view name) const;

@@ -20,7 +20,6 @@ inline leveldb::Slice slice(std::string_view text) { return {text.data(), text.s
 inline std::string_view view(const leveldb::Slice& text) { return {text.data(), text.size()}; }
 
 tl::unexpected<error> read_failure(const leveldb::Status& status);
-tl::unexpected<error> store_is_read_only();
 
 struct read_view::pinned {
   store::impl* owner = nullptr;
@@ -49,6 +48,8 @@ struct store::impl {
   result<void> make_sure_of_space();
   std::shared_ptr<read_view::pinned> close_database();
   void note_failure(const leveldb::Status& status);
+  error why_read_only() const;
+  tl::unexpected<error> read_only() const { return tl::unexpected(why_read_only()); }
   void warn(const std::string& text) const {
     if (options.warn) options.warn(text);
   }
@@ -107,6 +108,7 @@ struct store::impl {
   std::atomic<uint64_t> writes{0}; ///< counted up before and after each write: odd during one
   std::atomic<bool> failed{false}; ///< a write failed: read-only until the reopen
   std::atomic<uint64_t> failures{0};
+  std::atomic<bool> lacks_files{false}; ///< because too many files were open
   std::atomic<bool> low_space{false};
   std::chrono::steady_clock::time_point space_asked{};
   bool unsynced = false; ///< something was committed since the last sync

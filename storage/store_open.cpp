@@ -107,11 +107,6 @@ result<void> store::impl::prepare_directory() {
   if (failure) {
     return fail(ec::io_error, "the data directory cannot be made: " + failure.message());
   }
-  if (!options.sync_directory) {
-    options.sync_directory = [directory = options.directory] {
-      return sync_directory(directory).ok();
-    };
-  }
   return {};
 }
 
@@ -162,6 +157,7 @@ result<void> store::impl::write_format_file() {
 void store::impl::note_failure(const leveldb::Status& status) {
   if (failed.exchange(true)) return;
   failures.fetch_add(1, std::memory_order_acq_rel);
+  lacks_files.store(is_too_many_files(status), std::memory_order_release);
   warn("a write failed, so the store only reads until it is reopened: " + status.ToString());
 }
 
@@ -174,6 +170,8 @@ result<void> store::impl::open_database(bool may_create) {
                  ? leveldb::Status::OK()
                  : leveldb::Status::IOError("the directory of the store cannot be synced");
     };
+  } else if (options.env == nullptr) {
+    hooks.sync_directory = [this] { return sync_directory(options.directory); };
   }
   env = std::make_unique<sticky_env>(base, std::move(hooks));
   auto files =
@@ -274,11 +272,11 @@ result<void> store::impl::make_sure_of_space() {
   // What a failed compaction left over is removed first of all. It may be all that fills the disk,
   // and LevelDB has it open: only a close gives its space back.
   const uint64_t wanted = needed > files->leftover_bytes ? needed - files->leftover_bytes : 0;
-  if (ask_space().free_bytes < wanted) return store_is_read_only();
+  if (ask_space().free_bytes < wanted) return read_only();
   const std::string probe = options.directory + std::string(probe_name);
   const leveldb::Status tried = try_to_write(*base, probe, std::max<uint64_t>(wanted, 1));
   if (tried.ok() || (wanted == 0 && is_full(tried))) return {};
-  return store_is_read_only();
+  return read_only();
 }
 
 /// Leaves the gate closed. What it gives back may only be let go of when the gate is open: that is

@@ -1,7 +1,15 @@
 #include "storage/sticky_env.hpp"
 #include "tests/crash/faulty_env.hpp"
+#include <algorithm>
+#include <cstdlib>
 #include <doctest/doctest.h>
+#include <fcntl.h>
+#include <filesystem>
 #include <memory>
+#include <string>
+#include <sys/resource.h>
+#include <unistd.h>
+#include <vector>
 
 namespace treadmill {
 namespace {
@@ -34,6 +42,68 @@ struct fixture {
 };
 
 } // namespace
+
+namespace {
+
+/// This process can open nothing more, until it is gone.
+class no_files_left {
+public:
+  no_files_left() {
+    ::getrlimit(RLIMIT_NOFILE, &before_);
+    rlimit low = before_;
+    low.rlim_cur = std::min<rlim_t>(before_.rlim_cur, 256);
+    ::setrlimit(RLIMIT_NOFILE, &low);
+    for (int one = 0; (one = ::open("/dev/null", O_RDONLY | O_CLOEXEC)) >= 0;) held_.push_back(one);
+  }
+  ~no_files_left() {
+    for (const int one : held_) ::close(one);
+    ::setrlimit(RLIMIT_NOFILE, &before_);
+  }
+  no_files_left(const no_files_left&) = delete;
+  no_files_left& operator=(const no_files_left&) = delete;
+
+private:
+  rlimit before_{};
+  std::vector<int> held_{};
+};
+
+} // namespace
+
+TEST_CASE("where too many files are open the store still opens its own, again and again") {
+  std::string folder = (std::filesystem::temp_directory_path() / "treadmill-XXXXXX").string();
+  REQUIRE(::mkdtemp(folder.data()) != nullptr);
+  int failures = 0;
+  {
+    sticky_env env(leveldb::Env::Default(), {[&] { return sync_directory(folder); },
+                                             [&](const leveldb::Status&) { ++failures; }});
+    const no_files_left crowd;
+    for (int round = 0; round < 3; ++round) {
+      std::vector<std::unique_ptr<leveldb::WritableFile>> files;
+      for (int i = 0; i < 6; ++i) {
+        leveldb::WritableFile* file = nullptr;
+        REQUIRE(env.NewWritableFile(folder + "/00000" + std::to_string(i) + ".log", &file).ok());
+        files.emplace_back(file);
+        REQUIRE(files.back()->Append("x").ok());
+        REQUIRE(files.back()->Sync().ok());
+      }
+      leveldb::SequentialFile* read = nullptr;
+      REQUIRE(env.NewSequentialFile(folder + "/000000.log", &read).ok());
+      delete read;
+    }
+    CHECK(failures == 0);
+    // Not without end: what is over it fails, and says why.
+    std::vector<std::unique_ptr<leveldb::WritableFile>> files;
+    leveldb::Status opened;
+    for (int i = 0; opened.ok() && i < 100; ++i) {
+      leveldb::WritableFile* file = nullptr;
+      opened = env.NewWritableFile(folder + "/1.ldb", &file);
+      files.emplace_back(file);
+    }
+    CHECK(is_too_many_files(opened));
+    CHECK(failures == 1);
+  }
+  std::filesystem::remove_all(folder);
+}
 
 TEST_CASE("after a failed append nothing is written to that file or any other") {
   fixture f;
