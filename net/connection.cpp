@@ -4,16 +4,12 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <cstring>
 #include <fcntl.h>
-#include <linux/sockios.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 namespace treadmill::http {
@@ -22,15 +18,8 @@ namespace {
 
 using std::chrono::milliseconds;
 
-// Where a connection's buffers begin, and how large they may stay between two requests.
-constexpr size_t first_buffer_bytes = 4096;
-constexpr size_t kept_buffer_bytes = 16 * 1024;
-// The first step in which the buffer of a large body grows; it doubles from there.
-constexpr size_t body_step_bytes = 64 * 1024;
 // A body up to this size is copied behind its head, so that both go out as one piece.
 constexpr size_t joined_body_bytes = 16 * 1024;
-// Answers to pipelined requests are gathered up to this size before they are sent.
-constexpr size_t gathered_bytes = 64 * 1024;
 // What one connection may do before the others have their turn.
 constexpr size_t requests_a_slice = 16;
 constexpr size_t pieces_a_slice = 4;
@@ -41,6 +30,8 @@ constexpr size_t reads_a_slice = 64;
 constexpr milliseconds linger_time{2000};
 constexpr milliseconds linger_time_at_stop{200};
 constexpr size_t linger_bytes = 64 * 1024 * 1024;
+// Requests that take less beside their bodies are handled at once.
+constexpr size_t least_work_bytes = 256 * 1024;
 // How much later than a request's own deadline the server answers in its stead.
 constexpr milliseconds answer_grace{1000};
 
@@ -84,18 +75,17 @@ bool is_sendable(const response& answer) {
          });
 }
 
+/// JSON answers, which are objects, end with a line feed: people read them in terminals.
+bool ends_with_line_feed(const response& answer) {
+  return answer.content_type == "application/json" &&
+         (answer.stream || (!answer.body.empty() && answer.body.back() == '}'));
+}
+
 response internal_error() {
   return error_response({ec::internal, "the request could not be handled"});
 }
 
 } // namespace
-
-void byte_buffer::grow(size_t capacity, size_t keep_from, size_t keep_to) {
-  auto larger = std::make_unique_for_overwrite<char[]>(capacity);
-  if (keep_to > keep_from) std::memcpy(larger.get(), data_.get() + keep_from, keep_to - keep_from);
-  data_ = std::move(larger);
-  capacity_ = capacity;
-}
 
 void exchange::answer(response&& answer) {
   auto expected = state::waiting;
@@ -163,6 +153,7 @@ void connection::open() {
 
 void connection::close() {
   if (phase_ == phase::closed) return;
+  if (phase_ == phase::admission) core_.forget_work(*this);
   // The handler may be reading the request still: its bytes stay with the exchange.
   if (exchange_) exchange_->abandon();
   exchange_.reset();
@@ -182,6 +173,7 @@ void connection::close() {
   requests_ = drained_ = 0;
   out_ = std::string();
   body_ = std::string();
+  body_held_.release();
   out_sent_ = body_sent_ = 0;
   core_.workers.set_due(*this, clock::time_point::max());
   core_.released(*this);
@@ -209,6 +201,7 @@ void connection::advance() {
     switch (phase_) {
     case phase::head: moved = read_head_step(); break;
     case phase::body: moved = read_body_step(); break;
+    case phase::admission: moved = admit_step(); break;
     case phase::handling: moved = handle_step(); break;
     case phase::streaming: moved = stream_step(); break;
     case phase::finishing: moved = finish_step(); break;
@@ -341,9 +334,26 @@ void connection::dispatch() {
   exchange_->charge = std::move(charge_);
   exchange_->bytes = std::move(in_);
   head_request_ = head_.method == "HEAD";
+  const size_t work = core_.options.work && !request.body.empty() ? core_.options.work(request) : 0;
+  if (work < least_work_bytes) return hand_on();
+  work_bytes_ = work;
+  phase_ = phase::admission;
+}
+
+bool connection::admit_step() {
+  if (auto place = core_.begin_work(*this, work_bytes_)) {
+    exchange_->work = std::move(*place);
+    hand_on();
+    return true;
+  }
+  flush();
+  return false;
+}
+
+void connection::hand_on() {
   phase_ = phase::handling;
   try {
-    core_.handle(request, responder([exchange = exchange_](response&& answer) {
+    core_.handle(exchange_->request, responder([exchange = exchange_](response&& answer) {
                    exchange->answer(std::move(answer));
                  }));
   } catch (...) {
@@ -375,6 +385,7 @@ bool connection::handle_step() {
 void connection::take_back() {
   in_ = std::move(exchange_->bytes);
   exchange_->charge.release();
+  exchange_->work.leave();
   head_.headers.swap(exchange_->request.headers);
   exchange_.reset();
   begin_ = next_;
@@ -394,6 +405,8 @@ void connection::begin_answer(response&& answer) {
     }
   }
   const bool has_body = answer.status != 204 && answer.status != 304;
+  line_feed_ = has_body && ends_with_line_feed(answer);
+  if (line_feed_ && !answer.stream) answer.body += '\n';
   answer_1_0_ = head_.http_1_0;
   close_after_ = close_after_ || !head_.keep_alive || core_.stopping ||
                  ++requests_ >= core_.options.keep_alive_requests ||
@@ -422,8 +435,10 @@ void connection::begin_answer(response&& answer) {
   }
   if (sends_body && answer.body.size() <= joined_body_bytes)
     out_ += answer.body;
-  else if (sends_body)
+  else if (sends_body) {
     body_ = std::move(answer.body);
+    body_held_.set(core_.body_bytes, body_.size());
+  }
   note_record(answer.status, answer.route, exchange_ ? exchange_->request.method : "",
               exchange_ ? exchange_->request.path : "");
 }
@@ -502,6 +517,7 @@ body_stream::state connection::produce() {
     // As one that is cut.
   }
   if (state == body_stream::state::cut) out_.resize(data_at); // it may be wrong
+  if (state == body_stream::state::done && line_feed_) out_ += '\n';
   const size_t size = out_.size() - data_at;
   if (size == 0) out_.resize(frame_at); // an empty chunk would be the last
   if (size == 0 || answer_1_0_) return state;
@@ -586,117 +602,6 @@ bool connection::linger_step() {
   return false;
 }
 
-// Room for at least one more byte of what is being read.
-bool connection::make_room() {
-  if (begin_ == end_) begin_ = end_ = 0;
-  const size_t held = end_ - begin_;
-  size_t wanted = end_ + 1 > in_.capacity() ? held + 1 : 0;
-  size_t most = SIZE_MAX;
-  if (phase_ == phase::body && !head_.chunked) {
-    // The whole body, but not at once: memory is for what has come, not for what was announced.
-    most = head_size_ + head_.content_length;
-    if (begin_ + most > in_.capacity())
-      wanted = std::min(most, std::max(held + 1, body_step_bytes));
-  }
-  if (wanted == 0) return true;
-  if (wanted > in_.capacity()) {
-    size_t capacity = std::max({wanted, in_.capacity() * 2, first_buffer_bytes});
-    if (most > body_step_bytes) capacity = std::min(capacity, std::max(most, wanted));
-    in_.grow(capacity, begin_, end_);
-  } else if (begin_ > 0) {
-    std::memmove(in_.data(), in_.data() + begin_, held);
-  } else {
-    return end_ < in_.capacity();
-  }
-  begin_ = 0;
-  end_ = held;
-  return true;
-}
-
-// True: something came, if only the end.
-bool connection::receive() {
-  if (!readable_ || !make_room()) return false;
-  const size_t room = in_.capacity() - end_;
-  ssize_t size = -1;
-  do size = ::recv(socket_, in_.data() + end_, room, 0);
-  while (size < 0 && errno == EINTR);
-  if (size > 0) {
-    end_ += static_cast<size_t>(size);
-    window_bytes_ += static_cast<size_t>(size);
-    // Less than there was room for is all there is. The end of input raises no new edge if it was
-    // there before.
-    if (static_cast<size_t>(size) < room && !peer_ended_) readable_ = false;
-    return true;
-  }
-  if (size < 0 && errno != EAGAIN && errno != EWOULDBLOCK) {
-    close();
-    return false;
-  }
-  readable_ = false;
-  read_all_ = size == 0;
-  return read_all_;
-}
-
-// True: all is with the kernel. Otherwise the connection waits for room, or is closed.
-bool connection::flush() {
-  while (unsent()) {
-    if (!writable_) return false;
-    if (!send_some()) return false;
-  }
-  return true;
-}
-
-bool connection::send_some() {
-  std::array<iovec, 2> parts{{{out_.data() + out_sent_, out_.size() - out_sent_},
-                              {body_.data() + body_sent_, body_.size() - body_sent_}}};
-  ssize_t size = -1;
-  if (body_.empty()) {
-    size = ::send(socket_, parts[0].iov_base, parts[0].iov_len, MSG_NOSIGNAL);
-  } else {
-    msghdr message{};
-    message.msg_iov = parts.data();
-    message.msg_iovlen = parts.size();
-    size = ::sendmsg(socket_, &message, MSG_NOSIGNAL);
-  }
-  if (size < 0) {
-    if (errno == EINTR) return true;
-    if (errno == EAGAIN || errno == EWOULDBLOCK) {
-      writable_ = false;
-      client_took_some();
-    } else {
-      close();
-    }
-    return false;
-  }
-  progress_at_ = now_;
-  const size_t of_out = std::min(static_cast<size_t>(size), out_.size() - out_sent_);
-  out_sent_ += of_out;
-  body_sent_ += static_cast<size_t>(size) - of_out;
-  if (out_sent_ == out_.size()) {
-    if (out_.capacity() > kept_buffer_bytes && !stream_) out_ = std::string();
-    out_.clear();
-    out_sent_ = 0;
-  } else if (out_sent_ >= gathered_bytes) {
-    out_.erase(0, out_sent_);
-    out_sent_ = 0;
-  }
-  if (!body_.empty() && body_sent_ == body_.size()) {
-    body_ = std::string();
-    body_sent_ = 0;
-  }
-  return true;
-}
-
-// What the kernel holds shrinks as the client takes it, long before there is room for another
-// piece.
-bool connection::client_took_some() {
-  int held = 0;
-  if (::ioctl(socket_, SIOCOUTQ, &held) != 0) return false;
-  const bool less = held < kernel_held_;
-  kernel_held_ = held;
-  return less;
-}
-
 void connection::time_out_request() {
   ++core_.timeouts;
   refuse({ec::request_timeout, "the request did not arrive in time"});
@@ -722,6 +627,14 @@ void connection::check_time() {
       return time_out_request();
     since_ = now_;
     window_bytes_ = 0;
+  } else if (phase_ == phase::admission && now_ >= exchange_->request.deadline) {
+    core_.forget_work(*this);
+    ++core_.refused;
+    begin_answer(
+        error_response({ec::overloaded, "requests that take much memory are being handled; "
+                                        "nothing was applied"}));
+    take_back();
+    next_request();
   } else if (phase_ == phase::handling && now_ >= exchange_->request.deadline + answer_grace &&
              exchange_->abandon()) {
     ++core_.timeouts;
@@ -746,6 +659,7 @@ clock::time_point connection::due() const {
     return std::min(first,
                     since_ + (waits_for_request_ ? options.idle_timeout : options.header_timeout));
   case phase::body: return std::min(first, since_ + options.body_timeout);
+  case phase::admission: return std::min(first, exchange_->request.deadline);
   case phase::handling: return std::min(first, exchange_->request.deadline + answer_grace);
   case phase::streaming:
     // Not at once, even if it says so: the others have their turn.

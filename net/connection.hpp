@@ -51,6 +51,7 @@ public:
   std::string remote_address;
   byte_buffer bytes;
   body_charge charge;
+  work_place work;
   response answer_given; ///< once `answered`
 
 private:
@@ -82,12 +83,18 @@ private:
     closed,
     head,      ///< reading a request's head, or waiting for one
     body,      ///< reading its body
+    admission, ///< it has come, and waits until there is memory to handle it
     handling,  ///< waiting for its answer
     streaming, ///< sending an answer that is made piece by piece
     finishing, ///< sending what is left, then no more requests
     lingering, ///< everything is sent; what the client still sends is thrown away, so that it is
                ///< not reset
   };
+
+  /// How large buffers may stay between two requests.
+  static constexpr size_t kept_buffer_bytes = 16 * 1024;
+  /// Answers to pipelined requests are gathered up to this size before they are sent.
+  static constexpr size_t gathered_bytes = 64 * 1024;
 
   void run(uint32_t signals) noexcept override;
   void open();
@@ -110,6 +117,8 @@ private:
   result<void> begin_body(size_t head_size);
   result<bool> body_is_whole();
   void dispatch();
+  bool admit_step();
+  void hand_on();
   void take_back();
 
   void begin_answer(response&& answer);
@@ -167,11 +176,13 @@ private:
   size_t out_sent_ = 0;
   std::string body_;
   size_t body_sent_ = 0;
+  body_charge body_held_;           ///< of body_, which its client takes when it likes
   clock::time_point progress_at_{}; ///< the last time that the client took something
   int kernel_held_ = 0;             ///< bytes that the kernel still held then
   bool close_after_ = false;
   bool head_request_ = false;
   bool answer_1_0_ = false;
+  bool line_feed_ = false; ///< ends the answer
 
   std::unique_ptr<body_stream> stream_;
   std::shared_ptr<std::atomic<bool>> stream_lives_;
@@ -179,7 +190,8 @@ private:
   clock::time_point arrival_{};
   std::string record_method_, record_path_, record_route_;
   int record_status_ = 0;
-  size_t slice_ = 0; ///< work of this run
+  size_t slice_ = 0;      ///< work of this run
+  size_t work_bytes_ = 0; ///< of the request that waits for its admission
   size_t drained_ = 0;
 };
 

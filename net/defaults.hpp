@@ -25,6 +25,8 @@ inline constexpr size_t connections = 512;
 inline constexpr size_t connections_per_address = 0;
 /// Feed clients (continuous, eventsource, longpoll) at one time; further ones are answered 503.
 inline constexpr size_t feed_clients = 256;
+/// Connections beyond the limits that are told so at one time; further ones are closed unheard.
+inline constexpr size_t refusals = 64;
 /// Threads that read, handle and answer requests. None waits for a client.
 inline constexpr size_t threads = 16;
 /// From a request's first byte to the end of its headers.

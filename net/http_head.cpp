@@ -167,6 +167,8 @@ result<void> split_target(request_head& head, framing& seen) {
   if (target.size() > 7 && same(target.substr(0, 7), "http://")) {
     const size_t end = std::min(target.find_first_of("/?#", 7), target.size());
     seen.host = target.substr(7, end - 7);
+    // RFC 9110, 4.2.1: a URI of http without a host is to be rejected.
+    if (seen.host.empty() || seen.host.front() == ':') return bad("the request target has no host");
     // RFC 9112, 3.2.2: the target's authority replaces what Host says.
     for (auto& [name, value] : head.headers)
       if (same(name, "host")) value = seen.host;
@@ -191,12 +193,12 @@ result<void> split_target(request_head& head, framing& seen) {
   return {};
 }
 
-enum class body_rule { required, refused, unknown_method };
+enum class body_rule { taken, refused, unknown_method };
 
 body_rule rule_of(std::string_view method) {
   if (method == "GET" || method == "HEAD" || method == "DELETE" || method == "OPTIONS")
     return body_rule::refused;
-  if (method == "POST" || method == "PUT" || method == "PATCH") return body_rule::required;
+  if (method == "POST" || method == "PUT" || method == "PATCH") return body_rule::taken;
   return body_rule::unknown_method;
 }
 
@@ -232,11 +234,12 @@ result<void> judge(const framing& seen, request_head& head, const head_limits& l
   if (auto read = read_length(seen, head, limits); !read) return read;
   if (rule == body_rule::refused && (head.chunked || head.content_length > 0))
     return bad("a request of this method has no body");
-  if (rule == body_rule::required && !seen.lengths && !seen.codings)
-    return fail(ec::length_required, "a request of this method needs a Content-Length");
   if (seen.content_encoding)
     return fail(ec::unsupported_media_type, "a body with a Content-Encoding is not taken");
   head.keep_alive = head.http_1_0 ? seen.keep_alive && !seen.close : !seen.close;
+  // Without a length and chunks the body is empty (RFC 9112, 6.3). A sender of HTTP/1.0 may have
+  // meant what follows as a body, so that it is never read as the next request.
+  if (head.http_1_0 && rule == body_rule::taken && !seen.lengths) head.keep_alive = false;
   head.expects_continue = head.expects_continue && !head.http_1_0;
   return {};
 }

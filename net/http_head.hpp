@@ -58,8 +58,9 @@ private:
 
 /// Reads a whole head, as head_scanner delimited it, into `head` (whose memory is reused).
 /// Errors: bad_request; http_version; method_not_allowed; uri_too_long; headers_too_large (too
-/// many); length_required; unsupported_media_type (any Content-Encoding); too_large
-/// (Content-Length).
+/// many); unsupported_media_type (any Content-Encoding); too_large (Content-Length).
+/// Without a length and chunks there is no body (RFC 9112, 6.3); of HTTP/1.0 it is then the last of
+/// its connection.
 result<void> read_head(std::string_view text, const head_limits& limits, request_head& head);
 
 /// True where `name: value` may be sent as a header of ours: a token, and a value without control

@@ -12,9 +12,6 @@ namespace treadmill::http {
 
 namespace {
 
-// Connections beyond the limits that are being told so; further ones are closed unheard.
-constexpr size_t refusals_at_once = 64;
-
 head_limits limits_of(const server_options& options) {
   head_limits limits;
   limits.header_bytes = options.header_bytes;
@@ -48,6 +45,29 @@ bool body_charge::grow(const std::shared_ptr<std::atomic<size_t>>& budget, size_
   return true;
 }
 
+void body_charge::set(const std::shared_ptr<std::atomic<size_t>>& budget, size_t bytes) {
+  release();
+  if (bytes == 0) return;
+  budget->fetch_add(bytes);
+  budget_ = budget;
+  bytes_ = bytes;
+}
+
+work_place& work_place::operator=(work_place&& other) noexcept {
+  if (this != &other) {
+    leave();
+    core_ = std::move(other.core_);
+    bytes_ = std::exchange(other.bytes_, 0);
+  }
+  return *this;
+}
+
+void work_place::leave() {
+  const size_t bytes = std::exchange(bytes_, 0);
+  if (bytes == 0) return;
+  if (const auto core = core_.lock()) core->end_work(bytes);
+}
+
 void body_charge::release() {
   if (bytes_ > 0) budget_->fetch_sub(bytes_);
   bytes_ = 0;
@@ -67,7 +87,7 @@ void server_core::incoming(int socket) {
   try {
     const std::lock_guard lock(mutex_);
     const size_t open = connections_.size() - free_.size();
-    if (!stopping && open < options.connections + options.feed_clients + refusals_at_once) {
+    if (!stopping && open < options.connections + options.feed_clients + options.refusals) {
       if (free_.empty()) {
         connections_.push_back(std::make_unique<connection>(*this));
         free_.reserve(connections_.size()); // so that nothing can fail when it is given back
@@ -121,6 +141,45 @@ void server_core::end_feed() {
   ++counted_;
 }
 
+// Works get at most half of the memory, so that bodies of small requests find room meanwhile. One
+// is let in whatever it takes, where there is no other: a request within its limits is answered.
+std::optional<work_place> server_core::begin_work(connection& who, size_t bytes) {
+  const size_t all = options.total_request_bytes;
+  bytes = std::min(bytes, all / 2);
+  const std::lock_guard lock(work_mutex_);
+  const bool is_next = work_queue_.empty() || work_queue_.front() == &who;
+  const bool fits = work_bytes_ + bytes <= all / 2 && *body_bytes + bytes <= all;
+  if (!is_next || (works_ > 0 && !fits)) {
+    if (std::find(work_queue_.begin(), work_queue_.end(), &who) == work_queue_.end())
+      work_queue_.push_back(&who);
+    return std::nullopt;
+  }
+  if (!work_queue_.empty()) work_queue_.pop_front();
+  ++works_;
+  work_bytes_ += bytes;
+  *body_bytes += bytes;
+  // The next one may fit beside it.
+  if (!work_queue_.empty()) workers.signal(*work_queue_.front(), connection::answered);
+  return work_place(weak_from_this(), bytes);
+}
+
+void server_core::forget_work(connection& who) {
+  const std::lock_guard lock(work_mutex_);
+  const auto found = std::find(work_queue_.begin(), work_queue_.end(), &who);
+  if (found == work_queue_.end()) return;
+  const bool was_next = found == work_queue_.begin();
+  work_queue_.erase(found);
+  if (was_next && !work_queue_.empty()) workers.signal(*work_queue_.front(), connection::answered);
+}
+
+void server_core::end_work(size_t bytes) {
+  const std::lock_guard lock(work_mutex_);
+  --works_;
+  work_bytes_ -= bytes;
+  *body_bytes -= bytes;
+  if (!work_queue_.empty()) workers.signal(*work_queue_.front(), connection::answered);
+}
+
 void server_core::released(connection& closed) {
   const std::lock_guard lock(mutex_);
   free_.push_back(&closed);
@@ -151,6 +210,10 @@ server_counters server_core::counters() const {
   now.bad_requests = bad_requests;
   now.timeouts = timeouts;
   now.request_bytes = *body_bytes;
+  {
+    const std::lock_guard lock(work_mutex_);
+    now.waiting = work_queue_.size();
+  }
   const std::lock_guard lock(mutex_);
   now.connections = connections_.size() - free_.size();
   now.feed_clients = feeds_;

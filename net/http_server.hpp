@@ -17,6 +17,7 @@ struct server_options {
   size_t connections = defaults::connections;
   size_t connections_per_address = defaults::connections_per_address;
   size_t feed_clients = defaults::feed_clients;
+  size_t refusals = defaults::refusals;
   size_t request_bytes = defaults::request_bytes;
   size_t total_request_bytes = defaults::total_request_bytes;
   size_t header_bytes = defaults::header_bytes;
@@ -24,6 +25,9 @@ struct server_options {
   size_t target_bytes = defaults::target_bytes;
   size_t keep_alive_requests = defaults::keep_alive_requests;
   size_t body_rate = defaults::body_rate;
+  /// Bytes that handling a request takes beside its body; empty: nothing. Requests that take much
+  /// wait for one another, in order, so that all together hold no more than `total_request_bytes`.
+  std::function<size_t(const request&)> work{};
   std::chrono::milliseconds header_timeout = defaults::header_timeout;
   std::chrono::milliseconds body_timeout = defaults::body_timeout;
   std::chrono::milliseconds idle_timeout = defaults::idle_timeout;
@@ -42,7 +46,8 @@ struct server_counters {
   uint64_t refused = 0;       ///< connections answered 503 because of a limit
   uint64_t bad_requests = 0;  ///< refused before routing
   uint64_t timeouts = 0;      ///< connections ended because of a deadline
-  uint64_t request_bytes = 0; ///< bodies held now
+  uint64_t request_bytes = 0; ///< bodies held now, answers to them that wait to be taken, and work
+  uint64_t waiting = 0;       ///< requests that wait until others give back memory
 };
 
 /// One finished request, for metrics and access logs.

@@ -61,6 +61,8 @@ struct node_client::impl {
                                         std::chrono::duration_cast<std::chrono::milliseconds>(
                                             clock::now() - heard),
                                         silence));
+    // The line feed behind an answer of JSON is for terminals.
+    if (answer->body.ends_with("}\n")) answer->body.pop_back();
     if (answer->status / 100 == 2) return std::move(answer->body);
     return tl::unexpected(refusal(answer->status, answer->body));
   }

@@ -2,6 +2,7 @@
 #include "net/content_type.hpp"
 #include "net/error_body.hpp"
 #include "net/exchange.hpp"
+#include "net/http_head.hpp"
 #include "net/openapi.hpp"
 #include "net/parameters.hpp"
 #include "storage/names.hpp"
@@ -92,6 +93,16 @@ void answer_options(exchange& x, shape where) {
   x.answer(std::move(answer));
 }
 
+/// `OPTIONS *` asks whether the server lives, and names no resource.
+void answer_options_of_server(exchange& x) {
+  http::response answer;
+  answer.status = 204;
+  answer.content_type.clear();
+  answer.headers.emplace_back("Allow", std::string(http::known_methods));
+  x.answer.label("options");
+  x.answer(std::move(answer));
+}
+
 void refuse_method(exchange& x, shape where) {
   // Who writes to /_system takes it for a bucket, and its name is reserved.
   const auto method = verb_of(x.request.method);
@@ -132,6 +143,7 @@ public:
     auto origin = check_origin(request, context_.options.cors_origins);
     if (!origin) return x.answer.refuse(origin.error());
     x.answer.allow_origin(std::move(*origin));
+    if (request.path == "*") return answer_options_of_server(x);
     path_pieces pieces;
     const auto split = pieces.split(request.path);
     if (!split) return x.answer.refuse(split.error());

@@ -5,14 +5,17 @@
 #include "net/reactor.hpp"
 #include <atomic>
 #include <condition_variable>
+#include <deque>
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <vector>
 
 namespace treadmill::http {
 
 class connection;
+class server_core;
 
 /// A share of the bytes that all request bodies together may take. Given back when it is destroyed,
 /// which may be after the server.
@@ -25,10 +28,30 @@ public:
   ~body_charge() { release(); }
   /// Takes up to `bytes` in all. False, and nothing more taken: they are not there.
   bool grow(const std::shared_ptr<std::atomic<size_t>>& budget, size_t bytes, size_t most);
+  /// Holds exactly `bytes` from now on, whether they are there or not.
+  void set(const std::shared_ptr<std::atomic<size_t>>& budget, size_t bytes);
   void release();
 
 private:
   std::shared_ptr<std::atomic<size_t>> budget_;
+  size_t bytes_ = 0;
+};
+
+/// The memory of a request that is being handled, as long as this is there: of all that take much
+/// only so many are handled at one time as there is memory for.
+class work_place {
+public:
+  work_place() = default;
+  work_place(std::weak_ptr<server_core> core, size_t bytes)
+      : core_(std::move(core)), bytes_(bytes) {}
+  work_place(work_place&& other) noexcept
+      : core_(std::move(other.core_)), bytes_(std::exchange(other.bytes_, 0)) {}
+  work_place& operator=(work_place&& other) noexcept;
+  ~work_place() { leave(); }
+  void leave();
+
+private:
+  std::weak_ptr<server_core> core_;
   size_t bytes_ = 0;
 };
 
@@ -53,6 +76,12 @@ public:
   /// Counts a connection as a feed instead, if there may be one more, until `end_feed`.
   bool become_feed();
   void end_feed();
+  /// A place for a request that takes so many bytes beside its body. Nothing: others take them; the
+  /// connection is then in the queue, and is signalled (connection::answered) when it is its turn.
+  std::optional<work_place> begin_work(connection& who, size_t bytes);
+  /// The connection asks no longer.
+  void forget_work(connection& who);
+  void end_work(size_t bytes);
   /// The connection has closed its socket and may be used again.
   void released(connection& closed);
 
@@ -88,6 +117,11 @@ private:
   size_t counted_ = 0; // against the limit of connections
   size_t feeds_ = 0;
   std::map<std::string, size_t> addresses_;
+
+  mutable std::mutex work_mutex_;
+  std::deque<connection*> work_queue_;
+  size_t works_ = 0;
+  size_t work_bytes_ = 0;
 };
 
 } // namespace treadmill::http

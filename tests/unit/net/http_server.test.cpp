@@ -192,7 +192,8 @@ TEST_CASE("every answer says its length and type and forbids sniffing") {
   auto client = one.client();
   const auto got = client.get("/");
   CHECK(got.status == 201);
-  CHECK(got.header("content-length") == "2");
+  CHECK(got.header("content-length") == "3");
+  CHECK(got.body == "{}\n");
   CHECK(got.header("content-type") == "application/json");
   CHECK(got.header("x-content-type-options") == "nosniff");
   CHECK(got.header("etag") == "\"rev1-a\"");
@@ -544,6 +545,25 @@ TEST_CASE("a stream is sent in chunks as it is woken") {
   CHECK(client.get("/plain").body == "plain"); // the connection goes on
   source->put("to nobody");                    // and a late waker is harmless
   CHECK(client.get("/plain").body == "plain");
+}
+
+TEST_CASE("a stream of JSON ends with a line feed in its last chunk, one that is cut does not") {
+  auto source = std::make_shared<tap>();
+  running one([source](const http::request&, http::responder answer) {
+    http::response made;
+    made.stream = std::make_unique<tap_stream>(source, false);
+    answer(std::move(made));
+  });
+  auto client = one.client();
+  client.send("GET /s HTTP/1.1\r\nHost: t\r\n\r\n");
+  REQUIRE(eventually([&] { return source->started.load(); }));
+  source->put("{\"rows\":[");
+  REQUIRE(client.receive_until("["));
+  source->put("]}");
+  source->end();
+  const auto got = client.read();
+  CHECK(got.complete);
+  CHECK(got.body == "{\"rows\":[]}\n");
 }
 
 TEST_CASE("a stream is called when it is due although nobody wakes it") {

@@ -50,6 +50,32 @@ TEST_CASE("every known path says which methods it takes") {
   }
 }
 
+TEST_CASE("OPTIONS of the whole server is answered, with all methods, and of nothing else") {
+  rest_node node;
+  const auto answer = node.send("OPTIONS", "*");
+  CHECK(answer.status == 204);
+  CHECK(answer.body.empty());
+  CHECK(answer.header("Allow") == "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
+  CHECK(answer.route == "options");
+}
+
+TEST_CASE("calls that need a body say what is wrong with an empty one, and those that need none do "
+          "without") {
+  rest_node node;
+  CHECK(node.send("PUT", "/b").status == 201);
+  CHECK(node.send("POST", "/_system/compact").status == 200);
+  const std::pair<std::string, std::string> calls[] = {
+      {"POST", "/b"},          {"PUT", "/b/d"},           {"PATCH", "/b/d"},
+      {"POST", "/b/_bulk"},    {"POST", "/b/_get"},       {"POST", "/b/_query"},
+      {"POST", "/b/_query/q"}, {"POST", "/_system/peers"}};
+  for (const auto& [method, path] : calls) {
+    INFO(method << ' ' << path);
+    const auto refused = node.send(method, path);
+    CHECK(refused.status == 400);
+    CHECK(refused.code() == "bad_json");
+  }
+}
+
 TEST_CASE("paths that name nothing are 404 and say so in JSON") {
   rest_node node;
   for (const std::string path : {"/_system/nothing", "/_system/peers/box2/x", "/_console/a/b",

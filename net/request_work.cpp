@@ -1,0 +1,44 @@
+#include "net/request_work.hpp"
+#include "storage/defaults.hpp"
+#include <algorithm>
+
+namespace treadmill::rest {
+
+namespace {
+
+/// Copies of a body: its stored form, and what is taken out of that.
+constexpr size_t copies = 2;
+/// For each member's name, while their list grows to twice its size.
+constexpr size_t member_bytes = 24;
+/// For each member, array or object of a patch: where it begins and ends, in order and sorted.
+constexpr size_t patched_bytes = 96;
+/// A document of a bulk: what was read of it, its write, the outcome, the result in the answer.
+constexpr size_t item_bytes = 768;
+
+size_t count(std::string_view body, char what) {
+  return static_cast<size_t>(std::count(body.begin(), body.end(), what));
+}
+
+bool ends_with(std::string_view path, std::string_view name) {
+  return path.ends_with(name) ||
+         (path.ends_with('/') && path.substr(0, path.size() - 1).ends_with(name));
+}
+
+} // namespace
+
+size_t work_bytes(const http::request& request) {
+  const std::string_view body = request.body;
+  if (body.empty()) return 0;
+  const size_t members = count(body, ',') + 1;
+  size_t bytes = copies * body.size() + member_bytes * members;
+  if (request.method == "PATCH")
+    bytes += patched_bytes * (members + count(body, '[') + count(body, '{'));
+  const bool lines = ends_with(request.path, "/_import");
+  if (lines || ends_with(request.path, "/_bulk")) {
+    const size_t items = std::max(lines ? 0 : members, count(body, '\n') + 1);
+    bytes += item_bytes * std::min(items, defaults::list_items);
+  }
+  return bytes;
+}
+
+} // namespace treadmill::rest
