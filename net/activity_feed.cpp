@@ -111,7 +111,7 @@ void activity_reader::show(const activity_entry& entry, std::string_view extra, 
     break;
   case feed_mode::continuous:
   case feed_mode::eventsource:
-    begin_entry(out, options_.mode, entry.sequence);
+    begin_entry(out, options_.mode, entry.sequence, bucket_.log_id);
     append_entry(out, entry, extra);
     end_entry(out, options_.mode);
     break;
@@ -247,12 +247,13 @@ private:
   std::shared_ptr<void> following_{};
 };
 
-result<activity_options> options_of(const exchange& x, feed_mode mode, uint64_t last) {
+result<activity_options> options_of(const exchange& x, feed_mode mode, const bucket_info& bucket,
+                                    uint64_t last) {
   activity_options options;
   options.mode = mode;
-  const auto since = read_since(x, options.mode, last);
+  const auto since = read_since(x, options.mode, bucket, last);
   if (!since) return tl::unexpected(since.error());
-  options.since = since->value_or(0);
+  options.since = since->sequence.value_or(0);
   if (const auto limit = x.number("limit")) options.limit = *limit;
   if (const auto text = x.text("ids")) {
     auto ids = read_ids(*text);
@@ -278,11 +279,11 @@ void read_activity(exchange& x) {
   const read_view view = mode == feed_mode::normal ? rows.snapshot() : rows.synced();
   const auto state = view.state(bucket->number);
   if (!state) return x.answer.refuse(state.error());
-  auto options = options_of(x, mode, state->sequence);
+  auto options = options_of(x, mode, *bucket, state->sequence);
   if (!options) return x.answer.refuse(options.error());
   if (options->mode == feed_mode::continuous || options->mode == feed_mode::eventsource)
     return answer_feed(
-        x.answer, mode,
+        x.answer, mode, bucket->log_id,
         std::make_unique<activity_lines>(x.node, std::move(*bucket), std::move(*options)));
   answer_rows(x.answer,
               std::make_unique<activity_answer>(x.node, std::move(*bucket), std::move(*options),

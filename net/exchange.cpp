@@ -10,7 +10,7 @@ void reply::operator()(http::response&& answer) {
   if (!origin_.empty()) {
     answer.headers.emplace_back("Access-Control-Allow-Origin", origin_);
     answer.headers.emplace_back("Access-Control-Expose-Headers",
-                                "Allow, ETag, Location, Retry-After");
+                                "Allow, ETag, Location, Retry-After, Treadmill-Log");
     if (origin_ != "*") answer.headers.emplace_back("Vary", "Origin");
   }
   answer_(std::move(answer));

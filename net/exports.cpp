@@ -1,5 +1,6 @@
 #include "net/answer_text.hpp"
 #include "net/exchange.hpp"
+#include "net/log_position.hpp"
 #include "storage/current_entries.hpp"
 #include "storage/document_line.hpp"
 #include "storage/keys.hpp"
@@ -169,11 +170,14 @@ void export_bucket(exchange& x) {
   const read_view view = x.node.backend.rows().synced();
   const auto state = view.state(bucket->number);
   if (!state) return x.answer.refuse(state.error());
-  const bool from_now = x.text("since") == "now";
-  const uint64_t since = from_now ? state->sequence : x.number("since").value_or(0);
-  if (since > state->sequence)
-    return x.answer.refuse({ec::bad_request, "`since` is beyond the bucket's last sequence"});
-  answer_rows(x.answer, std::make_unique<export_stream>(view, *bucket, *state, since),
+  log_position since;
+  if (const auto asked = x.text("since"))
+    since = parse_log_position(*asked).value_or(log_position{state->sequence, {}}); // else `now`
+  if (!is_of_log(since, bucket->log_id, state->sequence))
+    return x.answer.refuse({ec::bad_request,
+                            "`since` is beyond the bucket's last sequence, or of a "
+                            "log before the bucket was made anew"});
+  answer_rows(x.answer, std::make_unique<export_stream>(view, *bucket, *state, since.sequence),
               "application/x-ndjson");
 }
 

@@ -1,5 +1,6 @@
 #include "net/feed_silence.hpp"
 #include "net/answer_text.hpp"
+#include "net/log_position.hpp"
 #include "net/parameters.hpp"
 #include <algorithm>
 
@@ -37,22 +38,30 @@ feed_times read_feed_times(const exchange& x, feed_mode mode) {
   return times;
 }
 
-result<std::optional<uint64_t>> read_since(const exchange& x, feed_mode mode, uint64_t last) {
-  const std::string_view event = x.request.header("Last-Event-ID");
-  if (mode == feed_mode::eventsource && !event.empty()) {
-    const auto sequence = read_number(event);
-    if (!sequence) return fail(ec::bad_request, "Last-Event-ID must be a sequence");
-    return sequence;
+result<feed_start> read_since(const exchange& x, feed_mode mode, const bucket_info& bucket,
+                              uint64_t last) {
+  std::string_view asked = x.request.header("Last-Event-ID");
+  if (mode != feed_mode::eventsource || asked.empty()) {
+    asked = x.text("since").value_or("");
+    if (asked.empty()) return feed_start{};
+    if (asked == "now") return feed_start{last};
   }
-  const auto since = x.text("since");
-  if (!since) return std::nullopt;
-  return *since == "now" ? last : read_number(*since).value_or(0);
+  const auto position = parse_log_position(asked);
+  if (!position)
+    return fail(ec::bad_request, "Last-Event-ID must be a sequence, or one with the id of its log");
+  // Of all that is committed: who has read what is not durable yet is not ahead of this log.
+  const auto end = x.node.backend.rows().latest().state(bucket.number);
+  if (!end) return tl::unexpected(end.error());
+  if (!is_of_log(*position, bucket.log_id, end->sequence)) return feed_start{0, true};
+  return feed_start{position->sequence};
 }
 
 bool passes(const error& problem) { return problem.code == ec::overloaded; }
 
-void answer_feed(reply& to, feed_mode mode, std::unique_ptr<http::body_stream> stream) {
+void answer_feed(reply& to, feed_mode mode, const hash128& log,
+                 std::unique_ptr<http::body_stream> stream) {
   http::response answer;
+  answer.headers.emplace_back("Treadmill-Log", to_hex(log));
   answer.headers.emplace_back("Cache-Control", "no-cache");
   answer.content_type =
       mode == feed_mode::eventsource ? "text/event-stream" : "application/x-ndjson";
@@ -60,10 +69,10 @@ void answer_feed(reply& to, feed_mode mode, std::unique_ptr<http::body_stream> s
   to(std::move(answer));
 }
 
-void begin_entry(std::string& out, feed_mode mode, uint64_t sequence) {
+void begin_entry(std::string& out, feed_mode mode, uint64_t sequence, const hash128& log) {
   if (mode != feed_mode::eventsource) return;
   out += "id: ";
-  append_number(out, sequence);
+  append_log_position(out, sequence, log);
   out += "\ndata: ";
 }
 

@@ -22,19 +22,27 @@ struct feed_times {
 /// has no timeout.
 feed_times read_feed_times(const exchange& x, feed_mode mode);
 
-/// The sequence after which a feed goes on: Last-Event-ID of an eventsource, else `since`, where
-/// `now` is `last`. Nothing where neither is given. Errors: bad_request.
-result<std::optional<uint64_t>> read_since(const exchange& x, feed_mode mode, uint64_t last);
+/// Where a feed, or an answer, goes on.
+struct feed_start {
+  std::optional<uint64_t> sequence; ///< after this; nothing: the request does not say
+  bool foreign = false;             ///< that is no place in this log; its beginning is 0
+};
+
+/// Reads Last-Event-ID of an eventsource, else `since`, where `now` is `last`. Errors: bad_request;
+/// those of the store.
+result<feed_start> read_since(const exchange& x, feed_mode mode, const bucket_info& bucket,
+                              uint64_t last);
 
 /// Asking again, with a new view, is what helps: the store is closed until it can be reopened, or
 /// was reopened just now. Anything else (damage, above all) ends a feed.
 bool passes(const error& problem);
 
 /// The answer that an endless feed is sent with: lines, or events.
-void answer_feed(reply& to, feed_mode mode, std::unique_ptr<http::body_stream> stream);
+void answer_feed(reply& to, feed_mode mode, const hash128& log,
+                 std::unique_ptr<http::body_stream> stream);
 
-/// Around an entry of an endless feed: its event's head with the sequence, and its end.
-void begin_entry(std::string& out, feed_mode mode, uint64_t sequence);
+/// Around an entry of an endless feed: its event's head with the place in the log, and its end.
+void begin_entry(std::string& out, feed_mode mode, uint64_t sequence, const hash128& log);
 void end_entry(std::string& out, feed_mode mode);
 
 /// When a feed that has nothing to say gives a sign of life, when it ends, and when one that the

@@ -1,4 +1,5 @@
 #include "net/parameters.hpp"
+#include "net/log_position.hpp"
 #include "storage/json.hpp"
 #include "storage/names.hpp"
 #include <algorithm>
@@ -27,7 +28,8 @@ result<void> check_value(const parameter& asked, std::string_view value,
       return wrong(asked.name, "a number from 0 to " + std::to_string(limit_most));
     break;
   case takes::since:
-    if (value != "now" && !read_number(value)) return wrong(asked.name, "a sequence or now");
+    if (value != "now" && !parse_log_position(value))
+      return wrong(asked.name, "a sequence, one with the id of its log, or now");
     break;
   case takes::milliseconds:
     if (!read_number(value, most))

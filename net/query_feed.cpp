@@ -104,7 +104,7 @@ private:
     if (auto done = append_rows(removed, change.id, change.removed); !done) return done;
     if (auto done = append_rows(added, change.id, change.added); !done) return done;
     if (removed.empty() && added.empty()) return {};
-    begin_entry(out, asked_.mode, change.sequence);
+    begin_entry(out, asked_.mode, change.sequence, asked_.bucket.log_id);
     out += R"({"seq":)";
     append_number(out, change.sequence);
     out += R"(,"id":)";
@@ -144,9 +144,13 @@ result<followed_query> read_follower(const exchange& x, const bucket_info& bucke
   asked.name = x.id;
   asked.mode = feed_mode_of(x.text("feed").value_or("continuous"));
   asked.times = read_feed_times(x, asked.mode);
-  const auto since = read_since(x, asked.mode, from_now);
+  const auto since = read_since(x, asked.mode, bucket, from_now);
   if (!since) return tl::unexpected(since.error());
-  asked.since = since->value_or(from_now);
+  if (since->foreign)
+    return fail(ec::bad_request,
+                "since is no sequence of this bucket's log, which was begun anew: read "
+                "the query, then follow it from the sequence of the answer");
+  asked.since = since->sequence.value_or(from_now);
   auto request = read_query_request(x.query, x.node.options.limits);
   if (!request) return tl::unexpected(std::move(request.error()));
   auto ranges = asked_ranges::make(*request);
@@ -164,7 +168,8 @@ void answer_follower(context& node, reply& answer, followed_query asked,
                           "it from the sequence of the answer"});
   asked.where = source.where;
   const feed_mode mode = asked.mode;
-  answer_feed(answer, mode, std::make_unique<query_changes>(node, std::move(asked)));
+  const hash128 log = asked.bucket.log_id;
+  answer_feed(answer, mode, log, std::make_unique<query_changes>(node, std::move(asked)));
 }
 
 } // namespace

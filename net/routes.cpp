@@ -77,7 +77,9 @@ constexpr std::array query_reads{
 constexpr std::array query_questions{query_limit, skip,   descending, include_docs,
                                      stale,       reduce, group,      group_level};
 constexpr std::array activity_reads{
-    parameter{"since", takes::since, "Entries after this sequence; `now`: only what comes."},
+    parameter{"since", takes::since,
+              "Entries after this sequence (with `-` and the log's id: if it is of that log, else "
+              "all); `now`: only what comes."},
     limit,
     parameter{"ids", takes::text,
               "Only these documents: ids with commas between, or a JSON array."},
@@ -354,31 +356,6 @@ constexpr std::array table{
           document_writes, body_kind::none, deleted, delete_document},
 };
 
-constexpr std::array<std::string_view, shapes> patterns{"/",
-                                                        "/_system",
-                                                        "/_system/buckets",
-                                                        "/_system/health",
-                                                        "/_system/ready",
-                                                        "/_system/metrics",
-                                                        "/_system/openapi.json",
-                                                        "/_system/compact",
-                                                        "/_system/peers",
-                                                        "/_system/peers/{peer}",
-                                                        "/_console",
-                                                        "/_console/{file}",
-                                                        "/{bucket}",
-                                                        "/{bucket}/_bulk",
-                                                        "/{bucket}/_get",
-                                                        "/{bucket}/_documents",
-                                                        "/{bucket}/_conflicts",
-                                                        "/{bucket}/_activity",
-                                                        "/{bucket}/_export",
-                                                        "/{bucket}/_import",
-                                                        "/{bucket}/_verify",
-                                                        "/{bucket}/_query",
-                                                        "/{bucket}/_query/{name}",
-                                                        "/{bucket}/{id}"};
-
 struct named_shape {
   std::string_view name;
   shape where;
@@ -432,7 +409,35 @@ std::string_view to_string(verb method) {
 
 std::span<const route> route_table() { return table; }
 
-std::string_view pattern_of(shape where) { return patterns[static_cast<size_t>(where)]; }
+std::string_view pattern_of(shape where) {
+  switch (where) {
+  case shape::root: return "/";
+  case shape::system: return "/_system";
+  case shape::buckets: return "/_system/buckets";
+  case shape::health: return "/_system/health";
+  case shape::ready: return "/_system/ready";
+  case shape::metrics: return "/_system/metrics";
+  case shape::openapi: return "/_system/openapi.json";
+  case shape::compact: return "/_system/compact";
+  case shape::peers: return "/_system/peers";
+  case shape::peer: return "/_system/peers/{peer}";
+  case shape::console: return "/_console";
+  case shape::console_file: return "/_console/{file}";
+  case shape::bucket: return "/{bucket}";
+  case shape::bulk: return "/{bucket}/_bulk";
+  case shape::bulk_get: return "/{bucket}/_get";
+  case shape::documents: return "/{bucket}/_documents";
+  case shape::conflicts: return "/{bucket}/_conflicts";
+  case shape::activity: return "/{bucket}/_activity";
+  case shape::exported: return "/{bucket}/_export";
+  case shape::imported: return "/{bucket}/_import";
+  case shape::verify: return "/{bucket}/_verify";
+  case shape::queries: return "/{bucket}/_query";
+  case shape::query: return "/{bucket}/_query/{name}";
+  case shape::document: return "/{bucket}/{id}";
+  }
+  return "";
+}
 
 const route* find_route(shape where, verb method) {
   return by_shape[static_cast<size_t>(where)][static_cast<size_t>(method)];

@@ -47,7 +47,7 @@ enum class takes : uint8_t {
   text,         ///< valid UTF-8
   flag,         ///< true or false
   limit,        ///< 0 to 10,000,000
-  since,        ///< a sequence, or `now`
+  since,        ///< a sequence, one with the id of its log (log_position.hpp), or `now`
   milliseconds, ///< 0 to api_options::feed_timeout_most
   feed,         ///< normal, longpoll, continuous, eventsource
   live_feed,    ///< continuous, eventsource

@@ -39,6 +39,7 @@ export function activity(bucket) {
   let paused = false;
   let source;
   let last = 0;
+  let log; // its id: a bucket that is made anew has another
   let begin; // where the present ends and what happens begins
   let came = 0;
   let frame = 0;
@@ -74,7 +75,7 @@ export function activity(bucket) {
   }
 
   function open() {
-    source = new EventSource(`${bucket_path(bucket)}/_activity?feed=eventsource&since=${last}`);
+    source = new EventSource(`${bucket_path(bucket)}/_activity?feed=eventsource&since=${last}-${log}`);
     source.onopen = () => { tell('live', 'live'); show_soon(); };
     source.onmessage = take;
     source.onerror = () => {
@@ -100,7 +101,10 @@ export function activity(bucket) {
 
   function update(node) {
     const facts = node.buckets.find(one => one.name === bucket);
-    if (begin !== undefined || !facts) return;
+    if (!facts || facts.log === log) return;
+    close();
+    entries = [];
+    log = facts.log;
     begin = facts.sequence;
     last = Math.max(0, begin - before);
     open();

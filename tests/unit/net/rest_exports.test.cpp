@@ -82,6 +82,9 @@ TEST_CASE("an export is that of one moment, and of what changed after a sequence
   CHECK(newer[2].find(R"({"id":"new","seq":2002,)") == 0);
   CHECK(lines_of(node.text("/b/_export?since=now")).size() == 2);
   CHECK(node.get("/b/_export?since=2003").status == 400);
+  const std::string log = node.get("/b").member("log");
+  CHECK(lines_of(node.text("/b/_export?since=2000-" + log)) == newer);
+  CHECK(node.get("/b/_export?since=2000-" + std::string(32, '0')).status == 400);
   CHECK(node.get("/none/_export").status == 404);
 }
 
