@@ -14,22 +14,22 @@ void answer_problem(const reply_ptr<rest::write_answer>& answer, ec code, std::s
   (*answer)(rest::write_answer{{code, std::move(reason)}, {}});
 }
 
-void refuse(const bucket_actor_state::postponed_work& work, ec code, const std::string& reason) {
-  if (const auto* write = std::get_if<write_documents>(&work)) {
+void refuse(const bucket_actor_state::work& work, ec code, const std::string& reason) {
+  if (const auto* write = std::get_if<write_documents>(&work))
     answer_problem(write->answer, code, reason);
-  } else {
-    (*std::get<merge_documents>(work).answer)(code);
-  }
+  if (const auto* merge = std::get_if<merge_documents>(&work)) (*merge->answer)({code, reason, {}});
 }
+
+constexpr const char* part_may_be_there =
+    "some of the documents may have been applied: read to know (";
 
 void refuse(const bucket_actor_state::waiting_answer& waiting, ec code, const std::string& reason) {
   if (waiting.write && waiting.begun) {
-    answer_problem(waiting.write, ec::ambiguous,
-                   "some of the documents may have been applied: read to know (" + reason + ")");
+    answer_problem(waiting.write, ec::ambiguous, part_may_be_there + reason + ")");
   } else if (waiting.write) {
     answer_problem(waiting.write, code, reason);
   }
-  if (waiting.merge) (*waiting.merge)(code);
+  if (waiting.merge) (*waiting.merge)({code, reason, {}});
 }
 
 void begin_new_generation(bucket_pointer self) {
@@ -40,22 +40,33 @@ void begin_new_generation(bucket_pointer self) {
 
 void hand_over(bucket_pointer self) {
   bucket_actor_state& state = self->state;
-  if (!state.core || !state.core->dirty()) return;
+  if (!state.core || !state.core->dirty() || state.core->in_group()) return;
   bucket_core::batch batch = state.core->take_batch();
   const bool lazy = batch.sequence == std::exchange(state.last_sequence, batch.sequence);
   state.handed_over = batch.number;
-  state.sequences.emplace_back(batch.number, batch.sequence);
+  const size_t bytes = batch.rows.bytes();
+  state.on_their_way.push_back({batch.number, batch.sequence, bytes});
+  state.bytes_on_their_way += bytes;
+  if (state.options.counters) state.options.counters->bytes_on_their_way.fetch_add(bytes);
   if (batch.queries) state.query_batch = batch.number;
   self->send(state.options.storage,
              commit_batch{state.options.number, state.generation, batch.number,
                           std::make_shared<const row_batch>(std::move(batch.rows)), lazy});
 }
 
+/// As much as may be is on its way: what waits is gone on with when something of it is written.
+bool is_held(const bucket_actor_state& state) {
+  const auto& counters = state.options.counters;
+  const bool much =
+      counters && counters->bytes_on_their_way.load() > defaults::node_bytes_on_their_way;
+  return state.bytes_on_their_way >= (much ? 1 : defaults::bucket_bytes_on_their_way);
+}
+
 /// Hands over when nothing is on its way, after what is in the mailbox already; or at once when
 /// much has gathered.
 void hand_over_soon(bucket_pointer self) {
   bucket_actor_state& state = self->state;
-  if (!state.core->dirty()) return;
+  if (!state.core->dirty() || state.core->in_group()) return;
   if (state.core->batch_bytes() >= defaults::batch_bytes) {
     hand_over(self);
   } else if (state.finished == state.handed_over && !std::exchange(state.flush_sent, true)) {
@@ -89,41 +100,99 @@ private:
   row_finder finder_;
 };
 
-/// What an atomic bulk changes is in one batch; of any other, what has gathered is written while
-/// the rest is applied.
-std::vector<write_outcome> apply_group(bucket_pointer self, const write_group& group) {
-  bucket_core& core = *self->state.core;
-  if (group.ops.size() < 2) return core.apply(group);
-  const one_slice slice(self->state);
-  if (group.atomic) return core.apply(group);
-  std::vector<write_outcome> outcomes;
-  outcomes.reserve(group.ops.size());
-  for (const write_op& op : group.ops) {
-    outcomes.push_back(core.apply(op));
-    if (core.batch_bytes() >= defaults::bulk_batch_bytes) hand_over(self);
-  }
-  return outcomes;
+// Work, in slices
+// -------------------------------------------------------------------------------------------------
+
+enum class slice_end : uint8_t {
+  done,      ///< with the work that is in front
+  time_over, ///< it is gone on with after others had their turn
+  held,      ///< it is gone on with when something is written
+};
+
+/// The batch after whose commit what is applied now can be answered. What was refused, or was there
+/// already, may rest on writes that are not committed yet.
+uint64_t batch_of_now(const bucket_actor_state& state) {
+  return state.core->dirty() ? state.handed_over + 1 : state.handed_over;
 }
 
-void apply(bucket_pointer self, const write_documents& asked) {
+void answer_write(bucket_pointer self, const write_documents& asked) {
   bucket_actor_state& state = self->state;
-  if (std::chrono::steady_clock::now() > asked.deadline) {
-    answer_problem(asked.answer, ec::deadline_exceeded,
-                   "the write waited too long; it was not begun");
-    return;
-  }
-  const uint64_t first = state.handed_over + 1;
-  std::vector<write_outcome> outcomes = apply_group(self, *asked.group);
-  // What was refused, or was there already, may rest on writes that are not committed yet.
-  const uint64_t batch = state.core->dirty() ? state.handed_over + 1 : state.handed_over;
+  const uint64_t batch = batch_of_now(state);
   if (batch == state.finished) {
-    (*asked.answer)(rest::write_answer{{ec::none, {}}, std::move(outcomes)});
+    (*asked.answer)(rest::write_answer{{ec::none, {}}, std::move(state.now.outcomes)});
     return;
   }
-  const bool in_parts = state.handed_over >= first;
-  state.answers.push_back(
-      {in_parts ? first : batch, batch, asked.answer, std::move(outcomes), {}, ec::none, false});
+  const bool in_parts = state.handed_over >= state.now.first;
+  state.answers.push_back({in_parts ? state.now.first : batch,
+                           batch,
+                           asked.answer,
+                           std::move(state.now.outcomes),
+                           {},
+                           {},
+                           state.now.begun});
   in_parts ? hand_over(self) : hand_over_soon(self);
+}
+
+/// The time of a write is over. What was applied of one that is not atomic stays.
+void answer_late(bucket_actor_state& state, const write_documents& asked) {
+  if (state.core->in_group()) state.core->undo_group();
+  if (state.now.next == 0 || asked.group->atomic) {
+    answer_problem(asked.answer, ec::deadline_exceeded,
+                   state.now.next == 0 ? "the write waited too long; it was not begun"
+                                       : "the write took too long; nothing was applied");
+  } else {
+    answer_problem(asked.answer, ec::ambiguous,
+                   std::string(part_may_be_there) + "it took too long)");
+  }
+}
+
+/// Begins what is all or none in a batch of its own.
+void begin_group(bucket_pointer self) {
+  hand_over(self);
+  self->state.core->begin_group();
+}
+
+void start_work(bucket_pointer self, bool whole) {
+  if (whole) begin_group(self);
+  self->state.now.started = true;
+  self->state.now.first = self->state.handed_over + 1;
+}
+
+/// False where the group is refused.
+bool keeps_group(bucket_actor_state& state, const write_group& group) {
+  auto& outcomes = state.now.outcomes;
+  if (auto fits = state.core->check_group(); !fits) outcomes.back().problem = fits.error();
+  if (outcomes.back().ok()) return true;
+  state.core->undo_group();
+  outcomes = refuse_others(group, std::move(outcomes));
+  return false;
+}
+
+/// What an atomic bulk changes is in one batch; of any other, what has gathered is written while
+/// the rest is applied.
+slice_end go_on(bucket_pointer self, const write_documents& asked, steady_time until) {
+  bucket_actor_state& state = self->state;
+  const write_group& group = *asked.group;
+  if (state.options.clock() > asked.deadline) {
+    answer_late(state, asked);
+    hand_over_soon(self);
+    return slice_end::done;
+  }
+  if (!state.now.started) start_work(self, group.atomic);
+  const bool many = group.ops.size() > 1;
+  std::optional<one_slice> slice;
+  if (many) slice.emplace(state);
+  for (size_t& next = state.now.next; next < group.ops.size();) {
+    state.now.outcomes.push_back(state.core->apply(group.ops[next++]));
+    if (group.atomic && !keeps_group(state, group)) break;
+    if (many && state.core->batch_bytes() >= defaults::bulk_batch_bytes) hand_over(self);
+    if (next == group.ops.size()) break;
+    if (is_held(state)) return slice_end::held;
+    if (state.options.clock() >= until) return slice_end::time_over;
+  }
+  if (state.core->in_group()) state.core->keep_group();
+  answer_write(self, asked);
+  return slice_end::done;
 }
 
 /// A commit has failed since the link read what it rests on.
@@ -132,40 +201,120 @@ bool is_stale(const bucket_actor_state& state, uint64_t failures) {
   return counters != nullptr && counters->failed_commits.load() != failures;
 }
 
-/// What was merged before a document that cannot be is good; the checkpoint stays where it was, and
-/// nothing that rests on it is taken.
-ec merge_all(bucket_actor_state& state, const replication::apply_batch& what) {
+/// Merges one document of a batch. Where it cannot be, and is not left out, the batch ends: of an
+/// import nothing is there then; of a peer's batch what was merged before it is good, the
+/// checkpoint stays where it was, and nothing that rests on it is taken. False: it has ended.
+bool merge_one(bucket_actor_state& state, const replication::apply_batch& what,
+               const replicated_document& document) {
   bucket_core& core = *state.core;
-  std::optional<one_slice> slice;
-  if (what.documents.size() > 1) slice.emplace(state);
-  if (!core.continue_run(what.peer_id, what.run, what.first)) return ec::overloaded;
-  for (const replicated_document& document : what.documents) {
-    if (const auto merged = core.merge(document); !merged) {
-      log::warn("a document cannot be merged",
-                {{"bucket", what.bucket}, {"reason", merged.error().reason}});
-      core.end_run(what.peer_id);
-      return merged.error().code;
-    }
+  replication::batch_outcome& outcome = state.now.merged;
+  const bool whole = what.peer_id.empty();
+  const auto merged = core.merge(document, what.limits);
+  error problem = merged ? error{ec::none, {}} : merged.error();
+  if (whole && merged)
+    if (auto fits = core.check_group(); !fits) problem = fits.error();
+  if (problem.code == ec::none) return true;
+  if (whole || is_own_limit(document.id, problem.code)) outcome.refused.push_back(document.id);
+  if (!whole && is_own_limit(document.id, problem.code)) return true;
+  outcome.code = problem.code;
+  outcome.reason = problem.reason;
+  if (whole) {
+    core.undo_group();
+  } else {
+    log::warn("a document cannot be merged", {{"bucket", what.bucket}, {"reason", problem.reason}});
+    core.end_run(what.peer_id);
   }
-  if (!what.peer_id.empty()) core.note_checkpoint(what.peer_id, what.reached);
-  return ec::none;
+  return false;
 }
 
-void apply(bucket_pointer self, const merge_documents& asked) {
+/// False where nothing of it is to be merged.
+bool start_merge(bucket_pointer self, const merge_documents& asked) {
   bucket_actor_state& state = self->state;
-  if (is_stale(state, asked.failures)) return (*asked.answer)(ec::overloaded);
-  const ec merged = merge_all(state, *asked.what);
-  const uint64_t batch = state.core->dirty() ? state.handed_over + 1 : state.handed_over;
-  if (batch == state.finished) return (*asked.answer)(merged);
-  state.answers.push_back({batch, batch, {}, {}, asked.answer, merged, false});
+  const replication::apply_batch& what = *asked.what;
+  state.now.merged.code = ec::overloaded;
+  if (is_stale(state, asked.failures)) return false;
+  if (!state.core->continue_run(what.peer_id, what.run, what.first)) return false;
+  state.now.merged.code = ec::none;
+  start_work(self, what.peer_id.empty());
+  return true;
+}
+
+void answer_merge(bucket_pointer self, const merge_documents& asked) {
+  bucket_actor_state& state = self->state;
+  const uint64_t batch = batch_of_now(state);
+  if (batch == state.finished) return (*asked.answer)(std::move(state.now.merged));
+  state.answers.push_back({batch, batch, {}, {}, asked.answer, std::move(state.now.merged), false});
   hand_over_soon(self);
 }
 
-void note(bucket_pointer self, const record_checkpoint& asked) {
+slice_end go_on(bucket_pointer self, const merge_documents& asked, steady_time until) {
   bucket_actor_state& state = self->state;
-  if (!state.core || is_stale(state, asked.failures)) return;
+  const replication::apply_batch& what = *asked.what;
+  const auto& documents = what.documents;
+  if (state.options.clock() > asked.deadline) {
+    if (state.core->in_group()) state.core->undo_group();
+    (*asked.answer)({ec::deadline_exceeded, "it took too long; nothing was applied", {}});
+    return slice_end::done;
+  }
+  if (!state.now.started && !start_merge(self, asked)) {
+    answer_merge(self, asked);
+    return slice_end::done;
+  }
+  std::optional<one_slice> slice;
+  if (documents.size() > 1) slice.emplace(state);
+  for (size_t& next = state.now.next; next < documents.size();) {
+    if (!merge_one(state, what, documents[next++])) break;
+    if (next == documents.size()) break;
+    if (state.core->batch_bytes() >= defaults::batch_bytes) hand_over(self);
+    if (is_held(state)) return slice_end::held;
+    if (state.options.clock() >= until) return slice_end::time_over;
+  }
+  if (state.core->in_group()) state.core->keep_group();
+  if (state.now.merged.code == ec::none && what.reached)
+    state.core->note_checkpoint(what.peer_id, *what.reached);
+  answer_merge(self, asked);
+  return slice_end::done;
+}
+
+slice_end go_on(bucket_pointer self, const record_checkpoint& asked, steady_time) {
+  bucket_actor_state& state = self->state;
+  if (is_stale(state, asked.failures)) return slice_end::done;
   state.core->note_checkpoint(asked.peer, asked.reached);
   hand_over_soon(self);
+  return slice_end::done;
+}
+
+/// After what is in the mailbox, and, after some slices, other actors that wait for a thread.
+void plan(bucket_pointer self) {
+  if (!std::exchange(self->state.planned, true)) self->send(self, tick{});
+}
+
+/// Works on what waits, for a slice.
+void go_on(bucket_pointer self) {
+  bucket_actor_state& state = self->state;
+  if (!state.core || state.planned) return;
+  const steady_time until = state.options.clock() + defaults::bucket_slice;
+  while (!state.waiting.empty() && !is_held(state)) {
+    const slice_end end = std::visit([&](const auto& asked) { return go_on(self, asked, until); },
+                                     state.waiting.front());
+    if (end == slice_end::held) return;
+    if (end == slice_end::time_over) return plan(self);
+    state.now = {};
+    state.waiting.pop_front();
+    if (!state.waiting.empty() && state.options.clock() >= until) return plan(self);
+  }
+}
+
+/// Its core is dropped: what was being applied will not be gone on with.
+void give_up_work(bucket_actor_state& state, ec code, const std::string& reason) {
+  if (!state.now.started) return;
+  if (state.now.begun) {
+    refuse(state.waiting.front(), ec::ambiguous, part_may_be_there + reason + ")");
+  } else {
+    refuse(state.waiting.front(), code, reason);
+  }
+  state.now = {};
+  state.waiting.pop_front();
 }
 
 void tell_followers(bucket_pointer self, uint64_t sequence) {
@@ -189,8 +338,8 @@ void tell_what_is_synced(bucket_pointer self) {
   if (stored) tell_followers(self, stored->sequence);
 }
 
-void refuse_postponed(bucket_actor_state& state, ec code, const std::string& reason) {
-  for (const auto& work : std::exchange(state.postponed, {})) refuse(work, code, reason);
+void refuse_waiting(bucket_actor_state& state, ec code, const std::string& reason) {
+  for (const auto& work : std::exchange(state.waiting, {})) refuse(work, code, reason);
 }
 
 void start_core(bucket_pointer self, uint64_t generation) {
@@ -199,21 +348,20 @@ void start_core(bucket_pointer self, uint64_t generation) {
   if (!stored) {
     log::error("a bucket cannot read its state",
                {{"bucket", state.options.number}, {"reason", stored.error().reason}});
-    refuse_postponed(state, stored.error().code, stored.error().reason);
+    refuse_waiting(state, stored.error().code, stored.error().reason);
     return;
   }
   state.generation = generation;
   state.handed_over = state.finished = 0;
   state.last_sequence = stored->sequence;
-  state.sequences.clear();
+  state.forget_batches(UINT64_MAX);
   // A batch whose fate nobody knew may have defined queries.
   if (std::exchange(state.query_batch, 0) != 0 || stored->queries > 0) tell_of_queries(self);
   state.core.emplace(
       state.options.number, *stored,
       [&state](std::string_view key) { return read_row(state, key); }, state.options.limits);
   tell_what_is_synced(self); // of a predecessor that did not come to it
-  for (const auto& work : std::exchange(state.postponed, {}))
-    std::visit([self](const auto& asked) { apply(self, asked); }, work);
+  go_on(self);
 }
 
 void begun(bucket_pointer self, const generation_begun& answer) {
@@ -221,7 +369,7 @@ void begun(bucket_pointer self, const generation_begun& answer) {
   if (answer.code == 0) {
     start_core(self, answer.generation);
   } else {
-    refuse_postponed(self->state, static_cast<ec>(answer.code), answer.reason);
+    refuse_waiting(self->state, static_cast<ec>(answer.code), answer.reason);
   }
 }
 
@@ -231,6 +379,7 @@ void note_begun(bucket_actor_state& state, uint64_t batch) {
     if (waiting.first > batch) return;
     if (waiting.batch > batch) waiting.begun = true;
   }
+  if (state.now.started && state.now.first <= batch) state.now.begun = true;
 }
 
 /// Storage refused or failed a batch. Each batch that it was given gets an answer of its own; what
@@ -247,6 +396,7 @@ void fail_batch(bucket_pointer self, const batch_done& done) {
     refuse(state.answers.back(), ec::disk_full, "an earlier write failed; nothing was applied");
     state.answers.pop_back();
   }
+  give_up_work(state, ec::disk_full, "an earlier write failed; nothing was applied");
   begin_new_generation(self);
 }
 
@@ -266,40 +416,50 @@ void finish(bucket_pointer self, const batch_done& done) {
     if (ready.merge) (*ready.merge)(ready.merged);
     state.answers.pop_front();
   }
-  uint64_t sequence = 0;
-  std::erase_if(state.sequences, [&](const auto& item) {
-    if (item.first > done.number) return false;
-    sequence = item.second;
-    return true;
-  });
+  const uint64_t sequence = state.forget_batches(done.number);
   if (done.synced) tell_followers(self, sequence);
   if (state.query_batch != 0 && state.query_batch <= done.number) {
     state.query_batch = 0;
     tell_of_queries(self);
   }
   hand_over_soon(self);
+  go_on(self);
 }
 
-/// Now, or when the generation has begun.
-template<class Asked>
-void apply_or_postpone(bucket_pointer self, const Asked& asked) {
-  if (self->state.core) {
-    apply(self, asked);
-    return;
-  }
-  self->state.postponed.push_back(asked);
-  begin_new_generation(self);
+/// Now, behind what waits, or when the generation has begun.
+void take(bucket_pointer self, bucket_actor_state::work&& asked) {
+  bucket_actor_state& state = self->state;
+  state.waiting.push_back(std::move(asked));
+  if (!state.core) return begin_new_generation(self);
+  if (state.waiting.size() == 1) go_on(self);
 }
 
 } // namespace
+
+uint64_t bucket_actor_state::forget_batches(uint64_t up_to) {
+  uint64_t sequence = 0;
+  for (; !on_their_way.empty() && on_their_way.front().number <= up_to; on_their_way.pop_front()) {
+    const batch_on_its_way& batch = on_their_way.front();
+    sequence = batch.sequence;
+    bytes_on_their_way -= batch.bytes;
+    if (options.counters) options.counters->bytes_on_their_way.fetch_sub(batch.bytes);
+  }
+  return sequence;
+}
 
 bucket_actor::behavior_type bucket(bucket_pointer self, bucket_options options) {
   self->state.options = std::move(options);
   begin_new_generation(self);
   return {
-      [self](const write_documents& asked) { apply_or_postpone(self, asked); },
-      [self](const merge_documents& asked) { apply_or_postpone(self, asked); },
-      [self](const record_checkpoint& asked) { note(self, asked); },
+      [self](const write_documents& asked) { take(self, asked); },
+      [self](const merge_documents& asked) { take(self, asked); },
+      [self](const record_checkpoint& asked) {
+        if (self->state.core) take(self, asked); // a lost one costs looking again
+      },
+      [self](tick) {
+        self->state.planned = false;
+        go_on(self);
+      },
       [self](const generation_begun& answer) { begun(self, answer); },
       [self](const batch_done& done) { finish(self, done); },
       [self](batches_synced) { tell_what_is_synced(self); },

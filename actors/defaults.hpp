@@ -20,6 +20,12 @@ inline constexpr size_t queued_bytes = size_t{64} * 1024 * 1024;
 inline constexpr size_t batch_bytes = size_t{1} * 1024 * 1024;
 /// The same while a bulk is applied: it is written and applied side by side.
 inline constexpr size_t bulk_batch_bytes = size_t{64} * 1024;
+/// Bytes of batches that a bucket, and all of a node's, have on their way to storage: beyond it a
+/// bucket waits with what it is asked, until one of its own is written.
+inline constexpr size_t bucket_bytes_on_their_way = size_t{8} * 1024 * 1024;
+inline constexpr size_t node_bytes_on_their_way = size_t{64} * 1024 * 1024;
+/// How long a bucket applies what it is asked before it lets other actors have its thread.
+inline constexpr std::chrono::milliseconds bucket_slice{5};
 /// Documents that a query's map may cost a limit or a worker before it is suspended.
 inline constexpr uint32_t query_strikes = 10;
 /// How long a view waits after something failed before it tries again.

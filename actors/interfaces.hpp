@@ -49,7 +49,7 @@ using bucket_actor = caf::typed_actor<
     // Apply writes; the answer goes through the message's own reply.
     caf::reacts_to<write_documents>,
     // From peer links: take in documents; the answer goes through the message's own reply.
-    caf::reacts_to<merge_documents>, caf::reacts_to<record_checkpoint>,
+    caf::reacts_to<merge_documents>, caf::reacts_to<record_checkpoint>, caf::reacts_to<tick>,
     // Storage's answer to begin_generation.
     caf::reacts_to<generation_begun>,
     // Storage's answer to commit_batch.

@@ -34,12 +34,13 @@ struct write_documents {
 // Peer link -> bucket
 // -------------------------------------------------------------------------------------------------------
 
-/// Merge these documents of a peer and write its checkpoint, in one batch (or those of an import);
-/// answered after its commit. LOCAL.
+/// Merge these documents of a peer and write its checkpoint behind them (or those of an import);
+/// answered after the commit. LOCAL.
 struct merge_documents {
   std::shared_ptr<const replication::apply_batch> what{};
   uint64_t failures = 0; ///< node_counters::failed_commits when the link read what it rests on
-  reply_ptr<ec> answer{};
+  reply_ptr<replication::batch_outcome> answer{};
+  steady_time deadline = steady_time::max(); ///< of an import: nothing of it is applied after it
 };
 
 /// Write this checkpoint of a peer at leisure: it moved over what was known. Not answered: a lost
@@ -300,16 +301,17 @@ struct remove_peer {
 // ---------------------------------------------------------------------------------------------
 
 struct flush_batch {}; ///< bucket: hand over what has gathered; storage: commit what has gathered
-/// Storage: reopen, sync, clean up; view: look after who waits; peer link: something is due; ZeroMQ
-/// gateway: look after its connections.
+/// Storage: reopen, sync, clean up; bucket: go on with what waits; view: look after who waits; peer
+/// link: something is due; ZeroMQ gateway: look after its connections.
 struct tick {};
 struct try_again {}; ///< view: something failed a while ago
 /// Peer link: a bucket has merged, or refused, a batch.
 struct documents_merged {
   uint32_t bucket = 0;
   uint64_t ticket = 0;
-  uint8_t code = 0;      ///< an ec
-  uint64_t failures = 0; ///< of the merge_documents that is answered
+  uint8_t code = 0;                   ///< an ec
+  uint64_t failures = 0;              ///< of the merge_documents that is answered
+  std::vector<std::string> refused{}; ///< ids of documents that are left out
 };
 /// ZeroMQ gateway: who waits for a new peer is answered by now.
 struct wait_over {
@@ -445,7 +447,8 @@ typename Inspector::result_type inspect(Inspector& f, link_refused& x) {
 }
 template<class Inspector>
 typename Inspector::result_type inspect(Inspector& f, documents_merged& x) {
-  return f(caf::meta::type_name("documents_merged"), x.bucket, x.ticket, x.code, x.failures);
+  return f(caf::meta::type_name("documents_merged"), x.bucket, x.ticket, x.code, x.failures,
+           x.refused);
 }
 template<class Inspector>
 typename Inspector::result_type inspect(Inspector& f, wait_over& x) {

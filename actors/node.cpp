@@ -135,7 +135,7 @@ bucket_started start_bucket(node_pointer self, const bucket_facts& facts) {
                                state.storage,
                                followers_of_all(state),
                                caf::actor_cast<query_keeper_actor>(self),
-                               state.options.limits,
+                               {state.options.limits, state.options.queries},
                                state.options.counters};
   const bucket_actor actor = self->spawn<caf::monitored>(bucket, options);
   state.buckets[facts.number] = {facts, actor, {}};

@@ -20,6 +20,7 @@ struct node_options {
   std::shared_ptr<node_counters> counters{};
   gateway_actor gateway{};
   json_limits limits{};
+  size_t queries = treadmill::defaults::queries; ///< of a bucket
   /// How children are spawned: detached where they block, which the composition root decides.
   std::function<storage_actor(caf::actor_system&)> spawn_storage{};
   std::function<isolate_pool_actor(caf::actor_system&)> spawn_pool{};

@@ -82,13 +82,16 @@ void look_for(link_pointer self, const std::string& name, uint32_t number, bool 
 void hand_over(link_pointer self, const bucket_actor& bucket, apply_batch&& batch) {
   const peer_link_actor me(self);
   auto answer = [me, number = batch.bucket, ticket = batch.ticket,
-                 failures = self->state.failures](ec code) {
-    caf::anon_send(me, documents_merged{number, ticket, static_cast<uint8_t>(code), failures});
+                 failures = self->state.failures](replication::batch_outcome done) {
+    caf::anon_send(me, documents_merged{number, ticket, static_cast<uint8_t>(done.code), failures,
+                                        std::move(done.refused)});
   };
-  self->send(bucket,
-             merge_documents{std::make_shared<const apply_batch>(std::move(batch)),
-                             self->state.failures,
-                             std::make_shared<reply<ec>>(std::move(answer), ec::ambiguous)});
+  using outcome_reply = reply<replication::batch_outcome>;
+  self->send(
+      bucket,
+      merge_documents{std::make_shared<const apply_batch>(std::move(batch)), self->state.failures,
+                      std::make_shared<outcome_reply>(std::move(answer),
+                                                      replication::batch_outcome{ec::ambiguous})});
 }
 
 void hand_over(link_pointer self, const bucket_actor& bucket, replication::note_checkpoint&& note) {
@@ -147,7 +150,7 @@ void merged(link_pointer self, const documents_merged& answer, ticks at) {
   const auto place = state.buckets.find(answer.bucket);
   // Where the bucket's actor died, another one is there by now.
   if (code != ec::none && place != state.buckets.end()) place->second.actor = bucket_actor();
-  state.link->applied(answer.bucket, answer.ticket, code, at);
+  state.link->applied(answer.bucket, answer.ticket, code, at, answer.refused);
 }
 
 // The link

@@ -31,18 +31,22 @@ uint64_t bytes_of(const std::vector<replicated_document>& documents) {
   return bytes;
 }
 
-result<void> merge_answer(ec merged) {
-  switch (merged) {
-  case ec::none: return {};
-  case ec::bad_rev:
-    return fail(merged, "a live revision that is new here came without its document; what was "
-                        "before it is merged");
-  case ec::ambiguous:
-    return fail(merged, "some of the documents may have been merged: send them again");
-  case ec::disk_full:
-    return fail(merged, "the store takes no writes now: the disk is full or failing");
-  default: return fail(merged, "the documents could not be merged: send them again");
+/// A phrase for an outcome that has none.
+std::string reason_of(ec code) {
+  switch (code) {
+  case ec::ambiguous: return "some of the documents may have been merged: send them again";
+  case ec::disk_full: return "the store takes no writes now: the disk is full or failing";
+  default: return "the documents could not be merged: send them again";
   }
+}
+
+rest::merge_answer answer_of(replication::batch_outcome&& merged) {
+  rest::merge_answer made;
+  made.problem.code = merged.code;
+  if (merged.code == ec::none) return made;
+  made.problem.reason = merged.reason.empty() ? reason_of(merged.code) : std::move(merged.reason);
+  if (!merged.refused.empty()) made.id = std::move(merged.refused.front());
+  return made;
 }
 
 } // namespace
@@ -219,28 +223,27 @@ void rest_gateway::write(std::string bucket, bool make_bucket,
   });
 }
 
-void rest_gateway::merge(std::string bucket, std::vector<replicated_document> documents,
-                         std::function<void(result<void>)> answer) {
-  if (stopping()) {
-    answer(fail(ec::shutting_down, "the node is ending; nothing was applied"));
-    return;
-  }
-  auto place = admit(bytes_of(documents));
-  if (place == nullptr) {
-    answer(fail(ec::overloaded, "too many writes are waiting; nothing was applied"));
-    return;
-  }
+void rest_gateway::merge(std::string bucket, rest::merge_request asked,
+                         std::function<void(rest::merge_answer)> answer) {
+  const auto refuse = [&answer](ec code, const char* reason) { answer({{code, reason}, {}}); };
+  if (stopping()) return refuse(ec::shutting_down, "the node is ending; nothing was applied");
+  auto place = admit(bytes_of(asked.documents));
+  if (place == nullptr)
+    return refuse(ec::overloaded, "too many writes are waiting; nothing was applied");
   auto batch = std::make_shared<replication::apply_batch>();
   batch->first = true;
-  batch->documents = std::move(documents);
-  auto give = [place = std::move(place), answer](ec merged) mutable {
+  batch->documents = std::move(asked.documents);
+  batch->limits = asked.limits;
+  auto give = [place = std::move(place), answer](replication::batch_outcome merged) mutable {
     place.reset();
-    answer(merge_answer(merged));
+    answer(answer_of(std::move(merged)));
   };
   merge_documents message{std::move(batch), options_.counters->failed_commits.load(),
-                          std::make_shared<reply<ec>>(std::move(give), ec::ambiguous)};
+                          std::make_shared<reply<replication::batch_outcome>>(
+                              std::move(give), replication::batch_outcome{ec::ambiguous}),
+                          asked.deadline};
   with_bucket(std::move(bucket), true, [message](result<bucket_actor> found) {
-    if (!found) return (*message.answer)(found.error().code);
+    if (!found) return (*message.answer)({found.error().code, found.error().reason, {}});
     caf::anon_send(*found, message);
   });
 }

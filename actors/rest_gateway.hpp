@@ -60,8 +60,8 @@ public:
   void write(std::string bucket, bool make_bucket, std::shared_ptr<const write_group> group,
              http::clock::time_point deadline,
              std::function<void(rest::write_answer)> answer) override;
-  void merge(std::string bucket, std::vector<replicated_document> documents,
-             std::function<void(result<void>)> answer) override;
+  void merge(std::string bucket, rest::merge_request asked,
+             std::function<void(rest::merge_answer)> answer) override;
   void create_bucket(std::string name, http::clock::time_point deadline,
                      std::function<void(result<bool>)> answer) override;
   void drop_bucket(std::string name, http::clock::time_point deadline,

@@ -31,7 +31,7 @@ public:
     // small machine.
     set("scheduler.policy", caf::atom("sharing"));
     set("scheduler.max-threads", threads);
-    set("scheduler.max-throughput", size_t{100}); // so that no actor keeps a worker from the others
+    set("scheduler.max-throughput", size_t{10}); // so that no actor keeps a worker from the others
   }
 };
 
@@ -172,6 +172,7 @@ private:
     options.counters = counters_;
     options.gateway = gateway_.actor();
     options.limits = how_.json;
+    options.queries = how_.queries;
     options.spawn_storage = [rows = rows_, counters = counters_,
                              interval = how_.sync_interval](caf::actor_system& system) {
       return system.spawn<caf::detached>(storage, storage_options{rows, counters, interval});

@@ -297,6 +297,8 @@ std::vector<setting> limit_settings() {
              defaults::most_json_depth, "how deep arrays and objects may nest"),
       ranged("max-buckets", limits_group, count_form, &settings::buckets, 1, 100'000,
              "buckets of this node"),
+      ranged("max-queries", limits_group, count_form, &settings::queries, 1, 100'000,
+             "queries of a bucket"),
       ranged("free-disk-floor", limits_group, size_form, &settings::free_floor_bytes, 0, 1024 * gib,
              "writes get 507 below it (or below 5 % of the disk if less); 0: off"),
   };

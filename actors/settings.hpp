@@ -51,6 +51,7 @@ struct settings {
 
   json_limits json;
   size_t buckets = defaults::buckets;
+  size_t queries = defaults::queries; ///< of a bucket
   uint64_t free_floor_bytes = defaults::free_floor_bytes;
   size_t write_buffer_bytes = defaults::write_buffer_bytes;
   size_t block_cache_bytes = defaults::block_cache_bytes;

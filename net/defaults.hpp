@@ -52,8 +52,6 @@ inline constexpr int listen_backlog = 1024;
 inline constexpr milliseconds feed_heartbeat{30'000};
 inline constexpr milliseconds feed_timeout{60'000};
 
-/// Bytes of a query's map, and of its reduction.
-inline constexpr size_t function_bytes = 64 * 1024;
 /// A trial of a map: documents, bytes of their bodies, rows of the bucket that are looked at to
 /// find them, and bytes of the rows that are shown.
 inline constexpr size_t trial_documents = 100;

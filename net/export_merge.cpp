@@ -31,7 +31,8 @@ std::string_view id_text(std::string_view line) {
 class merger {
 public:
   merger(node_client& node, const merge_options& options)
-      : options_(options), sender_(node, "/" + percent_encode(options.bucket) + "/_import"),
+      : options_(options),
+        sender_(node, "/" + percent_encode(options.bucket) + "/_import?restore=true"),
         watch_(node, options.bucket) {}
 
   result<merged_export> run(document_source& lines) {

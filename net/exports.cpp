@@ -4,9 +4,6 @@
 #include "storage/current_entries.hpp"
 #include "storage/document_line.hpp"
 #include "storage/keys.hpp"
-#include "storage/names.hpp"
-#include "storage/text_lines.hpp"
-#include <algorithm>
 
 namespace treadmill::rest {
 
@@ -14,9 +11,6 @@ namespace {
 
 /// Entries whose documents wait to be read.
 constexpr size_t pending_entries = 256;
-/// How the first and the last line of an export begin.
-constexpr std::string_view first_line = R"({"bucket":)";
-constexpr std::string_view last_line = R"({"count":)";
 
 struct pending_entry {
   uint64_t sequence = 0;
@@ -26,7 +20,7 @@ struct pending_entry {
 /// A bucket's documents with their pasts, in the order of their last changes, as lines: first one
 /// that says what is exported, then the documents, then one that counts their lines, by which
 /// whoever reads it knows that it is whole. A document with several leaves has a line for each,
-/// with that leaf's past, so that a line is never larger than a document may be.
+/// with that leaf's past, so that no line has more than one body.
 class export_stream : public row_stream {
 public:
   /// `view`: of what is durable, so that no number in it is ever used for something else.
@@ -50,7 +44,7 @@ protected:
       ++next_;
     }
     if (position_ < state_.sequence) return state::more;
-    out += last_line;
+    out += export_last_line;
     append_number(out, count_);
     out += "}\n";
     return state::done;
@@ -58,7 +52,7 @@ protected:
 
 private:
   void append_head(std::string& out) const {
-    out += first_line;
+    out += export_first_line;
     append_json_string(out, bucket_.name);
     out += R"(,"log":")" + to_hex(bucket_.log_id) + '"';
     append_fact(out, "since", since_);
@@ -114,21 +108,14 @@ private:
       if (out.size() >= full) return false;
       auto appended = append_document_line(
           out, entry.id, entry.sequence,
-          leaves.size() == 1 ? *tree : branch(*tree, leaves[next_leaf_].rev), body_of);
+          leaves.size() == 1 ? *tree : revision_tree::of(tree->branch(leaves[next_leaf_].rev)),
+          body_of);
       if (!appended) return tl::unexpected(appended.error());
       out += '\n';
       ++count_;
     }
     next_leaf_ = 0;
     return true;
-  }
-
-  /// A leaf and its past.
-  static revision_tree branch(const revision_tree& tree, const revision& leaf) {
-    const std::vector<revision> past = tree.history(leaf);
-    return tree.part([&](const revision_tree::node& one) {
-      return std::find(past.begin(), past.end(), one.rev) != past.end();
-    });
   }
 
   read_view view_;
@@ -142,25 +129,6 @@ private:
   uint64_t count_ = 0;   ///< lines of documents
   bool begun_ = false;
 };
-
-/// All of them or none: what cannot be taken refuses the whole text.
-result<std::vector<replicated_document>> read_lines(std::string_view text,
-                                                    const json_limits& limits) {
-  std::vector<replicated_document> all;
-  auto read = each_line(text, [&](size_t number, std::string_view line) -> result<void> {
-    if (line.starts_with(first_line) || line.starts_with(last_line)) return {};
-    if (all.size() == limits.items)
-      return fail(ec::too_large, "there are more documents than the limit");
-    auto document = parse_document_line(line, limits);
-    if (!document) return tl::unexpected(in_line(number, document.error()));
-    if (auto right = check_replicated(*document, limits); !right)
-      return tl::unexpected(in_line(number, right.error()));
-    all.push_back(std::move(*document));
-    return {};
-  });
-  if (!read) return tl::unexpected(std::move(read.error()));
-  return all;
-}
 
 } // namespace
 
@@ -179,23 +147,6 @@ void export_bucket(exchange& x) {
                             "log before the bucket was made anew"});
   answer_rows(x.answer, std::make_unique<export_stream>(view, *bucket, *state, since.sequence),
               "application/x-ndjson");
-}
-
-void import_documents(exchange& x) {
-  if (auto checked = check_bucket_name(x.bucket); !checked) return x.answer.refuse(checked.error());
-  auto documents = read_lines(x.request.body, x.node.options.limits);
-  if (!documents) return x.answer.refuse(documents.error());
-  const size_t count = documents->size();
-  auto to = std::make_shared<reply>(std::move(x.answer));
-  x.node.backend.merge(std::string(x.bucket), std::move(*documents),
-                       [to, count](result<void> done) {
-                         if (!done) return to->refuse(done.error());
-                         http::response made;
-                         made.body = R"({"status":"OK","count":)";
-                         append_number(made.body, count);
-                         made.body += '}';
-                         (*to)(std::move(made));
-                       });
 }
 
 } // namespace treadmill::rest

@@ -3,13 +3,6 @@
 
 namespace treadmill::replication {
 
-namespace {
-
-/// What a limit of this node refuses, and another node's may not.
-bool is_limit(ec code) { return code == ec::too_large || code == ec::too_deep; }
-
-} // namespace
-
 following::following(link_context& shared, bucket_info bucket, checkpoint from)
     : shared_(shared), bucket_(std::move(bucket)), stored_(from), received_(from), written_(from) {}
 
@@ -230,16 +223,23 @@ result<void> following::look_at(peer_entry&& entry, const row_view& rows, batch&
     // Whatever it is that differs: it need not be among what the entry is about.
     entry.changes.front().differs = *digest != *entry.digest;
   }
+  replicated_document extends;
+  extends.id = entry.id;
+  std::vector<revision_tree::node> nodes;
   for (peer_change& change : entry.changes) {
     const auto known = look_at(change, entry.id, *here, rows);
     if (!known) return tl::unexpected(known.error());
     switch (*known) {
     case knowledge::known: break;
-    case knowledge::extends:
-      if (!take_change(std::move(change), entry.id, into)) {
-        return fail(ec::bad_request, "a document that breaks a rule");
-      }
+    case knowledge::extends: {
+      revision_tree::node& added = nodes.emplace_back();
+      added.rev = change.rev;
+      added.parent = change.parent;
+      added.deleted = change.deleted;
+      added.foreign = change.foreign;
+      if (change.body) extends.bodies.push_back({change.rev, std::move(*change.body)});
       break;
+    }
     case knowledge::unknown:
       const bool elsewhere = shared_.patient && !change.body && !change.deleted;
       change.body.reset();
@@ -249,21 +249,18 @@ result<void> following::look_at(peer_entry&& entry, const row_view& rows, batch&
       break;
     }
   }
-  return {};
+  if (nodes.empty()) return {};
+  extends.tree = revision_tree::of(std::move(nodes));
+  if (take_changes(std::move(extends), into)) return {};
+  return fail(ec::bad_request, "a document that breaks a rule");
 }
 
-/// False where it breaks a rule.
-bool following::take_change(peer_change&& change, const std::string& id, batch& into) {
-  replicated_document made;
-  made.id = id;
-  made.tree.add(change.rev, change.parent, change.deleted, change.foreign);
-  if (change.body) {
-    into.bytes += change.body->size();
-    made.bodies.push_back({change.rev, std::move(*change.body)});
-  }
+/// What an entry brings of a document, all of it at once. False where it breaks a rule.
+bool following::take_changes(replicated_document&& made, batch& into) {
+  for (const leaf_body& body : made.bodies) into.bytes += body.body.size();
   const auto right = check_replicated(made, shared_.options.limits);
-  if (!right && is_limit(right.error().code)) {
-    give_up(id);
+  if (!right && is_own_limit(made.id, right.error().code)) {
+    give_up(made.id);
     return true;
   }
   if (!right) return false;
@@ -322,6 +319,7 @@ void following::ask(ticks now) {
   want asked;
   asked.bucket = bucket_.name;
   size_t bytes = 0;
+  size_t leaves = 0;
   const auto rows = shared_.rows->latest();
   for (batch& waiting : queue_) {
     if (bytes > defaults::window_bytes) break;
@@ -330,7 +328,11 @@ void following::ask(ticks now) {
     for (const auto& [id, revs] : waiting.missing) ids.push_back(id);
     for (const std::string& id : ids) {
       if (asked.documents.size() >= defaults::wanted_documents) break;
+      if (leaves >= defaults::wanted_leaves) break;
+      const size_t before = asked.documents.size();
       if (!ask_for(id, *rows, asked, now)) return;
+      if (asked.documents.size() == before) continue;
+      leaves += asked.documents.back().leaves.size() + asked.documents.back().elsewhere.size();
     }
   }
   if (asked.documents.empty()) return;
@@ -431,7 +433,7 @@ bool following::settle(documents::sent&& item, ticks now) {
 /// A document is here, whole. False where it breaks a rule.
 bool following::finish(replicated_document&& document, ticks now) {
   const auto right = check_replicated(document, shared_.options.limits);
-  if (!right && !is_limit(right.error().code)) return false;
+  if (!right && !is_own_limit(document.id, right.error().code)) return false;
   if (right) {
     complete(std::move(document), now);
   } else {
@@ -538,13 +540,21 @@ void following::hand_over() {
     shared_.documents_in += next.documents.size();
     const bool first = run_ == 0;
     while (run_ == 0) run_ = shared_.options.random();
-    shared_.out.batches.push_back({bucket_.number, next.ticket, shared_.peer_id, run_, first,
-                                   std::move(next.documents), next.reached});
+    shared_.out.batches.push_back({bucket_.number,
+                                   next.ticket,
+                                   shared_.peer_id,
+                                   run_,
+                                   first,
+                                   std::move(next.documents),
+                                   next.reached,
+                                   {}});
   }
 }
 
-void following::applied(uint64_t ticket, ec code, ticks now) {
+void following::applied(uint64_t ticket, ec code, ticks now,
+                        const std::vector<std::string>& refused_ids) {
   if (ticket < valid_from_) return;
+  for (const std::string& id : refused_ids) give_up(id);
   if (code != ec::none) return fall_back(now);
   for (batch& waiting : queue_) {
     if (waiting.ticket != ticket) continue;

@@ -27,7 +27,8 @@ public:
   void taken_in(activity&& what, ticks now);
   void delivered(documents&& what, ticks now);
   void delivered(part&& what, ticks now);
-  void applied(uint64_t ticket, ec code, ticks now);
+  void applied(uint64_t ticket, ec code, ticks now,
+               const std::vector<std::string>& refused_ids = {});
   void tick(ticks now);
   /// A new session: whatever was on its way is lost.
   void begin_session(ticks now);
@@ -90,7 +91,7 @@ private:
              const std::optional<local_document>& here) const;
   result<bool> knows_all(const peer_change& told, const std::string& id,
                          const std::optional<local_document>& here, const row_view& rows) const;
-  bool take_change(peer_change&& change, const std::string& id, batch& into);
+  bool take_changes(replicated_document&& made, batch& into);
   void note_pending(const replicated_document& document, batch& brought_by);
   void forget_pending(const batch& applied);
   void go_on(ticks now);

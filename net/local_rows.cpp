@@ -82,10 +82,7 @@ result<revision_tree> read_tree(const row_view& rows, uint32_t bucket, std::stri
   if (!bytes) return tl::unexpected(bytes.error());
   // Between the two reads of a view that moves the rest may have been written anew.
   if (!*bytes) return fail(ec::overloaded, "a document changed while it was read");
-  auto older = revision_tree::decode(**bytes);
-  if (!older) return older;
-  tree->merge(*older);
-  return tree;
+  return whole_tree(*tree, **bytes);
 }
 
 result<std::optional<std::string>> read_leaf_body(const row_view& rows, uint32_t bucket,

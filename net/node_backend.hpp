@@ -68,6 +68,18 @@ struct reduce_input {
   std::vector<std::string> values{}; ///< JSON
 };
 
+/// Documents with their pasts, to be merged as a whole or not at all.
+struct merge_request {
+  std::vector<replicated_document> documents{}; ///< each one checked by check_replicated
+  tree_limits limits{};
+  http::clock::time_point deadline{}; ///< nothing is applied after it
+};
+
+struct merge_answer {
+  error problem{ec::none, {}};
+  std::string id{}; ///< of the document at fault, where it is known
+};
+
 /// The node behind the REST routes: what they cannot do by reading the store. Implemented by the
 /// actors' REST gateway, and by a plain object in the tests of the routes. **Thread**: any; no call
 /// blocks; each callback is called exactly once, from any thread.
@@ -80,12 +92,11 @@ public:
   virtual void write(std::string bucket, bool make_bucket, std::shared_ptr<const write_group> group,
                      http::clock::time_point deadline,
                      std::function<void(write_answer)> answer) = 0;
-  /// Merges documents with their pasts into a bucket, made where it is missing, as if they came
-  /// from a peer: what is known changes nothing, so all may be sent again. Each was checked by
-  /// check_replicated. Errors: those of writing; bad_rev (a live leaf that is new here came without
-  /// its body; what was merged before it stays).
-  virtual void merge(std::string bucket, std::vector<replicated_document> documents,
-                     std::function<void(result<void>)> answer) = 0;
+  /// Merges documents into a bucket, made where it is missing, as if they came from a peer: what is
+  /// known changes nothing, so all may be sent again. Errors: those of writing; bad_rev (a live
+  /// leaf that is new here came without its body); too_large (a document, or one query too many).
+  virtual void merge(std::string bucket, merge_request asked,
+                     std::function<void(merge_answer)> answer) = 0;
   /// Makes a bucket; `created` is false where it was there.
   virtual void create_bucket(std::string name, http::clock::time_point deadline,
                              std::function<void(result<bool> created)> answer) = 0;

@@ -15,15 +15,6 @@ namespace treadmill::rest {
 
 namespace {
 
-constexpr std::string_view builtin_names =
-    "_count, _sum, _min, _max, _avg, _stats, _approx_count_distinct";
-
-bool is_bare_name(std::string_view text) {
-  return std::all_of(text.begin(), text.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
-  });
-}
-
 // Defining
 // -------------------------------------------------------------------------------------------------
 
@@ -308,16 +299,6 @@ private:
 };
 
 } // namespace
-
-result<void> check_definition(const query_definition& definition) {
-  const std::string& reduce = definition.reduce;
-  if (std::max(definition.map.size(), reduce.size()) > http::defaults::function_bytes)
-    return fail(ec::bad_map, "a function has at most " +
-                                 std::to_string(http::defaults::function_bytes) + " bytes");
-  if (reduce.starts_with('_') && is_bare_name(reduce) && !builtin_reduction(reduce))
-    return fail(ec::bad_request, "reduce is JavaScript or one of " + std::string(builtin_names));
-  return {};
-}
 
 void list_queries(exchange& x) {
   const auto bucket = x.existing_bucket();

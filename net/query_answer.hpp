@@ -4,10 +4,6 @@
 
 namespace treadmill::rest {
 
-/// What can be told of a definition without compiling it (queries.cpp). Errors: bad_map (a function
-/// that is too long); bad_request (a built-in reduction that is none).
-result<void> check_definition(const query_definition& definition);
-
 /// What is asked of a query that was found: bad_request where it has no reduction and one is asked
 /// for, or documents are asked for with one.
 result<void> check_reductions(const query_request& asked, reduction how);

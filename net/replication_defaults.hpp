@@ -25,6 +25,8 @@ inline constexpr size_t applying = 4;
 inline constexpr size_t served_at_once = 4;
 /// Bytes of a body up to which it travels with its entry.
 inline constexpr size_t inline_bytes = size_t{64} * 1024;
+/// Leaves in one `want`, beyond which no further document is asked for with it.
+inline constexpr size_t wanted_leaves = 10'000;
 /// Documents in one `want`; bytes of the `documents` that answer it, about.
 inline constexpr size_t wanted_documents = 1000;
 inline constexpr size_t documents_bytes = size_t{1024} * 1024;

@@ -404,9 +404,10 @@ void link::advanced(uint32_t number, ticks now) {
   me.send_heads(false, now); // the peer does not follow it yet: a new one, maybe
 }
 
-void link::applied(uint32_t number, uint64_t ticket, ec code, ticks now) {
+void link::applied(uint32_t number, uint64_t ticket, ec code, ticks now,
+                   const std::vector<std::string>& refused) {
   for (auto& [name, bucket] : impl_->followings)
-    if (bucket->bucket().number == number) return bucket->applied(ticket, code, now);
+    if (bucket->bucket().number == number) return bucket->applied(ticket, code, now, refused);
 }
 
 void link::bucket_made(const std::string& name, ec code, ticks now) {

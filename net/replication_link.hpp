@@ -29,16 +29,27 @@ struct link_options {
   std::function<uint64_t()> random{}; ///< for sessions and jitter
 };
 
-/// Merge these documents into a bucket and write the checkpoint, in one batch; refuse it where
-/// bucket_core::continue_run does. Answered by link::applied, in the order of a bucket's tickets.
+/// Merge these documents into a bucket, then write the checkpoint; refuse it where
+/// bucket_core::continue_run does. A document above a limit is left out and named. Answered by
+/// link::applied, in the order of a bucket's tickets.
 struct apply_batch {
   uint32_t bucket = 0;
   uint64_t ticket = 0;
-  std::string peer_id{}; ///< empty: an import, which has no checkpoint
+  std::string peer_id{}; ///< empty: an import, which is merged as a whole or not at all
   uint64_t run = 0;      ///< batches of one run rest on each other
   bool first = false;    ///< of its run
   std::vector<replicated_document> documents{};
-  checkpoint reached{};
+  std::optional<checkpoint> reached{}; ///< nothing: it stays where it is
+  tree_limits limits{};
+};
+
+/// What became of a batch.
+struct batch_outcome {
+  ec code = ec::none;
+  std::string reason{};
+  /// Documents that are not taken in because of a limit of this node: the others are. Of an import
+  /// the one at fault.
+  std::vector<std::string> refused{};
 };
 
 /// Write this checkpoint at leisure: it moved over entries that were known. A lost one costs
@@ -119,7 +130,9 @@ public:
   void tick(ticks now);
   /// Local activity of a bucket became durable, or a bucket was made or dropped.
   void advanced(uint32_t bucket, ticks now);
-  void applied(uint32_t bucket, uint64_t ticket, ec code, ticks now);
+  /// `refused`: documents of the batch that were left out.
+  void applied(uint32_t bucket, uint64_t ticket, ec code, ticks now,
+               const std::vector<std::string>& refused = {});
   void bucket_made(const std::string& name, ec code, ticks now);
   /// The connection is gone: the session with it.
   void lost(ticks now);

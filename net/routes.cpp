@@ -19,6 +19,11 @@ constexpr std::array document_reads{
     parameter{"conflicts", takes::flag, "Adds `_conflicts`, the losing live revisions."},
     parameter{"history", takes::flag, "Adds `_history`, the revisions of the shown one."}};
 constexpr std::array document_writes{rev};
+constexpr std::array import_writes{
+    parameter{"restore", takes::flag,
+              "Takes documents up to the limits of a merge from a peer, as the export of a node "
+              "may have them."},
+};
 constexpr std::array bulk_writes{
     parameter{"atomic", takes::flag, "All documents or none."},
     parameter{"create", takes::flag,
@@ -302,14 +307,9 @@ constexpr std::array table{
           activity_reads, body_kind::none, followed, read_activity},
     route{shape::exported, verb::get, "export", "Read all documents with their pasts", export_reads,
           body_kind::none, exported, export_bucket},
-    route{shape::imported,
-          verb::post,
-          "import",
-          "Merge documents with their pasts, as `_export` gives them",
-          {},
-          body_kind::lines,
-          imported,
-          import_documents},
+    route{shape::imported, verb::post, "import",
+          "Merge documents with their pasts, as `_export` gives them", import_writes,
+          body_kind::lines, imported, import_documents},
     route{shape::verify,
           verb::get,
           "verify",

@@ -71,7 +71,7 @@ error too_many_edits() {
 
 } // namespace
 
-bucket_core::bucket_core(uint32_t bucket, bucket_state state, row_reader read, json_limits limits)
+bucket_core::bucket_core(uint32_t bucket, bucket_state state, row_reader read, bucket_limits limits)
     : bucket_(bucket), state_(state), read_(std::move(read)), limits_(limits) {}
 
 // Rows
@@ -88,8 +88,9 @@ void bucket_core::change_overlay(std::string key, std::optional<std::string> val
   overlay_row row{std::move(value), batch_};
   if (fresh || item->second.batch != batch_) items_.push_back(item);
   std::swap(item->second, row);
-  if (undo_ == nullptr) return;
-  undo_->rows.push_back({item, fresh ? std::nullopt : std::optional<overlay_row>(std::move(row))});
+  if (!group_) return;
+  group_->changed.push_back(
+      {item, fresh ? std::nullopt : std::optional<overlay_row>(std::move(row))});
 }
 
 void bucket_core::put(std::string key, std::string value) {
@@ -180,17 +181,17 @@ result<void> bucket_core::take_in_older(document& doc, const revision_tree& adde
 
 /// Moves what is old of a tree that has grown to a row of its own, so that the document's row stays
 /// small however long the history is. Returns whether there is older ancestry.
-result<bool> bucket_core::store_tree(document& doc) {
-  const auto nodes = doc.recent.nodes();
-  const auto leaves = static_cast<size_t>(
-      std::count_if(nodes.begin(), nodes.end(), [](const auto& node) { return node.leaf; }));
-  if (nodes.size() <= defaults::recent_ancestry + leaves) {
+result<bool> bucket_core::store_tree(document& doc, size_t most_nodes) {
+  if (doc.recent.nodes().size() <= defaults::recent_ancestry + doc.recent.leaf_count()) {
     // The row stays, without a node: a reader may just have been told that it is there.
     if (doc.whole) put(keys::older_ancestry(bucket_, doc.id), "");
     return doc.row.older;
   }
   auto tree = full_tree(doc);
   if (!tree) return tl::unexpected(tree.error());
+  if (tree->nodes().size() > most_nodes)
+    return fail(ec::too_large, "the document's revision tree would have more than " +
+                                   std::to_string(most_nodes) + " nodes");
   const revision last = oldest_kept(*tree)->rev;
   const auto is_kept = [&](const auto& node) { return node.leaf || node.rev >= last; };
   put(keys::older_ancestry(bucket_, doc.id), tree->part(std::not_fn(is_kept)).encode());
@@ -199,13 +200,26 @@ result<bool> bucket_core::store_tree(document& doc) {
 }
 
 void bucket_core::log_change(const document& doc, const document_change& change, bool gone) {
-  entry_.sequence = ++state_.sequence;
   entry_.id = doc.id;
-  entry_.changes.assign(change.logged.begin(), change.logged.end());
   entry_.deleted = gone;
   entry_.from_peer = change.from_peer;
-  entry_.chain = state_.chain = next_chain(state_.chain, doc.id, change.logged);
-  rows_.put(keys::activity(bucket_, entry_.sequence), entry_.encode());
+  for (auto rest = change.logged; !rest.empty();) {
+    const auto logged = rest.first(std::min(rest.size(), defaults::entry_changes));
+    rest = rest.subspan(logged.size());
+    entry_.sequence = ++state_.sequence;
+    entry_.changes.assign(logged.begin(), logged.end());
+    entry_.chain = state_.chain = next_chain(state_.chain, doc.id, logged);
+    rows_.put(keys::activity(bucket_, entry_.sequence), entry_.encode());
+    if (!rest.empty()) rows_.put(keys::superseded(bucket_, entry_.sequence), "");
+  }
+}
+
+/// Whether there is room for one more query, where the document is to become one.
+result<void> bucket_core::check_queries(const document& doc, bool live) const {
+  if (!live || doc.live() || !is_query_document(doc.id)) return {};
+  if (state_.queries < limits_.queries) return {};
+  return fail(ec::too_large,
+              "the bucket has its " + std::to_string(limits_.queries) + " queries already");
 }
 
 /// The winner's body lies in the document's row, that of every other live leaf in a row of its own.
@@ -261,6 +275,7 @@ result<hash128> bucket_core::changed_claims(const document& doc,
 /// fail is done before the first change.
 result<void> bucket_core::store_document(document& doc, const document_change& change) {
   const revision_tree::node winner = *doc.recent.winner();
+  if (auto room = check_queries(doc, !winner.deleted); !room) return room;
   const new_leaf* made = change.find(winner.rev);
   std::string kept_body;
   if (made == nullptr && !winner.deleted) {
@@ -271,7 +286,7 @@ result<void> bucket_core::store_document(document& doc, const document_change& c
   const auto claims = changed_claims(doc, change);
   if (!claims) return tl::unexpected(claims.error());
   const hash128 digest_after = add(document_digest(doc.id, doc.recent), *claims);
-  auto older = store_tree(doc);
+  auto older = store_tree(doc, change.nodes);
   if (!older) return tl::unexpected(older.error());
 
   store_losing_bodies(doc, winner.rev, change.made);
@@ -364,7 +379,7 @@ result<write_outcome> bucket_core::write_body(document& doc, const write_op& op)
   if (op.what == write_op::kind::patch) {
     auto target = body_of(doc, parent);
     if (!target) return tl::unexpected(target.error());
-    auto patched = merge_patch(*target, op.body, limits_);
+    auto patched = merge_patch(*target, op.body, limits_.json);
     if (!patched) return refused(op, patched.error(), doc.row.winner);
     merged = std::move(*patched);
     body = merged;
@@ -375,9 +390,8 @@ result<write_outcome> bucket_core::write_body(document& doc, const write_op& op)
   const auto changes = add_edits(doc, added, {made});
   if (!changes) return tl::unexpected(changes.error());
   const new_leaf leaf{made, body};
-  if (auto stored = store_document(doc, {{&leaf, 1}, *changes, false}); !stored) {
-    return tl::unexpected(stored.error());
-  }
+  const document_change change{{&leaf, 1}, *changes, false, imported_tree.nodes};
+  if (auto stored = store_document(doc, change); !stored) return tl::unexpected(stored.error());
   return done(op, made, !doc.live());
 }
 
@@ -402,9 +416,8 @@ result<write_outcome> bucket_core::write_tombstones(document& doc, const write_o
   const revision_tree added = revision_tree::of(std::move(tombstones));
   const auto logged = add_edits(doc, added, changes);
   if (!logged) return tl::unexpected(logged.error());
-  if (auto stored = store_document(doc, {{}, *logged, false}); !stored) {
-    return tl::unexpected(stored.error());
-  }
+  const document_change change{{}, *logged, false, defaults::merged_nodes};
+  if (auto stored = store_document(doc, change); !stored) return tl::unexpected(stored.error());
   return done(op, op.rev ? changes.front() : doc.recent.winner()->rev);
 }
 
@@ -440,49 +453,6 @@ write_outcome bucket_core::apply(const write_op& op) {
   auto outcome = apply_op(op);
   if (outcome) return std::move(*outcome);
   return refused(op, outcome.error());
-}
-
-/// Takes an atomic group's changes of the overlay back, the last one first.
-void bucket_core::put_back(undo& before) {
-  for (auto row = before.rows.rbegin(); row != before.rows.rend(); ++row) {
-    if (row->row) {
-      row->item->second = std::move(*row->row);
-    } else {
-      overlay_.erase(overlay_.find(row->item->first));
-    }
-  }
-  items_.resize(before.items);
-}
-
-std::vector<write_outcome> bucket_core::apply_all_or_none(const write_group& group) {
-  undo before;
-  before.items = items_.size();
-  const bucket_state state_before = state_;
-  row_batch rows_before = std::exchange(rows_, row_batch());
-  undo_ = &before;
-  std::vector<write_outcome> outcomes;
-  outcomes.reserve(group.ops.size());
-  for (const write_op& op : group.ops) {
-    outcomes.push_back(apply(op));
-    if (!outcomes.back().ok()) break;
-  }
-  undo_ = nullptr;
-  if (outcomes.empty() || outcomes.back().ok()) {
-    rows_before.append(rows_);
-    rows_ = std::move(rows_before);
-    return outcomes;
-  }
-  rows_ = std::move(rows_before);
-  state_ = state_before;
-  put_back(before);
-  const size_t failed = outcomes.size() - 1;
-  outcomes.resize(group.ops.size());
-  for (size_t i = 0; i < outcomes.size(); ++i) {
-    if (i == failed) continue;
-    outcomes[i] =
-        refused(group.ops[i], {ec::not_applied, "another document of the group was refused"});
-  }
-  return outcomes;
 }
 
 std::vector<write_outcome> bucket_core::apply(const write_group& group) {

@@ -48,6 +48,13 @@ struct write_group {
   bool atomic = false; ///< all or none
 };
 
+/// What a bucket does not go beyond.
+struct bucket_limits {
+  json_limits json{}; ///< of what a patch may make
+  size_t queries = defaults::queries;
+  size_t atomic_bytes = defaults::atomic_bytes; ///< of the rows of a group
+};
+
 struct write_outcome {
   std::string id;
   revision rev{}; ///< the new revision; at a conflict the current winner
@@ -55,6 +62,11 @@ struct write_outcome {
   bool created = false; ///< the document was not there (or deleted)
   bool ok() const { return problem.code == ec::none; }
 };
+
+/// The outcomes of a group that is applied all or none and was refused at its last outcome: all
+/// others are not_applied.
+std::vector<write_outcome> refuse_others(const write_group& group,
+                                         std::vector<write_outcome> outcomes);
 
 /// Orders the writes of one bucket: checks revisions, grows the trees, numbers the activity, keeps
 /// digest and counts. A plain state machine: no clock, no thread, no disk; rows are read through
@@ -67,24 +79,36 @@ struct write_outcome {
 ///
 /// **Errors**: an outcome's problem; beside those of the rules, what `row_reader` or the decoding
 /// of a row answers (io_error, corrupt, …): that op then changed nothing.
-/// **Units and limits**: the cost of an op does not grow with the history of its document.
+/// **Units and limits**: the cost of an op does not grow with the history of its document; it grows
+/// with its leaves, and rarely with all nodes of its tree, which are bounded (tree_limits).
 class bucket_core {
 public:
   using row_reader = std::function<result<std::optional<std::string>>(std::string_view key)>;
 
-  /// `limits`: of what a patch may make.
-  bucket_core(uint32_t bucket, bucket_state state, row_reader read, json_limits limits = {});
+  bucket_core(uint32_t bucket, bucket_state state, row_reader read, bucket_limits limits = {});
 
   /// Applies the ops in order; the outcomes are in the same order. With `atomic`, all are applied
   /// or none: at the first that is refused the rest is not tried, and all others have the problem
   /// not_applied; rows, state and overlay are then as they were.
   std::vector<write_outcome> apply(const write_group& group);
-  /// One op alone: who applies a group that is not atomic op by op can take batches in between.
+  /// One op alone: a caller that applies a group op by op can do other things in between: take
+  /// batches, where it is not atomic.
   write_outcome apply(const write_op& op);
+
+  /// What is applied and merged from here on is kept as a whole by `keep_group`, or forgotten as a
+  /// whole by `undo_group`: rows, state and overlay are then as they were. No batch may be taken
+  /// meanwhile, and one group is open at a time.
+  void begin_group();
+  void keep_group();
+  void undo_group();
+  bool in_group() const { return group_.has_value(); }
+  /// Nothing where the open group has become too large to be kept. Errors: too_large.
+  result<void> check_group() const;
 
   /// Takes in a document from a peer: the union of both trees, with the bodies of the leaves that
   /// are new here. Answers the revisions that are logged for it, newest first; none: all of it was
-  /// known, and nothing changed. Precondition: check_replicated.
+  /// known, and nothing changed. Precondition: check_replicated. `limits`: of the tree that comes
+  /// of it.
   ///
   /// A part of a tree whose oldest nodes name parents that are not known here is taken as it is,
   /// and what lies before those stays a conflict until the ancestry in between comes: who calls
@@ -96,9 +120,10 @@ public:
   /// elsewhere; a live one before a tombstone; the larger body, byte by byte. Parents: see
   /// revision_tree::merge.
   /// Errors: bad_rev (a live leaf that is new here came without its body, or one of Treadmill's
-  /// without a body and with what contradicts the body or the parent that are here), and those of
-  /// reading; nothing changed then.
-  result<std::vector<revision>> merge(const replicated_document& incoming);
+  /// without a body and with what contradicts the body or the parent that are here), too_large (the
+  /// tree, or one query too many), and those of reading; nothing changed then.
+  result<std::vector<revision>> merge(const replicated_document& incoming,
+                                      const tree_limits& limits = {});
   /// What comes of a peer's log rests on what came before it, so it comes in runs: `first` begins
   /// one. False where the one before was not taken in here: after a failed commit (this object is
   /// new then) or after end_run. Nothing of it may be merged then.
@@ -142,10 +167,13 @@ private:
     overlay_item* item = nullptr;
     std::optional<overlay_row> row{}; ///< nothing: it was not in the overlay
   };
-  /// Where an atomic group notes what to put back.
-  struct undo {
-    std::vector<before_row> rows{};
+  /// What a group needs to be undone.
+  struct open_group {
+    std::vector<before_row> changed{};
     size_t items = 0; ///< of the open batch, before the group
+    row_batch rows{}; ///< of the open batch, before the group
+    bucket_state state{};
+    bool queries = false;
   };
   struct document;
   /// A live leaf whose body a change brings.
@@ -158,6 +186,7 @@ private:
     std::span<const new_leaf> made{}; ///< newest first
     std::span<const revision> logged{};
     bool from_peer = false;
+    size_t nodes = defaults::merged_nodes;           ///< that the tree may have
     const new_leaf* find(const revision& rev) const; ///< in `made`; nullptr: it is not there
   };
 
@@ -171,7 +200,8 @@ private:
   result<revision_tree> full_tree(const document& doc) const;
   result<std::string> body_of(const document& doc, const revision& rev) const;
   result<void> take_in_older(document& doc, const revision_tree& added) const;
-  result<bool> store_tree(document& doc);
+  result<bool> store_tree(document& doc, size_t most_nodes);
+  result<void> check_queries(const document& doc, bool live) const;
   void store_losing_bodies(const document& doc, const revision& winner,
                            std::span<const new_leaf> made);
   result<void> store_document(document& doc, const document_change& change);
@@ -185,7 +215,6 @@ private:
 
   result<write_outcome> apply_op(const write_op& op);
   std::vector<write_outcome> apply_all_or_none(const write_group& group);
-  void put_back(undo& before);
   result<write_outcome> check_retry(const document& doc, const write_op& op,
                                     const revision& made) const;
   result<void> own_what_computes(document& doc, const revision_tree& before,
@@ -198,7 +227,7 @@ private:
   uint32_t bucket_;
   bucket_state state_;
   row_reader read_;
-  json_limits limits_;
+  bucket_limits limits_;
   row_batch rows_{};
   uint64_t batch_ = 1;
   activity_entry entry_{}; ///< the last that was logged, for its memory
@@ -207,7 +236,7 @@ private:
   std::vector<overlay_item*> items_{};               ///< of the open batch
   bool queries_ = false;                             ///< the open batch has definitions of queries
   std::unordered_map<std::string, uint64_t> runs_{}; ///< of peers, by their node ids
-  undo* undo_ = nullptr;                             ///< set while an atomic group is applied
+  std::optional<open_group> group_{};
 };
 
 } // namespace treadmill

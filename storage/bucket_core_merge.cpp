@@ -149,7 +149,8 @@ result<void> bucket_core::own_what_computes(document& doc, const revision_tree& 
   return {};
 }
 
-result<std::vector<revision>> bucket_core::merge(const replicated_document& incoming) {
+result<std::vector<revision>> bucket_core::merge(const replicated_document& incoming,
+                                                 const tree_limits& limits) {
   auto loaded = load(incoming.id);
   if (!loaded) return tl::unexpected(loaded.error());
   document& doc = *loaded;
@@ -159,6 +160,10 @@ result<std::vector<revision>> bucket_core::merge(const replicated_document& inco
   revision_tree after = doc.recent;
   const bool grew = after.merge(sent);
   if (!grew && incoming.bodies.empty()) return std::vector<revision>{};
+  if (const size_t leaves = after.leaf_count();
+      leaves > limits.leaves && leaves > doc.recent.leaf_count())
+    return fail(ec::too_large,
+                "the document would have more than " + std::to_string(limits.leaves) + " leaves");
   doc.note_before();
   const revision_tree before = std::exchange(doc.recent, std::move(after));
   auto made = new_bodies(doc, before, sent, incoming);
@@ -169,7 +174,7 @@ result<std::vector<revision>> bucket_core::merge(const replicated_document& inco
   std::vector<revision> rewritten;
   for (const new_leaf& leaf : *made) rewritten.push_back(leaf.rev);
   std::vector<revision> logged = news_of(before, doc.recent, rewritten);
-  if (auto stored = store_document(doc, {*made, logged, true}); !stored)
+  if (auto stored = store_document(doc, {*made, logged, true, limits.nodes}); !stored)
     return tl::unexpected(stored.error());
   return logged;
 }

@@ -30,6 +30,22 @@ inline constexpr size_t buckets = 1000;
 /// Tree nodes kept in the document's own row; older ancestry lies in a row of its own
 /// (storage/README.md).
 inline constexpr size_t recent_ancestry = 64;
+/// Leaves of one document, deleted ones included, and nodes of its revision tree: those that an
+/// import may make (and a client's write, of nodes), and those up to which documents of peers are
+/// merged. The latter are larger, so that what several nodes took in while they were apart still
+/// comes together; the largest tree fits into a frame of the peer protocol.
+inline constexpr size_t imported_leaves = 1000;
+inline constexpr size_t imported_nodes = 50'000;
+inline constexpr size_t merged_leaves = 10'000;
+inline constexpr size_t merged_nodes = 100'000;
+/// Revisions in one entry of the activity: a change that brings more is logged as several entries.
+inline constexpr size_t entry_changes = 1000;
+/// Bytes of the rows of a group that is applied all or none: they wait in memory until it ends.
+inline constexpr size_t atomic_bytes = 128 * mebibyte;
+/// Queries of one bucket.
+inline constexpr size_t queries = 1000;
+/// Bytes of a query's map, and of its reduction.
+inline constexpr size_t function_bytes = 64 * kibibyte;
 
 /// Changes of an index that are kept for live feeds, in number and in bytes; the oldest go first.
 inline constexpr uint64_t index_changes = 100'000;

@@ -67,6 +67,8 @@ result<void> take_tree(std::string_view list, replicated_document& document) {
   json_cursor in(list);
   in.take('[');
   while (!in.take(']')) {
+    if (nodes.size() == defaults::merged_nodes)
+      return fail(ec::too_large, "a document has more revisions than any may have");
     std::string_view element;
     if (!in.take_value(element)) return fail(ec::internal, "a stored form cannot be read");
     if (auto taken = take_node(element, nodes, document.bodies); !taken) return taken;

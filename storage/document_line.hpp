@@ -20,6 +20,11 @@
 /// mark). A parent need not be in the list itself.
 namespace treadmill {
 
+/// How the first line of an export, which says what it is, and the last one, which counts the
+/// others, begin.
+inline constexpr std::string_view export_first_line = R"({"bucket":)";
+inline constexpr std::string_view export_last_line = R"({"count":)";
+
 /// Appends the line, without a line end. `body_of` is asked for each live leaf; its view is used at
 /// once.
 /// Errors: those of `body_of`; the line is then to be dropped.

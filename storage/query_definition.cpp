@@ -1,5 +1,8 @@
 #include "storage/query_definition.hpp"
+#include "storage/defaults.hpp"
 #include "storage/json_cursor.hpp"
+#include "storage/reduction.hpp"
+#include <algorithm>
 
 namespace treadmill {
 namespace {
@@ -37,6 +40,29 @@ result<query_definition> parse_definition(std::string_view json, const json_limi
   if (!taken) return tl::unexpected(taken.error());
   if (definition.map.empty()) return bad("a query needs the member map, the text of a function");
   return definition;
+}
+
+namespace {
+
+constexpr std::string_view builtin_names =
+    "_count, _sum, _min, _max, _avg, _stats, _approx_count_distinct";
+
+bool is_bare_name(std::string_view text) {
+  return std::all_of(text.begin(), text.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+  });
+}
+
+} // namespace
+
+result<void> check_definition(const query_definition& definition) {
+  const std::string& reduce = definition.reduce;
+  if (std::max(definition.map.size(), reduce.size()) > defaults::function_bytes)
+    return fail(ec::bad_map,
+                "a function has at most " + std::to_string(defaults::function_bytes) + " bytes");
+  if (reduce.starts_with('_') && is_bare_name(reduce) && !builtin_reduction(reduce))
+    return bad("reduce is JavaScript or one of " + std::string(builtin_names));
+  return {};
 }
 
 std::string definition_body(const query_definition& definition) {

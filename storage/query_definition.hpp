@@ -19,6 +19,11 @@ struct query_definition {
 /// unknown member, which is named); too_large.
 result<query_definition> parse_definition(std::string_view json, const json_limits& limits = {});
 
+/// What a definition must keep besides its form, whoever brings it. Whether its functions compile
+/// is not looked at. Errors: bad_map (a function above the limit); bad_request (a reduction that is
+/// named like a built-in one, and is none).
+result<void> check_definition(const query_definition& definition);
+
 /// The stored form of the definition's document: `map` first, `reduce` only where there is one, so
 /// that equal definitions are equal bytes.
 std::string definition_body(const query_definition& definition);

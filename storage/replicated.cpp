@@ -22,6 +22,7 @@ result<void> check_body(std::string_view id, const std::string& body, const json
   if (is_query_document(id)) {
     auto definition = parse_definition(body, limits);
     if (!definition) return tl::unexpected(definition.error());
+    if (auto right = check_definition(*definition); !right) return right;
     stored = definition_body(*definition);
   } else {
     auto parsed = parse_document(body, false, limits);
@@ -65,6 +66,12 @@ result<void> check_hash(const node& n, const bodies& known) {
 }
 
 } // namespace
+
+bool is_own_limit(std::string_view id, ec code) {
+  if (code == ec::too_large || code == ec::too_deep) return true;
+  return is_query_document(id) &&
+         (code == ec::bad_map || code == ec::bad_request || code == ec::not_object);
+}
 
 std::map<revision, std::string_view> bodies_by_revision(const replicated_document& document) {
   bodies found;

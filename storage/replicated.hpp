@@ -1,4 +1,5 @@
 #pragma once
+#include "storage/defaults.hpp"
 #include "storage/json.hpp"
 #include "storage/result.hpp"
 #include "storage/revision_tree.hpp"
@@ -24,6 +25,15 @@ struct replicated_document {
   std::vector<leaf_body> bodies{};
 };
 
+/// How large the revision tree of a document may become by a merge.
+struct tree_limits {
+  /// Deleted ones included. A merge that adds none is not refused where there are more.
+  size_t leaves = defaults::merged_leaves;
+  size_t nodes = defaults::merged_nodes;
+};
+/// Those of an import.
+inline constexpr tree_limits imported_tree{defaults::imported_leaves, defaults::imported_nodes};
+
 /// The document's bodies by their revisions; of several for one, the first. Views into it.
 std::map<revision, std::string_view> bodies_by_revision(const replicated_document& document);
 
@@ -34,7 +44,12 @@ std::map<revision, std::string_view> bodies_by_revision(const replicated_documen
 /// Errors: bad_id, bad_query (the name of one), bad_rev (no leaf; what is no revision; a parent
 /// that is not older; a hash or an edit count that does not fit; a body of no live leaf, or two of
 /// one), too_large, bad_json (a body that is not in its stored form) and all others of
-/// parse_document and parse_definition.
+/// parse_document, parse_definition and check_definition.
 result<void> check_replicated(const replicated_document& document, const json_limits& limits);
+
+/// True for what check_replicated or a merge refuses because of a limit of this node, or because no
+/// client could define such a query here: another node may have taken it in good faith. Its
+/// document is left out, and named. Anything else breaks the protocol.
+bool is_own_limit(std::string_view id, ec code);
 
 } // namespace treadmill

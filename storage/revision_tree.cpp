@@ -205,6 +205,11 @@ size_t revision_tree::live_leaves() const {
                                            [](const node& n) { return n.leaf && !n.deleted; }));
 }
 
+size_t revision_tree::leaf_count() const {
+  return static_cast<size_t>(
+      std::count_if(nodes_.begin(), nodes_.end(), [](const node& n) { return n.leaf; }));
+}
+
 bool revision_tree::add(const revision& rev, const revision& parent, bool deleted, bool foreign) {
   const auto at = std::lower_bound(nodes_.begin(), nodes_.end(), rev,
                                    [](const node& n, const revision& r) { return n.rev > r; });
@@ -225,8 +230,29 @@ revision_tree revision_tree::of(std::vector<node> nodes) {
   revision_tree tree;
   tree.nodes_ = std::move(nodes);
   std::sort(tree.nodes_.begin(), tree.nodes_.end(), newer);
+  tree.unite_equals();
   tree.normalise();
   return tree;
+}
+
+/// Of nodes that are in order: makes one of those with the same revision. A parent that does not
+/// hold adds a node, which is united with the others in turn.
+void revision_tree::unite_equals() {
+  for (std::vector<node> displaced; !nodes_.empty();) {
+    size_t kept = 0;
+    for (size_t i = 1; i < nodes_.size(); ++i) {
+      if (nodes_[i].rev == nodes_[kept].rev) {
+        nodes_[kept] = combined(nodes_[kept], nodes_[i], displaced);
+      } else if (++kept != i) {
+        nodes_[kept] = nodes_[i];
+      }
+    }
+    nodes_.resize(kept + 1);
+    if (displaced.empty()) return;
+    nodes_.insert(nodes_.end(), displaced.begin(), displaced.end());
+    displaced.clear();
+    std::sort(nodes_.begin(), nodes_.end(), newer);
+  }
 }
 
 bool revision_tree::merge(const revision_tree& other) {
@@ -260,6 +286,15 @@ std::vector<revision> revision_tree::history(const revision& rev) const {
   std::vector<revision> revisions;
   for (const node* n = find(rev); n != nullptr; n = find(n->parent)) revisions.push_back(n->rev);
   return revisions;
+}
+
+std::vector<node> revision_tree::branch(const revision& rev) const {
+  std::vector<node> found;
+  for (const node* n = find(rev); n != nullptr; n = find(n->parent)) {
+    if (rev.number() - n->rev.number() >= depth_) break;
+    found.push_back(*n);
+  }
+  return found;
 }
 
 std::string revision_tree::encode() const {

@@ -24,8 +24,8 @@ namespace treadmill {
 /// union is a leaf in every order of merges, and trees that are merged until nobody learns anything
 /// new are equal (tests/property/revision_tree.test.cpp).
 ///
-/// **Thread**: a plain value. **Limits**: no bound on leaves here; clients' writes are bounded by
-/// the caller.
+/// **Thread**: a plain value. **Limits**: no bound on leaves or nodes here: the caller has one
+/// (tree_limits).
 class revision_tree {
 public:
   struct node {
@@ -50,6 +50,7 @@ public:
   const node* winner() const;
   const node* find(const revision& rev) const;
   size_t live_leaves() const;
+  size_t leaf_count() const; ///< deleted ones included
 
   /// Adds an edit under `parent` (empty: a first edit; a parent that is not in the tree is
   /// remembered as parent all the same). Returns false where that changes nothing: the node is
@@ -58,7 +59,8 @@ public:
   bool add(const revision& rev, const revision& parent, bool deleted, bool foreign = false);
 
   /// The tree of these nodes, in any order, in one pass: adding each costs a pass over all of them.
-  /// Precondition: as of add, and no revision twice. Their `leaf` is derived anew.
+  /// Of a revision that is there several times it has what merge makes of them. Precondition: as of
+  /// add. Their `leaf` is derived anew.
   static revision_tree of(std::vector<node> nodes);
 
   /// The union with `other`. Returns true where anything is new here. A node that is a leaf in one
@@ -76,6 +78,10 @@ public:
   /// `rev` and its ancestors in the tree, newest first; nothing where `rev` is not in it.
   std::vector<revision> history(const revision& rev) const;
 
+  /// `rev` and those of its ancestors that it keeps by itself, fewer than `depth` edits before it,
+  /// newest first. The branches of all leaves together are the whole tree.
+  std::vector<node> branch(const revision& rev) const;
+
   /// The encoding (storage/README.md, "Revision trees"): canonical, so byte-equal for equal trees.
   std::string encode() const;
   /// Errors: corrupt.
@@ -87,6 +93,7 @@ public:
   }
 
 private:
+  void unite_equals();
   void normalise(); ///< order, leaf flags, forgetting
   uint32_t depth_;
   std::vector<node> nodes_;

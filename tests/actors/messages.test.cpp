@@ -101,11 +101,12 @@ TEST_CASE("every message that could travel comes back as it was, member by membe
   const auto refused = round_trip(world, link_refused{3, 4});
   CHECK(refused.peer == 3);
   CHECK(refused.why == 4);
-  const auto merged = round_trip(world, documents_merged{1, 2, 3, 4});
+  const auto merged = round_trip(world, documents_merged{1, 2, 3, 4, {"x"}});
   CHECK(merged.bucket == 1);
   CHECK(merged.ticket == 2);
   CHECK(merged.code == 3);
   CHECK(merged.failures == 4);
+  CHECK(merged.refused == std::vector<std::string>{"x"});
   const auto found = round_trip(world, bucket_found{"b", 1, true, 2, {}});
   CHECK(found.name == "b");
   CHECK(found.number == 1);

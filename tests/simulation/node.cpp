@@ -257,7 +257,8 @@ void node::trace_effects(size_t peer, const replication::effects& wanted) const 
                   std::to_string(asked.bucket));
   for (const auto& asked : wanted.batches) {
     std::string text = here + "batch " + std::to_string(asked.ticket) + " to " +
-                       to_text(asked.reached) + " of bucket " + std::to_string(asked.bucket) + ":";
+                       (asked.reached ? to_text(*asked.reached) : "nothing") + " of bucket " +
+                       std::to_string(asked.bucket) + ":";
     for (const auto& document : asked.documents) {
       text += " " + document.id;
       for (const auto& leaf : document.tree.leaves()) text += " " + leaf.rev.text().substr(0, 12);

@@ -404,11 +404,11 @@ void node::take_in(size_t peer, replication::apply_batch asked) {
     for (const auto& [other, slot] : links_)
       if (other != peer && !slot.link->peer_id().empty()) named = slot.link->peer_id();
   }
-  of->core->note_checkpoint(named, asked.reached);
-  of->notes.erase(asked.peer_id); // an older one
+  if (asked.reached) of->core->note_checkpoint(named, *asked.reached);
+  if (asked.reached) of->notes.erase(asked.peer_id); // an older one
   of->needs_sync = true;
-  if (around_.injects(fault::checkpoint_before_batch)) {
-    disk_.write({{keys::checkpoint(asked.bucket, asked.peer_id), asked.reached.encode()}});
+  if (asked.reached && around_.injects(fault::checkpoint_before_batch)) {
+    disk_.write({{keys::checkpoint(asked.bucket, asked.peer_id), asked.reached->encode()}});
     disk_.sync();
   }
   if (around_.injects(fault::applied_too_early)) {

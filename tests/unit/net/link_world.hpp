@@ -123,23 +123,31 @@ public:
   ticks now{0};
   ec refuse_batches = ec::none; ///< what applying answers instead of doing it
   bool syncs = true;            ///< each commit
+  std::function<void(const replication::apply_batch&)> applies{}; ///< sees each batch
 
 private:
   void apply(const replication::apply_batch& batch) {
     ec code = refuse_batches;
+    std::vector<std::string> refused;
+    if (applies) applies(batch);
     for (const bucket_info& info : rows->buckets()) {
       if (info.number != batch.bucket || code != ec::none) continue;
       bucket_core& to = core(info.name);
       if (!to.continue_run(batch.peer_id, batch.run, batch.first)) code = ec::overloaded;
       if (code != ec::none) break;
       for (const replicated_document& document : batch.documents) {
-        const auto merged = to.merge(document);
-        if (!merged) code = merged.error().code;
+        const auto merged = to.merge(document, batch.limits);
+        if (merged) continue;
+        if (is_own_limit(document.id, merged.error().code)) {
+          refused.push_back(document.id);
+        } else {
+          code = merged.error().code;
+        }
       }
-      to.note_checkpoint(batch.peer_id, batch.reached);
+      if (batch.reached) to.note_checkpoint(batch.peer_id, *batch.reached);
       commit(to);
     }
-    link->applied(batch.bucket, batch.ticket, code, now);
+    link->applied(batch.bucket, batch.ticket, code, now, refused);
     link->advanced(batch.bucket, now);
   }
 

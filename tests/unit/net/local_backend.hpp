@@ -109,18 +109,18 @@ public:
     answer(apply(*found, *group));
   }
 
-  void merge(std::string bucket, std::vector<replicated_document> documents,
-             std::function<void(result<void>)> answer) override {
-    if (refuse_writes) return answer(tl::unexpected(*refuse_writes));
+  void merge(std::string bucket, rest::merge_request asked,
+             std::function<void(rest::merge_answer)> answer) override {
+    if (refuse_writes) return answer({*refuse_writes, {}});
     const auto found = store_->create_bucket(bucket);
-    if (!found) return answer(tl::unexpected(found.error()));
+    if (!found) return answer({found.error(), {}});
     const read_view view = store_->latest();
     const auto state = view.state(found->number);
-    if (!state) return answer(tl::unexpected(state.error()));
+    if (!state) return answer({state.error(), {}});
     bucket_core core(found->number, *state, [&](std::string_view key) { return view.read(key); });
-    for (const replicated_document& document : documents)
-      if (auto merged = core.merge(document); !merged)
-        return answer(tl::unexpected(merged.error()));
+    for (const replicated_document& document : asked.documents)
+      if (auto merged = core.merge(document, asked.limits); !merged)
+        return answer({merged.error(), document.id});
     if (core.dirty()) commit(core.take_batch().rows);
     wake(found->number);
     answer({});

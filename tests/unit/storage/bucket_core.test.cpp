@@ -203,8 +203,8 @@ TEST_CASE("a patch that would make a document too large is refused") {
   bucket b;
   json_limits limits;
   limits.document_bytes = 100;
-  bucket_core small(
-      b.number(), {}, [](std::string_view) { return std::nullopt; }, limits);
+  bucket_core small(b.number(), {}, [](std::string_view) { return std::nullopt; },
+                    {.json = limits});
   REQUIRE(small.apply({{put("x", R"({"a":"12345678901234567890"})")}}).front().ok());
   const auto outcome =
       small.apply({{op(kind::patch, "x", R"({"b":")" + std::string(90, 'b') + R"("})")}}).front();

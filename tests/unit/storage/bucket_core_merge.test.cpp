@@ -578,7 +578,7 @@ TEST_CASE("a leaf that is more than 1,000 edits behind stays a conflict that can
 }
 
 TEST_CASE("many leaves are merged in a time that does not grow with their square") {
-  constexpr int count = 20'000;
+  constexpr int count = defaults::merged_leaves;
   bucket b;
   replicated_document made;
   made.id = "x";

@@ -300,3 +300,40 @@ TEST_CASE("each way to write a tree that is not the one right way is refused") {
   CHECK(is_corrupt(bytes({0x3c, 2, 1, 'b', 1})));
   CHECK(revision_tree::decode(bytes({0x3c, 2, 1, 'b', 1, 1, 'a'})));
 }
+
+TEST_CASE("the tree of many trees' nodes is what merging them one by one makes") {
+  revision_tree merged;
+  std::vector<revision_tree::node> nodes;
+  for (uint32_t i = 0; i < 60; ++i) {
+    revision_tree tree = chain("main", 1 + i % 7, 10 + i % 5);
+    const revision leaf(5 + i % 9, "leaf" + std::to_string(i % 20));
+    tree.add(leaf, i % 3 == 0 ? revision() : revision(4 + i % 9, "main"), i % 2 == 0, i % 4 != 0);
+    merged.merge(tree);
+    nodes.insert(nodes.end(), tree.nodes().begin(), tree.nodes().end());
+  }
+  CHECK(revision_tree::of(nodes) == merged);
+  std::reverse(nodes.begin(), nodes.end());
+  CHECK(revision_tree::of(nodes) == merged);
+}
+
+TEST_CASE("the branches of all leaves are the tree, and none is longer than the depth") {
+  constexpr uint32_t depth = 10;
+  revision_tree tree(depth);
+  revision parent;
+  for (uint32_t n = 1; n <= 60; ++n) {
+    const revision rev(n, "main");
+    tree.add(rev, parent, false);
+    if (n % 7 == 0) tree.add(revision(n + 1, "left"), rev, n % 2 == 0);
+    parent = rev;
+  }
+  std::vector<revision_tree::node> nodes;
+  for (const auto& leaf : tree.leaves()) {
+    const auto branch = tree.branch(leaf.rev);
+    CHECK(branch.size() <= depth);
+    CHECK(branch.front().rev == leaf.rev);
+    nodes.insert(nodes.end(), branch.begin(), branch.end());
+  }
+  CHECK(tree.nodes().size() > 3 * depth);
+  CHECK(revision_tree::of(nodes) == tree);
+  CHECK(tree.branch(revision(3, "none")).empty());
+}

@@ -1,0 +1,46 @@
+#include "net/answer_text.hpp"
+#include "net/exchange.hpp"
+#include "net/merged_lines.hpp"
+#include "storage/document_line.hpp"
+#include "storage/names.hpp"
+#include "storage/text_lines.hpp"
+
+namespace treadmill::rest {
+
+namespace {
+
+/// All of them or none: what cannot be taken refuses the whole text.
+result<void> read_lines(std::string_view text, merged_lines& into) {
+  return each_line(text, [&](size_t number, std::string_view line) -> result<void> {
+    if (line.starts_with(export_first_line) || line.starts_with(export_last_line)) return {};
+    return into.add(number, line);
+  });
+}
+
+} // namespace
+
+void import_documents(exchange& x) {
+  if (auto checked = check_bucket_name(x.bucket); !checked) return x.answer.refuse(checked.error());
+  merge_request asked;
+  if (!x.flag("restore")) asked.limits = imported_tree;
+  asked.deadline = x.request.deadline;
+  merged_lines lines(x.node.options.limits, asked.limits);
+  if (auto read = read_lines(x.request.body, lines); !read) return x.answer.refuse(read.error());
+  auto documents = lines.take();
+  if (!documents) return x.answer.refuse(documents.error());
+  asked.documents = std::move(*documents);
+  auto to = std::make_shared<reply>(std::move(x.answer));
+  x.node.backend.merge(std::string(x.bucket), std::move(asked),
+                       [to, count = lines.lines()](merge_answer done) {
+                         std::string id;
+                         if (!done.id.empty()) append_json_string(id += R"(,"id":)", done.id);
+                         if (done.problem.code != ec::none) return to->refuse(done.problem, id);
+                         http::response made;
+                         made.body = R"({"status":"OK","count":)";
+                         append_number(made.body, count);
+                         made.body += '}';
+                         (*to)(std::move(made));
+                       });
+}
+
+} // namespace treadmill::rest
