@@ -178,7 +178,11 @@ slice_end go_on(bucket_pointer self, const write_documents& asked, steady_time u
     hand_over_soon(self);
     return slice_end::done;
   }
-  if (!state.now.started) start_work(self, group.atomic);
+  if (!state.now.started) {
+    asked.answer->begin(rest::write_answer{
+        {ec::ambiguous, "the write may or may not have been applied: read to know"}, {}});
+    start_work(self, group.atomic);
+  }
   const bool many = group.ops.size() > 1;
   std::optional<one_slice> slice;
   if (many) slice.emplace(state);
@@ -235,6 +239,7 @@ bool start_merge(bucket_pointer self, const merge_documents& asked) {
   if (is_stale(state, asked.failures)) return false;
   if (!state.core->continue_run(what.peer_id, what.run, what.first)) return false;
   state.now.merged.code = ec::none;
+  asked.answer->begin(replication::batch_outcome{ec::ambiguous, {}, {}});
   start_work(self, what.peer_id.empty());
   return true;
 }

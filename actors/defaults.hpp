@@ -53,6 +53,18 @@ inline constexpr std::chrono::milliseconds connection_settled{3000};
 /// what comes beyond is dropped, which the protocol takes for a loss. Each counts for some more.
 inline constexpr size_t frames_waiting = size_t{64} * 1024 * 1024;
 inline constexpr size_t frame_overhead = 256;
+/// The part of a processor that frames of a peer may take which bring nothing that was asked for,
+/// its requests for instance: each peer that an operator added, and all others together. What they
+/// do not use they may use later, up to so much of it.
+inline constexpr double peer_work_share = 0.5;
+inline constexpr double strangers_work_share = 0.5;
+inline constexpr std::chrono::milliseconds peer_work_saved{1000};
+/// Frames of a peer that wait until it has time again; with more it is cut.
+inline constexpr size_t frames_deferred = 8192;
+/// Frames that a connection without a link may bring before it is hung up.
+inline constexpr size_t frames_of_nobody = 64;
+/// How long a peer that was cut is not dialled.
+inline constexpr std::chrono::milliseconds cut_pause{5000};
 /// Bytes of a frame from whom no link is known: the longest greeting.
 inline constexpr size_t greeting_bytes = size_t{1} * 1024 * 1024;
 /// How long requests that are being answered may take after SIGTERM or SIGINT.

@@ -121,7 +121,7 @@ using zmq_gateway_actor = caf::typed_actor<
     caf::reacts_to<frame_received>, caf::reacts_to<connection_lost>,
     caf::reacts_to<connection_made>,
     // From links.
-    caf::reacts_to<link_changed>, caf::reacts_to<link_refused>,
+    caf::reacts_to<link_changed>, caf::reacts_to<link_refused>, caf::reacts_to<link_cut>,
     // INTERNAL: so much time has passed.
     caf::reacts_to<wait_over>, caf::reacts_to<probe_over>, caf::reacts_to<tick>>;
 

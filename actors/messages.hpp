@@ -281,6 +281,11 @@ struct link_refused {
   uint64_t peer = 0;
   uint8_t why = 0; ///< a replication::parting
 };
+/// The peer broke a bound of the link: its connections are to be cut.
+struct link_cut {
+  uint64_t peer = 0;
+  std::string reason{};
+};
 
 // REST gateway -> ZeroMQ gateway
 // ----------------------------------------------------------------------------------------
@@ -444,6 +449,10 @@ typename Inspector::result_type inspect(Inspector& f, link_changed& x) {
 template<class Inspector>
 typename Inspector::result_type inspect(Inspector& f, link_refused& x) {
   return f(caf::meta::type_name("link_refused"), x.peer, x.why);
+}
+template<class Inspector>
+typename Inspector::result_type inspect(Inspector& f, link_cut& x) {
+  return f(caf::meta::type_name("link_cut"), x.peer, x.reason);
 }
 template<class Inspector>
 typename Inspector::result_type inspect(Inspector& f, documents_merged& x) {

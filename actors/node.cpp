@@ -165,6 +165,7 @@ void open(node_pointer self, const open_bucket& asked) {
     (*asked.answer)(fail(ec::not_found, "there is no such bucket"));
     return;
   }
+  asked.answer->begin(fail(ec::ambiguous, "the bucket may or may not have been made"));
   self->request(self->state.storage, defaults::catalogue_timeout,
                 make_bucket{asked.name, asked.for_peer})
       .then([self, asked](const bucket_facts& facts) { answer_started(self, facts, asked); },
@@ -186,6 +187,7 @@ void end_bucket(node_pointer self, const bucket_facts& facts) {
 }
 
 void remove(node_pointer self, const remove_bucket& asked) {
+  asked.answer->begin(fail(ec::ambiguous, "the bucket may or may not have been dropped"));
   self->request(self->state.storage, defaults::catalogue_timeout, drop_bucket{asked.name})
       .then(
           [self, asked](const bucket_facts& facts) {

@@ -14,6 +14,7 @@ struct node_counters {
   std::atomic<uint64_t> committed_batches{0};
   std::atomic<uint64_t> failed_commits{0};
   std::atomic<uint64_t> restarts{0};
+  std::atomic<uint64_t> cut_peers{0};     ///< peers that broke a bound
   std::atomic<uint64_t> queued_writes{0}; ///< groups of writes accepted and not yet answered
   std::atomic<uint64_t> queued_bytes{0};  ///< of their bodies
   /// Of batches that buckets have given to storage, and that are not answered.

@@ -35,7 +35,20 @@ void add_counts(link_status& to, const link_status& more) {
   to.restarts += more.restarts;
   to.rescans += more.rescans;
   to.refused_documents += more.refused_documents;
+  to.cuts += more.cuts;
   to.refused.insert(to.refused.begin(), more.refused.begin(), more.refused.end());
+}
+
+/// What is missing here is said once, and again when it is more.
+void log_refused_buckets(peer_link_state& state, const link_status& status) {
+  const uint64_t before = std::exchange(state.refused_buckets, status.refused_bucket_count);
+  if (status.refused_bucket_count <= before) return;
+  std::string names;
+  for (const std::string& name : status.refused_buckets) names += (names.empty() ? "" : " ") + name;
+  log::warn("buckets of a peer have no place here: see --max-buckets",
+            {{"peer", status.peer_name},
+             {"count", std::to_string(status.refused_bucket_count)},
+             {"buckets", names}});
 }
 
 void show(link_pointer self, ticks at) {
@@ -44,6 +57,9 @@ void show(link_pointer self, ticks at) {
   state.shown_at = at;
   link_status status = state.link->status(at);
   add_counts(status, state.counted);
+  status.waited += state.waited;
+  status.cuts += state.flooded;
+  log_refused_buckets(state, status);
   std::optional<std::chrono::system_clock::time_point> seen;
   if (status.last_seen > ticks(0)) {
     seen = std::chrono::system_clock::now() - (at - status.last_seen);
@@ -188,11 +204,22 @@ void schedule(link_pointer self, ticks at) {
   peer_link_state& state = self->state;
   ticks due = state.link->due(at);
   if (state.unshown) due = std::min(due, *state.shown_at + defaults::peer_shown_every);
+  if (!state.deferred.empty()) due = std::min(due, at + state.options.work->wait(at));
   // Not at once: what the link cannot go on with for a moment must not keep a thread busy.
   due = std::max(due, at + ticks(1));
   if (state.tick_at && *state.tick_at <= due) return;
   state.tick_at = due;
   self->delayed_send(self, due - at, tick{});
+}
+
+void forget_deferred(link_pointer self) {
+  for (const frame_received& came : std::exchange(self->state.deferred, {}))
+    self->state.options.wire->handled(came);
+}
+
+void cut(link_pointer self, std::string why) {
+  forget_deferred(self);
+  self->send(self->state.options.gateway, link_cut{self->state.options.peer, std::move(why)});
 }
 
 void settle(link_pointer self, ticks at) {
@@ -210,6 +237,7 @@ void settle(link_pointer self, ticks at) {
   }
   for (const std::string& name : out.make_buckets) look_for(self, name, 0, true);
   tell_gateway(self);
+  if (!out.cut.empty()) cut(self, std::move(out.cut));
   if (out.ended)
     self->send(state.options.gateway,
                link_refused{state.options.peer, static_cast<uint8_t>(*out.ended)});
@@ -232,12 +260,52 @@ void choose(link_pointer self, const connection_chosen& chosen, ticks at) {
   if (chosen.lost) self->state.link->lost(at);
 }
 
+/// Does something for the peer, which answers whether this side had asked for it: if not, the peer
+/// is charged.
+template<class Work>
+void charge(link_pointer self, ticks at, Work work) {
+  const auto before = self->state.options.thread_time();
+  const bool asked_for = work();
+  if (!asked_for) self->state.options.work->spend(self->state.options.thread_time() - before, at);
+}
+
+void take_frame(link_pointer self, const frame_received& came, ticks at) {
+  charge(self, at, [&] { return self->state.link->received(came.frame, at); });
+  self->state.options.wire->handled(came);
+}
+
+/// What the peer has time for again, and no more at once than keeps other actors waiting for a
+/// moment.
+void take_deferred(link_pointer self, ticks at) {
+  peer_link_state& state = self->state;
+  for (int n = 0; n < 64 && !state.deferred.empty(); ++n) {
+    if (state.options.work->wait(at) > ticks(0)) return;
+    const frame_received came = std::move(state.deferred.front());
+    state.deferred.pop_front();
+    take_frame(self, came, at);
+  }
+}
+
+void take_or_defer(link_pointer self, const frame_received& came, ticks at) {
+  peer_link_state& state = self->state;
+  if (state.deferred.empty() && state.options.work->wait(at) <= ticks(0))
+    return take_frame(self, came, at);
+  ++state.waited;
+  state.link->heard(at);
+  state.deferred.push_back(came);
+  if (state.deferred.size() <= defaults::frames_deferred) return;
+  ++state.flooded;
+  cut(self, "it sent more than it had time for");
+}
+
 /// A tick that another one has overtaken does nothing.
 void take_tick(link_pointer self, ticks at) {
   peer_link_state& state = self->state;
   if (!state.tick_at || at < *state.tick_at) return;
   state.tick_at.reset();
-  if (at >= state.link->due(at)) state.link->tick(at);
+  take_deferred(self, at);
+  if (at < state.link->due(at)) return;
+  charge(self, at, [&] { return state.link->tick(at), false; });
 }
 
 } // namespace
@@ -256,8 +324,7 @@ peer_link_actor::behavior_type peer_link(link_pointer self, peer_link_options op
         handle(self, [&](ticks at) { self->state.link->advanced(news.bucket, at); });
       },
       [self](const frame_received& came) {
-        handle(self, [&](ticks at) { self->state.link->received(came.frame, at); });
-        self->state.options.wire->handled(came);
+        handle(self, [&](ticks at) { take_or_defer(self, came, at); });
       },
       [self](const connection_chosen& chosen) {
         handle(self, [&](ticks at) { choose(self, chosen, at); });

@@ -4,11 +4,14 @@
 #include "actors/peer_wire.hpp"
 #include "net/local_rows.hpp"
 #include "net/peer_board.hpp"
+#include "net/peer_budget.hpp"
 #include "net/replication_link.hpp"
 #include "storage/store.hpp"
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
+#include <chrono>
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -23,6 +26,8 @@ struct peer_link_options {
   std::shared_ptr<const node_counters> counters{};
   std::shared_ptr<rest::peer_board> board{};
   std::shared_ptr<peer_wire> wire{};
+  std::shared_ptr<replication::work_budget> work{};         ///< what its frames may cost
+  std::function<std::chrono::microseconds()> thread_time{}; ///< of the processor, so far
   node_actor node{};
   zmq_gateway_actor gateway{};
 };
@@ -47,6 +52,11 @@ struct peer_link_state {
   bool established = false; ///< as the gateway was told, with the peer's node id
   std::string told{};
   std::map<uint32_t, written_bucket> buckets{};
+  /// Frames that wait until the peer has time again.
+  std::deque<frame_received> deferred{};
+  uint64_t waited = 0;                         ///< frames that were among them
+  uint64_t flooded = 0;                        ///< times that there were too many
+  uint64_t refused_buckets = 0;                ///< as it was logged
   std::optional<replication::ticks> tick_at{}; ///< of the next tick that counts
   std::optional<replication::ticks> shown_at{};
   bool unshown = false; ///< something may have changed since
@@ -63,7 +73,9 @@ struct peer_link_state {
 /// Lifetime: as long as the peer is one; started again by the gateway when it dies, from the stored
 /// checkpoints. **Thread**: scheduled. **Blocks?** For reads of the store: a batch, or a slice of
 /// the log, at a time. **Mailbox bound**: by the windows of both directions, and the wire's queue
-/// for each connection. **Errors**: a bucket that refuses a batch is tried again by the link.
+/// for each connection. A frame that brings nothing that was asked for is charged to the peer's
+/// `work`; where that is used up, frames wait here, and a peer that goes on is cut. **Errors**: a
+/// bucket that refuses a batch is tried again by the link.
 /// **On exit**: the peer is not told (part_link does), and it notices.
 peer_link_actor::behavior_type peer_link(peer_link_actor::stateful_pointer<peer_link_state> self,
                                          peer_link_options options);

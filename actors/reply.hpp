@@ -10,6 +10,9 @@ namespace treadmill {
 /// from any thread. Where it is dropped without an answer (its actor died, or its message was
 /// thrown away) it gives `if_dropped`: a caller gets an error, not silence. CAF's own promises do
 /// not: a dropped one shows only as a time-out, and each costs a timer.
+///
+/// What was asked for is not begun before its actor calls `begin`, so `if_dropped` says that
+/// nothing was done.
 template<typename Answer>
 class reply {
 public:
@@ -20,6 +23,9 @@ public:
   }
   reply(const reply&) = delete;
   reply& operator=(const reply&) = delete;
+
+  /// From here on it may have been done: what a drop gives now. Of who would answer.
+  void begin(Answer if_dropped) { if_dropped_ = std::move(if_dropped); }
 
   void operator()(Answer answer) {
     if (!given_.exchange(true)) give_(std::move(answer));

@@ -11,8 +11,9 @@ namespace {
 
 rest::write_answer problem(ec code, std::string reason) { return {{code, std::move(reason)}, {}}; }
 
-rest::write_answer ambiguous_write() {
-  return problem(ec::ambiguous, "the write may or may not have been applied: read to know");
+/// What was dropped before anything was begun.
+error not_begun() {
+  return {ec::overloaded, "a part of the node starts over; nothing was applied"};
 }
 
 /// Bytes that a group keeps in memory until it is answered.
@@ -214,9 +215,9 @@ void rest_gateway::write(std::string bucket, bool make_bucket,
     place.reset();
     answer(std::move(given));
   };
-  write_documents message{
-      std::move(group), deadline,
-      std::make_shared<reply<rest::write_answer>>(std::move(give), ambiguous_write())};
+  write_documents message{std::move(group), deadline,
+                          std::make_shared<reply<rest::write_answer>>(
+                              std::move(give), rest::write_answer{not_begun(), {}})};
   with_bucket(std::move(bucket), make_bucket, [message](result<bucket_actor> found) {
     if (!found) return (*message.answer)(problem(found.error().code, found.error().reason));
     caf::anon_send(*found, message);
@@ -240,7 +241,9 @@ void rest_gateway::merge(std::string bucket, rest::merge_request asked,
   };
   merge_documents message{std::move(batch), options_.counters->failed_commits.load(),
                           std::make_shared<reply<replication::batch_outcome>>(
-                              std::move(give), replication::batch_outcome{ec::ambiguous}),
+                              std::move(give), replication::batch_outcome{not_begun().code,
+                                                                          not_begun().reason,
+                                                                          {}}),
                           asked.deadline};
   with_bucket(std::move(bucket), true, [message](result<bucket_actor> found) {
     if (!found) return (*message.answer)({found.error().code, found.error().reason, {}});
@@ -261,8 +264,8 @@ void rest_gateway::create_bucket(std::string name, http::clock::time_point,
       answer(started->facts.fresh);
     }
   };
-  auto carried = std::make_shared<reply<result<bucket_started>>>(
-      std::move(opened), fail(ec::ambiguous, "the bucket may or may not have been made"));
+  auto carried = std::make_shared<reply<result<bucket_started>>>(std::move(opened),
+                                                                 tl::unexpected(not_begun()));
   const std::shared_lock lock(mutex_);
   caf::anon_send(node_, open_bucket{std::move(name), true, std::move(carried)});
 }
@@ -273,8 +276,8 @@ void rest_gateway::drop_bucket(std::string name, http::clock::time_point,
     answer(fail(ec::shutting_down, "the node is ending; nothing was applied"));
     return;
   }
-  auto carried = std::make_shared<reply<result<void>>>(
-      std::move(answer), fail(ec::ambiguous, "the bucket may or may not have been dropped"));
+  auto carried =
+      std::make_shared<reply<result<void>>>(std::move(answer), tl::unexpected(not_begun()));
   const std::shared_lock lock(mutex_);
   caf::anon_send(node_, remove_bucket{std::move(name), std::move(carried)});
 }
@@ -311,8 +314,8 @@ void rest_gateway::add_peer(rest::peer_request asked, http::clock::time_point de
     answer(fail(ec::shutting_down, "the node is ending; nothing was applied"));
     return;
   }
-  auto carried = std::make_shared<reply<result<rest::peer_added>>>(
-      std::move(answer), fail(ec::ambiguous, "the peer may or may not have been added"));
+  auto carried = std::make_shared<reply<result<rest::peer_added>>>(std::move(answer),
+                                                                   tl::unexpected(not_begun()));
   if (const auto peers = zmq_gateway())
     caf::anon_send(peers, treadmill::add_peer{std::move(asked), deadline, std::move(carried)});
 }
@@ -323,8 +326,8 @@ void rest_gateway::remove_peer(std::string name, http::clock::time_point,
     answer(fail(ec::shutting_down, "the node is ending; nothing was applied"));
     return;
   }
-  auto carried = std::make_shared<reply<result<void>>>(
-      std::move(answer), fail(ec::ambiguous, "the peer may or may not have been removed"));
+  auto carried =
+      std::make_shared<reply<result<void>>>(std::move(answer), tl::unexpected(not_begun()));
   if (const auto peers = zmq_gateway())
     caf::anon_send(peers, treadmill::remove_peer{std::move(name), std::move(carried)});
 }
@@ -345,6 +348,7 @@ rest::node_facts rest_gateway::facts() const {
   facts.fsync_seconds = static_cast<double>(counters.commit_nanoseconds.load()) / 1e9;
   facts.queued_writes = counters.queued_writes.load();
   facts.restarts = counters.restarts.load();
+  facts.cut_peers = counters.cut_peers.load();
   if (options_.transport_facts) options_.transport_facts(facts);
   return facts;
 }

@@ -4,6 +4,7 @@
 #include "actors/node.hpp"
 #include "actors/rest_gateway.hpp"
 #include "actors/run.hpp"
+#include "actors/shared_random.hpp"
 #include "actors/stop_signal.hpp"
 #include "actors/storage_actor.hpp"
 #include "actors/zmq_gateway.hpp"
@@ -14,6 +15,7 @@
 #include <caf/actor_system.hpp>
 #include <caf/actor_system_config.hpp>
 #include <caf/scoped_actor.hpp>
+#include <ctime>
 #include <filesystem>
 #include <memory>
 #include <random>
@@ -53,17 +55,25 @@ replication::transport_options options_of_transport(const settings& how) {
   return options;
 }
 
+/// That this thread has had of a processor.
+std::chrono::microseconds time_of_thread() {
+  std::timespec taken{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &taken);
+  return std::chrono::seconds(taken.tv_sec) + std::chrono::microseconds(taken.tv_nsec / 1000);
+}
+
 /// What is the same for as long as the process runs.
 zmq_gateway_options options_of_peers(const settings& how, const store& rows) {
   std::random_device seed;
-  std::mt19937_64 engine((uint64_t{seed()} << 32) | seed());
+  const auto random = shared_random((uint64_t{seed()} << 32) | seed());
   zmq_gateway_options options;
-  options.own = {rows.node_id(), engine(), how.name};
+  options.own = {rows.node_id(), random(), how.name};
   options.advertised = advertised_uri(how);
   options.peers = how.peers;
   options.most_peers = how.most_peers;
   options.limits = how.json;
-  options.random = engine;
+  options.random = random;
+  options.thread_time = time_of_thread;
   return options;
 }
 
@@ -218,8 +228,8 @@ private:
     options.transport_facts = [this](rest::node_facts& facts) {
       const replication::transport_counters counts = transport_.counters();
       facts.zmq_uri = transport_.endpoint();
-      facts.peers = {counts.frames_in, counts.frames_out, counts.bytes_in, counts.bytes_out,
-                     counts.dropped_frames};
+      facts.peers = {counts.frames_in, counts.frames_out,     counts.bytes_in,
+                     counts.bytes_out, counts.dropped_frames, counts.cut_connections};
     };
     return options;
   }

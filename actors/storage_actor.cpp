@@ -279,7 +279,7 @@ caf::result<bucket_facts> make(storage_state& state, const make_bucket& asked) {
     if (!dropped) return to_caf(dropped.error());
     if (*dropped) return to_caf({ec::not_found, "the bucket was dropped here"});
   }
-  auto info = state.options.rows->create_bucket(name);
+  auto info = state.options.rows->create_bucket(name, asked.for_peer);
   if (!info) return to_caf(info.error());
   return bucket_facts{info->name, info->number, info->log_id, fresh};
 }

@@ -4,13 +4,13 @@
 #include "actors/defaults.hpp"
 #include "actors/logging.hpp"
 #include "actors/peer_link.hpp"
+#include "actors/shared_random.hpp"
 #include "actors/zmq_gateway.hpp"
 #include "net/peer_frames.hpp"
 #include "storage/keys.hpp"
 #include <algorithm>
 #include <caf/actor_clock.hpp>
 #include <optional>
-#include <random>
 #include <tuple>
 #include <utility>
 
@@ -56,13 +56,16 @@ void write_registry(gateway_pointer self) {
   zmq_gateway_state& state = self->state;
   if (state.saved == state.version || std::exchange(state.saving, true)) return;
   const uint64_t version = state.version;
-  self->request(state.options.node, defaults::catalogue_timeout,
-                keep_peers{state.registry.encode()})
+  std::string text = state.registry.encode();
+  if (text == state.stored) return written(self, version, {ec::none, {}}); // strangers are not
+  self->request(state.options.node, defaults::catalogue_timeout, keep_peers{text})
       .then(
-          [self, version](const peers_kept& kept) {
+          [self, version, text](const peers_kept& kept) {
+            self->state.stored = kept.code == 0 ? text : std::string();
             written(self, version, {static_cast<ec>(kept.code), kept.reason});
           },
           [self, version](const caf::error& problem) {
+            self->state.stored.clear(); // not known
             written(self, version, from_caf(problem));
           });
 }
@@ -164,20 +167,23 @@ void hang_up(gateway_pointer self, uint64_t key, linked_peer& peer, uint64_t id)
   if (peer.chosen == id) lose_chosen(self, key, peer);
 }
 
-bool is_dialling(const linked_peer& peer) {
+bool is_dialling(const linked_peer& peer, const std::string& uri) {
   return std::any_of(peer.connections.begin(), peer.connections.end(),
-                     [](const auto& item) { return !item.second.dialled_uri.empty(); });
+                     [&](const auto& item) { return item.second.dialled_uri == uri; });
 }
 
-/// Once: the wire dials again by itself.
+/// Each address that an operator gave, once: the wire dials again by itself.
 void dial(gateway_pointer self, uint64_t key, linked_peer& peer) {
   zmq_gateway_state& state = self->state;
   const peer_record* record = state.registry.find(key);
-  if (record == nullptr || record->zmq_uri.empty() || is_dialling(peer)) return;
-  const uint64_t id = state.options.wire->dial(record->zmq_uri);
-  if (id == 0) return;
-  peer.connections[id].dialled_uri = record->zmq_uri;
-  state.owners[id] = key;
+  if (record == nullptr) return;
+  for (const std::string& uri : record->dialled()) {
+    if (is_dialling(peer, uri)) continue;
+    const uint64_t id = state.options.wire->dial(uri);
+    if (id == 0) continue;
+    peer.connections[id].dialled_uri = uri;
+    state.owners[id] = key;
+  }
 }
 
 void say_goodbye(gateway_pointer self, uint64_t id, const hello& to, parting why) {
@@ -201,12 +207,15 @@ void start_link(gateway_pointer self, uint64_t key, linked_peer& peer) {
   made.link.all_buckets = record.all_buckets;
   made.link.buckets = record.buckets;
   made.link.limits = options.limits;
-  // Of its own, because it runs on another thread.
-  made.link.random = [engine = std::mt19937_64(options.random())]() mutable { return engine(); };
+  made.link.random = shared_random(options.random());
   made.rows = options.rows;
   made.counters = options.counters;
   made.board = options.board;
   made.wire = options.wire;
+  made.work = record.given ? std::make_shared<replication::work_budget>(defaults::peer_work_share,
+                                                                        defaults::peer_work_saved)
+                           : self->state.strangers_work;
+  made.thread_time = options.thread_time;
   made.node = options.node;
   made.gateway = zmq_gateway_actor(self);
   show(self, key);
@@ -322,10 +331,11 @@ void forget_peer(gateway_pointer self, uint64_t key) {
 void met_itself(gateway_pointer self, uint64_t key) {
   zmq_gateway_state& state = self->state;
   refuse_waiting(self, key, {ec::bad_request, "the address is this node's own"});
-  if (!state.registry.drop_uri(key)) {
+  if (!state.registry.led_here(key)) {
     end_peer(self, key, std::nullopt);
   } else if (linked_peer* peer = find_peer(state, key)) {
-    // A peer that dials by itself: only its address is wrong.
+    // The peer may be there again later.
+    peer->dial_at = now(self) + defaults::cut_pause;
     std::vector<uint64_t> dialled;
     for (const auto& [id, facts] : peer->connections)
       if (!facts.dialled_uri.empty()) dialled.push_back(id);
@@ -362,7 +372,23 @@ void refused(gateway_pointer self, uint64_t key, parting why, const std::string&
   if (why == parting::itself) return met_itself(self, key);
   const bool fresh = is_awaited_fresh(state, key);
   refuse_waiting(self, key, {ec::conflict, reason});
-  if (fresh || why == parting::removed || peer->unproven) forget_peer(self, key);
+  if (fresh || why == parting::removed || (peer->unproven && !record->given))
+    forget_peer(self, key);
+}
+
+/// A peer broke a bound of its link.
+void cut_off(gateway_pointer self, uint64_t key, const std::string& reason) {
+  zmq_gateway_state& state = self->state;
+  const peer_record* record = state.registry.find(key);
+  linked_peer* peer = find_peer(state, key);
+  if (record == nullptr || peer == nullptr) return;
+  log::warn("a peer is cut", {{"peer", record->name}, {"reason", reason}});
+  state.options.counters->cut_peers.fetch_add(1);
+  while (!peer->connections.empty()) hang_up(self, key, *peer, peer->connections.begin()->first);
+  if (!record->given) return forget_peer(self, key);
+  peer->dial_at = now(self) + defaults::cut_pause;
+  peer->refusal = "it was cut: " + reason;
+  show(self, key);
 }
 
 // Greetings
@@ -467,14 +493,24 @@ void take_greeting(gateway_pointer self, uint64_t key, linked_peer& peer, frame_
   peer.chosen_at = peer.chosen == before ? since : now(self);
 }
 
+std::string dialled_uri(const zmq_gateway_state& state, uint64_t id) {
+  const auto owner = state.owners.find(id);
+  if (owner == state.owners.end()) return {};
+  const auto peer = state.peers.find(owner->second);
+  if (peer == state.peers.end()) return {};
+  const auto facts = peer->second.connections.find(id);
+  return facts == peer->second.connections.end() ? std::string() : facts->second.dialled_uri;
+}
+
 void accept(gateway_pointer self, uint64_t id, const greeting_verdict& verdict,
             const hello& greeting, std::string frame) {
   zmq_gateway_state& state = self->state;
   const auto owner = state.owners.find(id);
   const uint64_t dialled = owner == state.owners.end() ? 0 : owner->second;
   const peer_record before = verdict.key == 0 ? peer_record{} : *state.registry.find(verdict.key);
-  const auto done = state.registry.accept(verdict, greeting, dialled);
+  const auto done = state.registry.accept(verdict, greeting, dialled, dialled_uri(state, id));
   const uint64_t key = done.key;
+  if (verdict.evict != 0) end_peer(self, verdict.evict, parting::too_many);
   if (done.merged != 0) absorb(self, done.merged, key);
   const bool is_known = state.peers.count(key) != 0 && state.peers[key].link;
   connection& facts = claim(state, id, key);
@@ -483,11 +519,14 @@ void accept(gateway_pointer self, uint64_t id, const greeting_verdict& verdict,
   facts.heard_at = now(self);
   linked_peer& peer = state.peers[key];
   peer.instance = greeting.instance;
+  peer.greeted_at = now(self);
+  state.idle_frames.erase(id);
   if (verdict.key == 0) peer.unproven = true;
   if (peer.established) state.registry.established(key); // no need to invite
   const peer_record& record = *state.registry.find(key);
   const bool same_link = record.all_buckets == before.all_buckets &&
-                         record.buckets == before.buckets && record.invites == before.invites;
+                         record.buckets == before.buckets && record.invites == before.invites &&
+                         record.given == before.given;
   if (is_known && !same_link) {
     restart_link(self, key, peer);
   } else if (!is_known) {
@@ -500,6 +539,13 @@ void accept(gateway_pointer self, uint64_t id, const greeting_verdict& verdict,
   if (done.merged != 0 && peer.established) answer_waiting(self, key);
 }
 
+/// One that only greeted keeps its place for a moment.
+bool is_in_use(gateway_pointer self, uint64_t key) {
+  const linked_peer* peer = find_peer(self->state, key);
+  return peer != nullptr && !peer->connections.empty() &&
+         (peer->established || now(self) - peer->greeted_at < defaults::connection_settled);
+}
+
 /// Somebody greets over a connection that belongs to no link yet.
 void greet(gateway_pointer self, uint64_t id, hello greeting, std::string frame) {
   zmq_gateway_state& state = self->state;
@@ -507,7 +553,8 @@ void greet(gateway_pointer self, uint64_t id, hello greeting, std::string frame)
   const uint64_t dialled = owner == state.owners.end() ? 0 : owner->second;
   const auto verdict = state.registry.judge(
       greeting, dialled, state.options.own,
-      [&](uint64_t key) -> std::optional<uint64_t> { return instance_of(state, key); });
+      [&](uint64_t key) -> std::optional<uint64_t> { return instance_of(state, key); },
+      [&](uint64_t key) { return is_in_use(self, key); });
   switch (verdict.what) {
   case greeting_verdict::kind::ignore: return;
   case greeting_verdict::kind::probe:
@@ -531,6 +578,12 @@ void take_frame(gateway_pointer self, const frame_received& came) {
     self->send(peer->link, frame_received{came.connection, came.frame, true, 0});
     return;
   }
+  if (owner == state.owners.end() &&
+      ++state.idle_frames[came.connection] > defaults::frames_of_nobody) {
+    state.idle_frames.erase(came.connection);
+    state.options.counters->cut_peers.fetch_add(1);
+    return state.options.wire->hang_up(came.connection);
+  }
   if (came.frame.size() > defaults::greeting_bytes) return;
   auto opened = replication::decode_frame(came.frame, defaults::greeting_bytes);
   if (!opened) return;
@@ -551,11 +604,13 @@ void take_frame(gateway_pointer self, const frame_received& came) {
 void lost(gateway_pointer self, uint64_t id) {
   zmq_gateway_state& state = self->state;
   state.probed.erase(id);
+  state.idle_frames.erase(id);
   const auto owner = state.owners.find(id);
   if (owner == state.owners.end()) return;
   const uint64_t key = owner->second;
   linked_peer* peer = find_peer(state, key);
   if (peer == nullptr) return;
+  peer->away_since = now(self);
   state.options.wire->unroute(id);
   connection& facts = peer->connections[id];
   if (facts.dialled_uri.empty()) {
@@ -606,7 +661,7 @@ void link_came_or_went(gateway_pointer self, const link_changed& news) {
     return;
   }
   peer->established = news.established;
-  peer->dial_at = now(self) + some_time(self);
+  peer->dial_at = std::max(peer->dial_at, now(self) + some_time(self));
   tell_of_others(self);
   if (!news.established) {
     log::info("a peer is not reached any more", {{"peer", record->name}});
@@ -663,15 +718,28 @@ void hang_up_needless(gateway_pointer self, uint64_t key, linked_peer& peer, tim
   for (const auto& [id, facts] : peer.connections) {
     if (id == peer.chosen) continue;
     const bool dialled = !facts.dialled_uri.empty();
-    const bool elsewhere = dialled && record != nullptr && facts.dialled_uri != record->zmq_uri;
+    const bool elsewhere = dialled && record != nullptr && !record->has_uri(facts.dialled_uri);
     if ((settled && (dialled || at - facts.heard_at >= defaults::connection_settled)) || elsewhere)
       needless.push_back(id);
   }
   for (const uint64_t id : needless) hang_up(self, key, peer, id);
 }
 
+/// Strangers that only greeted, and those that were away for long.
+void forget_strangers(gateway_pointer self, time_point at) {
+  std::vector<uint64_t> gone;
+  for (const auto& [key, record] : self->state.registry.peers()) {
+    const linked_peer* peer = find_peer(self->state, key);
+    if (record.given || peer == nullptr || !peer->connections.empty()) continue;
+    if (peer->unproven || at - peer->away_since >= replication::defaults::stranger_memory)
+      gone.push_back(key);
+  }
+  for (const uint64_t key : gone) forget_peer(self, key);
+}
+
 void look_after(gateway_pointer self) {
   const time_point at = now(self);
+  forget_strangers(self, at);
   for (auto& [key, peer] : self->state.peers) {
     if (!peer.link && self->state.registry.find(key) != nullptr) start_link(self, key, peer);
     look_for_signs(self, peer, at);
@@ -713,7 +781,7 @@ void add(gateway_pointer self, const add_peer& asked) {
   zmq_gateway_state& state = self->state;
   if (is_own_address(state.options, asked.asked.zmq_uri))
     return (*asked.answer)(fail(ec::bad_request, "the address is this node's own"));
-  const uint64_t known = state.registry.find_uri(asked.asked.zmq_uri);
+  const uint64_t known = state.registry.find_given(asked.asked.zmq_uri);
   const peer_record before = known == 0 ? peer_record{} : *state.registry.find(known);
   const auto key = state.registry.add(record_of(asked.asked));
   if (!key) return (*asked.answer)(tl::unexpected(key.error()));
@@ -725,6 +793,7 @@ void add(gateway_pointer self, const add_peer& asked) {
     return (*asked.answer)(
         rest::peer_added{rest::peer_added::how::known, before.name, before.zmq_uri});
   }
+  asked.answer->begin(fail(ec::ambiguous, "the peer may or may not have been added"));
   save(self, [self, asked, known, before, key = *key](const error& problem) {
     if (problem.code == ec::none) return added(self, asked, key, known == 0);
     if (known == 0) {
@@ -745,6 +814,7 @@ void remove(gateway_pointer self, const remove_peer& asked) {
   refuse_waiting(self, key, {ec::conflict, "the peer was removed"});
   state.registry.remove(key);
   log::info("a peer is removed", {{"peer", before.name}});
+  asked.answer->begin(fail(ec::ambiguous, "the peer may or may not have been removed"));
   save(self, [self, asked, key, before](const error& problem) {
     if (problem.code == ec::none) {
       end_peer(self, key, parting::removed);
@@ -768,6 +838,7 @@ void read_registry(gateway_pointer self) {
       log::error("the list of peers cannot be read", {{"reason", stored.error().reason}});
     return;
   }
+  state.stored = **stored;
   auto read = replication::peer_registry::decode(**stored, state.options.most_peers);
   if (read) {
     state.registry = std::move(*read);
@@ -784,7 +855,7 @@ void add_chosen_peers(gateway_pointer self) {
     peer_record asked;
     asked.zmq_uri = uri;
     // A filter that was asked for over REST stays.
-    if (const peer_record* known = state.registry.find(state.registry.find_uri(uri))) {
+    if (const peer_record* known = state.registry.find(state.registry.find_given(uri))) {
       asked.all_buckets = known->all_buckets;
       asked.buckets = known->buckets;
     }
@@ -813,10 +884,14 @@ void end(gateway_pointer self, const caf::exit_msg& exit) {
 
 zmq_gateway_actor::behavior_type zmq_gateway(gateway_pointer self, zmq_gateway_options options) {
   self->state.options = std::move(options);
+  if (!self->state.options.thread_time)
+    self->state.options.thread_time = [] { return std::chrono::microseconds(0); };
   self->set_down_handler([self](const caf::down_msg& down) { link_ended(self, down); });
   self->set_exit_handler([self](const caf::exit_msg& exit) { end(self, exit); });
   self->state.options.board->forget_all();
   self->state.options.wire->attach(zmq_gateway_actor(self));
+  self->state.strangers_work = std::make_shared<replication::work_budget>(
+      defaults::strangers_work_share, defaults::peer_work_saved);
   read_registry(self);
   add_chosen_peers(self);
   for (const auto& [key, record] : self->state.registry.peers())
@@ -838,6 +913,9 @@ zmq_gateway_actor::behavior_type zmq_gateway(gateway_pointer self, zmq_gateway_o
         const auto why = static_cast<parting>(news.why);
         if (is_from_link(self, news.peer))
           refused(self, news.peer, why, std::string(replication::to_string(why)));
+      },
+      [self](const link_cut& news) {
+        if (is_from_link(self, news.peer)) cut_off(self, news.peer, news.reason);
       },
       [self](const wait_over& over) { give_up_waiting(self, over.waiter); },
       [self](const probe_over& over) { end_probe(self, over.connection); },

@@ -3,6 +3,7 @@
 #include "actors/node_counters.hpp"
 #include "actors/peer_wire.hpp"
 #include "net/peer_board.hpp"
+#include "net/peer_budget.hpp"
 #include "net/peer_registry.hpp"
 #include "net/replication_link.hpp"
 #include "storage/json.hpp"
@@ -31,7 +32,9 @@ struct zmq_gateway_options {
   std::shared_ptr<rest::peer_board> board{};
   std::shared_ptr<peer_wire> wire{};
   node_actor node{};
-  std::function<uint64_t()> random{};
+  std::function<uint64_t()> random{}; ///< see shared_random
+  /// See peer_link_options; by default none passes.
+  std::function<std::chrono::microseconds()> thread_time{};
 };
 
 /// What the gateway knows between two messages.
@@ -53,8 +56,10 @@ struct zmq_gateway_state {
     uint64_t instance = 0; ///< of the peer's process
     bool established = false;
     bool unproven = false; ///< it came by itself, and no link was made yet
-    time_point dial_at{};  ///< not before
-    std::string refusal{}; ///< why one of the two sides refuses the other; empty: it does not
+    time_point greeted_at{};
+    time_point away_since{}; ///< while it has no connection
+    time_point dial_at{};    ///< not before
+    std::string refusal{};   ///< why one of the two sides refuses the other; empty: it does not
   };
   /// Who asked for a peer, and waits for it to be reached.
   struct waiting_request {
@@ -78,6 +83,8 @@ struct zmq_gateway_state {
   std::map<uint64_t, linked_peer> peers{};
   std::map<uint64_t, uint64_t> owners{}; ///< of connections: keys of peers
   std::map<uint64_t, probed_connection> probed{};
+  std::map<uint64_t, size_t> idle_frames{}; ///< of incoming connections that belong to no peer
+  std::shared_ptr<replication::work_budget> strangers_work{};
   std::map<uint64_t, waiting_request> waiting{};
   uint64_t last_waiter = 0;
   /// Links that were told to end, with the connections that are hung up when they have.
@@ -86,11 +93,13 @@ struct zmq_gateway_state {
   uint64_t version = 0;
   uint64_t saved = 0;
   bool saving = false;
+  std::string stored{}; ///< as of `saved`
   std::deque<waiting_save> saves{};
   static inline constexpr const char* name = "zmq gateway";
 };
 
-/// Knows the peers (peer_registry, which makes the decisions, and is stored), starts and supervises
+/// Knows the peers (peer_registry, which makes the decisions, and is stored: those that an operator
+/// added; a stranger is kept until it was away for `stranger_memory`), starts and supervises
 /// a link for each, and decides which connection belongs to which of them.
 ///
 /// A peer can have several connections at one time: both sides may dial. Any of them can be used,

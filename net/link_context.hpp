@@ -1,4 +1,5 @@
 #pragma once
+#include "net/peer_budget.hpp"
 #include "net/replication_defaults.hpp"
 #include "net/replication_link.hpp"
 #include <algorithm>
@@ -28,6 +29,14 @@ private:
   int repeats_ = 0;
 };
 
+/// What an entry counts of the window, for both sides.
+inline uint64_t window_share(const peer_entry& entry) {
+  uint64_t bytes = entry.id.size() + 8;
+  for (const peer_change& change : entry.changes)
+    bytes += 40 + (change.body ? change.body->size() : 0);
+  return bytes;
+}
+
 /// Of the two directions of all buckets of a link.
 struct link_context {
   link_options options{};
@@ -50,7 +59,19 @@ struct link_context {
   uint64_t rescans = 0;
   uint64_t refused_documents = 0;
   std::vector<std::string> refused{};
+  uint64_t cuts = 0;
+  uint64_t held = 0;   ///< bytes of activity that wait to be applied
+  bool useful = false; ///< the frame that is being looked at brought what was asked for
 
+  /// What may be on its way of a bucket's activity.
+  uint64_t window() const {
+    return held < defaults::held_bytes / 2 ? defaults::window_bytes : defaults::small_window_bytes;
+  }
+  /// The peer broke a bound.
+  void cut(std::string why) {
+    ++cuts;
+    if (out.cut.empty()) out.cut = std::move(why);
+  }
   /// How long to wait for an answer to what is sent now; a part is left to chance, so that nothing
   /// keeps in step with what makes it get lost.
   ticks answer_wait() const {

@@ -20,6 +20,7 @@ void following::begin_session(ticks now) {
 /// harm.
 void following::start_over(ticks now) {
   queue_.clear();
+  queued_share_ = 0;
   pending_.clear();
   wanted_.clear();
   assembling_.clear();
@@ -41,6 +42,7 @@ void following::fall_back(ticks now) {
 
 void following::reject(ticks now) {
   ++shared_.rejected;
+  problem_ = "the peer sent what breaks a rule";
   fall_back(now);
 }
 
@@ -51,7 +53,7 @@ void following::begin_stream(ticks now) {
   asked.stream = stream_ = shared_.streams;
   asked.from = received_;
   asked.taken = stored_.sequence;
-  asked.window = defaults::window_bytes;
+  asked.window = shared_.window();
   asked.digests = rescans_;
   shared_.send(std::move(asked));
   const bool begun_again = streaming_ && !answered_;
@@ -76,7 +78,7 @@ void following::acknowledge(ticks now) {
   asked.stream = stream_;
   asked.from = stored_;
   asked.taken = stored_.sequence;
-  asked.window = defaults::window_bytes;
+  asked.window = shared_.window();
   shared_.send(std::move(asked));
   again_at_ = std::max(again_at_, now + shared_.answer_wait());
 }
@@ -84,6 +86,7 @@ void following::acknowledge(ticks now) {
 void following::stopped(ticks now) {
   start_over(now);
   gone_ = true;
+  peer_sequence_ = head_sequence_ = 0; // what it announces next counts, however small
 }
 
 void following::announced(const heads::head& head, ticks now) {
@@ -140,24 +143,66 @@ void following::taken_in(activity&& what, ticks now) {
   }
   again_at_ = now + shared_.answer_wait();
   if (what.through <= received_.sequence) return; // nothing yet, or it came already
-  batch made;
-  made.number = ++last_batch_;
-  made.reached = checkpoint{what.log_id, what.through, what.chain};
-  made.bytes = 64;
-  made.documents.reserve(what.entries.size());
-  made.pending.reserve(what.entries.size());
+  if (!has_room(now)) return;
+  batch& into = open_batch();
+  const size_t documents = into.documents.size();
+  const size_t missing = into.missing.size();
+  const size_t bytes = into.bytes;
+  const uint64_t share = into.share;
   const auto rows = shared_.rows->latest();
   for (peer_entry& entry : what.entries) {
     ++shared_.entries_in;
-    made.bytes += entry.id.size() + 64;
-    const auto looked = look_at(std::move(entry), *rows, made, now);
-    if (!looked) return looked.error().code == ec::bad_request ? reject(now) : fall_back(now);
+    into.bytes += entry.id.size() + 64;
+    into.share += window_share(entry);
+    const auto looked = look_at(std::move(entry), *rows, into, now);
+    if (!looked && looked.error().code == ec::bad_request) return reject(now);
+    if (!looked) {
+      problem_ = looked.error().reason;
+      return fall_back(now);
+    }
   }
-  received_ = made.reached;
-  unacknowledged_ += made.bytes;
-  queue_.push_back(std::move(made));
+  into.reached = received_ = checkpoint{what.log_id, what.through, what.chain};
+  unacknowledged_ += into.bytes - bytes;
+  queued_share_ += into.share - share;
+  const size_t more_documents = into.documents.size() - documents;
+  const size_t more_missing = into.missing.size() - missing;
+  if (more_documents + more_missing > 0) {
+    shared_.useful = true;
+    // About what the containers take beside the bytes themselves.
+    into.held.add(into.share - share + 512 * more_documents + 256 * more_missing);
+  }
   if (behind_since_ < ticks(0)) behind_since_ = now;
   go_on(now);
+}
+
+/// Whether there is room for more of the log. A peer that goes beyond the window that it was given
+/// is cut; where much is held for others of its buckets, too, the rest is asked for later.
+bool following::has_room(ticks now) {
+  if (queued_share_ >= 2 * defaults::window_bytes) {
+    shared_.cut("it sent more of the activity of " + bucket_.name + " than was asked for");
+    return false;
+  }
+  if (shared_.held < defaults::held_bytes) return true;
+  streaming_ = false;
+  again_at_ = now + defaults::room_again;
+  return false;
+}
+
+/// Where the next stretch goes: small ones that wait anyway are one.
+following::batch& following::open_batch() {
+  if (!queue_.empty()) {
+    batch& last = queue_.back();
+    const bool waits = last.ticket == 0 && !last.done;
+    const bool is_small = last.share < defaults::batch_bytes / 2 &&
+                          last.documents.size() + last.missing.size() < defaults::batch_entries / 2;
+    if (waits && is_small) return last;
+  }
+  batch& made = queue_.emplace_back();
+  made.number = ++last_batch_;
+  made.bytes = 64;
+  made.held = held_bytes(shared_.held);
+  made.held.add(512);
+  return made;
 }
 
 // Entries
@@ -387,6 +432,7 @@ void following::delivered(documents&& what, ticks now) {
   // The second answer to a request that was repeated: what is asked for now is still to come.
   if (std::none_of(what.items.begin(), what.items.end(), is_asked)) return;
   shared_.answers.answered(now - asked_at_);
+  shared_.useful = true;
   asking_ = false;
   for (documents::sent& item : what.items) {
     if (!is_asked(item)) continue; // came already
@@ -465,6 +511,7 @@ void following::delivered(part&& what, ticks now) {
   }
   if (what.offset != of.body.size()) return; // came already
   if (what.size != of.left.front().second || what.bytes.empty()) return reject(now);
+  shared_.useful = true;
   of.body += what.bytes;
   if (of.body.size() == what.size) {
     of.document.bodies.push_back({what.rev, std::exchange(of.body, {})});
@@ -502,7 +549,10 @@ void following::complete(replicated_document&& document, ticks now) {
   });
   if (first == queue_.end()) return;
   note_pending(document, *first);
-  for (const leaf_body& body : document.bodies) first->bytes += body.body.size();
+  for (const leaf_body& body : document.bodies) {
+    first->bytes += body.body.size();
+    first->held.add(body.body.size());
+  }
   first->documents.push_back(std::move(document));
   bool lacking = false;
   for (batch& waiting : queue_) {
@@ -555,7 +605,10 @@ void following::applied(uint64_t ticket, ec code, ticks now,
                         const std::vector<std::string>& refused_ids) {
   if (ticket < valid_from_) return;
   for (const std::string& id : refused_ids) give_up(id);
-  if (code != ec::none) return fall_back(now);
+  if (code != ec::none) {
+    problem_ = "what came could not be written: " + std::string(::treadmill::to_string(code));
+    return fall_back(now);
+  }
   for (batch& waiting : queue_) {
     if (waiting.ticket != ticket) continue;
     waiting.done = true;
@@ -573,9 +626,11 @@ void following::pop_done(ticks now) {
     stored_ = first.reached;
     if (first.ticket != 0) written_ = stored_;
     forget_pending(first);
+    queued_share_ -= first.share;
     queue_.pop_front();
   }
   if (stored_.sequence == before) return;
+  problem_.clear();
   if (caught_up()) behind_since_ = ticks(-1);
   if (caught_up()) rescans_ = false;
   if (!(written_ == stored_)) note_soon(now);
@@ -659,6 +714,7 @@ bucket_progress following::progress(ticks now) const {
   const bool behind = !gone_ && peer_sequence_ > stored_.sequence;
   shown.behind = behind ? peer_sequence_ - stored_.sequence : 0;
   if (shown.behind > 0 && behind_since_ >= ticks(0)) shown.lag = now - behind_since_;
+  if (shown.behind > 0) shown.reason = problem_;
   return shown;
 }
 

@@ -62,6 +62,8 @@ private:
     /// The revisions of documents that have to be fetched, by id: as the peer told of them.
     std::map<std::string, std::vector<peer_change>> missing{};
     size_t bytes = 0;
+    uint64_t share = 0; ///< of the window
+    held_bytes held{};
     uint64_t ticket = 0; ///< 0: not handed over
     bool done = false;
   };
@@ -105,6 +107,8 @@ private:
   void resolve(const std::string& id);
   bool lacks() const;
   size_t queued_bytes() const;
+  bool has_room(ticks now);
+  batch& open_batch();
   void hand_over();
   void pop_done(ticks now);
   void note_soon(ticks now);
@@ -124,6 +128,7 @@ private:
   ticks again_at_{0};      ///< when to ask for it again
   back_off retry_{defaults::retry_first, defaults::retry_most};
   std::deque<batch> queue_{};
+  uint64_t queued_share_ = 0; ///< of the window, together
   uint64_t last_ticket_ = 0;
   uint64_t run_ = 0;        ///< of batches that rest on each other; 0: the next one begins a run
   uint64_t valid_from_ = 1; ///< answers to older tickets are of a stream that was given up
@@ -151,6 +156,7 @@ private:
   ticks rescan_after_{0};
   bool refused_some_ = false;
   bool rescans_ = false; ///< all documents are compared, until it has caught up
+  std::string problem_{}; ///< why nothing more is taken in; empty: it is
 };
 
 } // namespace treadmill::replication

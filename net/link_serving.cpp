@@ -14,10 +14,37 @@ struct serving::slice {
   size_t bytes = 0;
 };
 
-void serving::asked(const follow& what) {
-  if (what.stream < stream_) return; // one of before
-  if (what.stream > stream_) begin(what);
+/// A smaller number is one of before. Only where the peer goes on with it the larger one never was
+/// its own, but damaged or forged.
+bool serving::is_late(const follow& what, ticks now) {
+  if (what.stream >= stream_) {
+    late_since_ = ticks(-1);
+    return false;
+  }
+  if (late_since_ < ticks(0)) late_since_ = now;
+  if (now - late_since_ < defaults::believed_after) return true;
+  late_since_ = ticks(-1);
+  return false;
+}
+
+/// It may claim more for a moment, where a stream began again at 0.
+bool serving::contradicted(ticks now) const {
+  return claimed_since_ >= ticks(0) && now - claimed_since_ >= defaults::believed_after;
+}
+
+void serving::asked(const follow& what, ticks now) {
+  if (is_late(what, now)) return;
+  if (what.stream != stream_) begin(what);
   window_ = std::min(what.window, defaults::window_bytes);
+  if (from_) {
+    taken_ = what.taken; // held against the log with `from_`
+    return;
+  }
+  if (what.taken > sent_.sequence) {
+    if (claimed_since_ < ticks(0)) claimed_since_ = now;
+    return;
+  }
+  claimed_since_ = ticks(-1);
   taken_ = std::max(taken_, what.taken);
   while (!on_their_way_.empty() && on_their_way_.front().through <= taken_) {
     bytes_on_their_way_ -= on_their_way_.front().bytes;
@@ -28,6 +55,7 @@ void serving::asked(const follow& what) {
 void serving::begin(const follow& what) {
   stream_ = what.stream;
   taken_ = 0;
+  claimed_since_ = ticks(-1);
   on_their_way_.clear();
   bytes_on_their_way_ = 0;
   answer_ = true;
@@ -52,12 +80,17 @@ serving::outcome serving::serve() {
   const auto rows = shared_.rows->synced();
   const auto state = read_state(*rows, bucket_.number);
   if (!state) return outcome::unreadable;
+  sequence_ = state->sequence;
   if (from_) {
     const auto fit = fits(*rows, *from_, *state);
-    if (!fit) return outcome::unreadable;
+    if (!fit) {
+      problem_ = fit.error().reason;
+      return outcome::unreadable;
+    }
     restart_ = !*fit;
     sent_ = restart_ ? checkpoint{} : *from_;
     sent_.log_id = bucket_.log_id;
+    taken_ = restart_ ? 0 : std::min(taken_, sent_.sequence);
     from_.reset();
   }
   const auto sends = [&] {
@@ -73,7 +106,11 @@ serving::outcome serving::serve() {
 /// False where the rows cannot be read now.
 bool serving::serve_slice(const row_view& rows, const bucket_state& state) {
   auto made = read_slice(rows, state);
-  if (!made) return false;
+  if (!made) {
+    problem_ = made.error().reason;
+    return false;
+  }
+  problem_.clear();
   made->frame.restart = restart_;
   answer_ = false;
   sent_.sequence = made->frame.through;
@@ -170,7 +207,6 @@ result<bool> serving::append_entry(const row_view& rows, const activity_entry& l
   peer_entry entry;
   entry.sequence = logged.sequence;
   entry.id = logged.id;
-  made.bytes += logged.id.size() + 8;
   for (const revision& rev : told_by(logged, row, *tree)) {
     peer_change change = change_of(rev, *tree);
     if (const auto* node = tree->find(rev); node != nullptr && node->leaf && node->elsewhere()) {
@@ -182,9 +218,7 @@ result<bool> serving::append_entry(const row_view& rows, const activity_entry& l
     if (!logged.from_peer && rev == row.winner && !row.deleted &&
         row.body.size() <= defaults::inline_bytes) {
       change.body = std::string(row.body);
-      made.bytes += row.body.size();
     }
-    made.bytes += 40;
     entry.changes.push_back(std::move(change));
   }
   if (digests_ && row.sequence == logged.sequence) {
@@ -192,6 +226,7 @@ result<bool> serving::append_entry(const row_view& rows, const activity_entry& l
     if (!digest) return tl::unexpected(digest.error());
     entry.digest = *digest;
   }
+  made.bytes += window_share(entry);
   made.frame.entries.push_back(std::move(entry));
   return true;
 }

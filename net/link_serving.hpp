@@ -12,7 +12,7 @@ class serving {
 public:
   serving(link_context& shared, bucket_info bucket) : shared_(shared), bucket_(std::move(bucket)) {}
 
-  void asked(const follow& what);
+  void asked(const follow& what, ticks now);
   enum class outcome : uint8_t {
     done,
     more,       ///< after other events
@@ -20,7 +20,12 @@ public:
   };
   /// Sends what there is to send.
   outcome serve();
+  /// What the peer claims cannot be so, and it stays with it: it is to begin anew.
+  bool contradicted(ticks now) const;
   uint64_t taken() const { return taken_; }
+  /// Why it cannot go on; empty: it can.
+  const std::string& problem() const { return problem_; }
+  uint64_t sequence() const { return sequence_; } ///< of this node's log, when it served last
   const bucket_info& bucket() const { return bucket_; }
 
 private:
@@ -32,6 +37,7 @@ private:
 
   result<bool> fits(const row_view& rows, const checkpoint& from, const bucket_state& state) const;
   void begin(const follow& what);
+  bool is_late(const follow& what, ticks now);
   result<slice> read_slice(const row_view& rows, const bucket_state& state) const;
   result<bool> append_entry(const row_view& rows, const activity_entry& logged, slice& made) const;
   bool serve_slice(const row_view& rows, const bucket_state& state);
@@ -41,6 +47,7 @@ private:
   uint64_t stream_ = 0; ///< 0: the peer does not follow
   uint64_t window_ = 0;
   uint64_t taken_ = 0;
+  uint64_t sequence_ = 0;
   checkpoint sent_{}; ///< up to here
   /// Where a new stream is to begin, until that was held against the log.
   std::optional<checkpoint> from_{};
@@ -49,6 +56,9 @@ private:
   bool answer_ = false;  ///< a new stream is answered even where there is nothing to send
   std::deque<sent_batch> on_their_way_{};
   uint64_t bytes_on_their_way_ = 0;
+  ticks late_since_{-1};    ///< since when it asks for an older stream alone
+  ticks claimed_since_{-1}; ///< since when it claims more than it was sent
+  std::string problem_{};
 };
 
 /// Answers requests for documents and for parts of bodies; these keep no state at all.

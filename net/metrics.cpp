@@ -81,6 +81,8 @@ void append_commits(std::string& out, const node_facts& facts) {
          facts.queued_writes);
   single(out, "treadmill_actor_restarts_total", "counter", "Actors that died and were restarted.",
          facts.restarts);
+  single(out, "treadmill_peer_cuts_total", "counter", "Peers that were cut, as they broke a bound.",
+         facts.cut_peers);
   head(out, "treadmill_fsync_seconds", "histogram", "Time of the fsync of a commit.");
   histogram(out, "treadmill_fsync_seconds", {}, facts.fsync_histogram, facts.fsync_seconds);
 }
@@ -217,11 +219,19 @@ void append_peers(std::string& out, const peer_traffic& traffic,
     std::string_view help;
     uint64_t link_status::*member;
   };
-  static constexpr std::array<family, 9> families{
+  static constexpr std::array<family, 13> families{
       family{"treadmill_peer_sequence", "gauge", "Entries of the peer that are taken in.",
              &link_status::sequence_number},
       family{"treadmill_peer_behind", "gauge", "Entries of the peer that are not taken in yet.",
              &link_status::behind},
+      family{"treadmill_peer_lacks", "gauge",
+             "Entries of this node that the peer has not acknowledged.", &link_status::peer_behind},
+      family{"treadmill_peer_refused_buckets", "gauge",
+             "Buckets of the peer that have no place here.", &link_status::refused_bucket_count},
+      family{"treadmill_peer_held_bytes", "gauge",
+             "Bytes of the peer's activity that wait to be applied.", &link_status::held_bytes},
+      family{"treadmill_peer_waited_total", "counter",
+             "Frames that waited, because the peer had used up its time.", &link_status::waited},
       family{"treadmill_peer_entries_total", "counter", "Entries that came.",
              &link_status::entries_in},
       family{"treadmill_peer_documents_total", "counter", "Documents that were applied.",
@@ -251,6 +261,8 @@ void append_peers(std::string& out, const peer_traffic& traffic,
          traffic.bytes_in);
   single(out, "treadmill_peer_bytes_sent_total", "counter", "Bytes of frames to peers.",
          traffic.bytes_out);
+  single(out, "treadmill_peer_connections_cut_total", "counter",
+         "Connections that held too much, or were too many.", traffic.cut_connections);
   single(out, "treadmill_peer_frames_dropped_total", "counter", "Frames that could not be sent.",
          traffic.dropped_frames);
 }

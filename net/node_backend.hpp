@@ -38,6 +38,7 @@ struct node_facts {
   double fsync_seconds = 0;   ///< sum
   uint64_t queued_writes = 0; ///< writes accepted and not yet answered
   uint64_t restarts = 0;      ///< actors that died and were restarted
+  uint64_t cut_peers = 0;     ///< they broke a bound
   std::string zmq_uri{};      ///< where peers are listened for; empty: nowhere
   peer_traffic peers{};
 };

@@ -111,13 +111,31 @@ void append_buckets(std::string& out, const json& buckets) {
   table.append_to(out);
 }
 
+/// Why there is no link, or what this node does not take in.
+std::string remark_on_peer(const json& peer) {
+  std::string remark = text_of(peer, "reason");
+  const auto add = [&](std::string_view list, std::string_view total, const std::string& what) {
+    const double count = number_of(peer, std::string(total).c_str());
+    if (count == 0) return;
+    remark += (remark.empty() ? "" : "; ") + count_text(count) + what + ":";
+    const auto names = peer.FindMember(std::string(list).c_str());
+    if (names == peer.MemberEnd() || !names->value.IsArray()) return;
+    for (const auto& name : names->value.GetArray())
+      if (name.IsString()) remark += ' ' + std::string(name.GetString(), name.GetStringLength());
+    if (names->value.Size() < count) remark += " ...";
+  };
+  add("refused_buckets", "refused_bucket_count", " buckets have no place here");
+  add("refused", "refused_documents", " documents above a limit here");
+  return remark;
+}
+
 void append_peers(std::string& out, const json& peers) {
-  text_table table({"peers", "state", "behind", "lag", ""});
+  text_table table({"peers", "state", "behind", "lag", "it lacks", ""});
   for (const json* one : objects_of(peers, "peers")) {
     const double behind = number_of(*one, "behind");
     table.add({text_of(*one, "name"), text_of(*one, "state"), count_text(behind),
                behind > 0 ? time_text(number_of(*one, "lag_ms") / 1000) : "-",
-               text_of(*one, "reason")});
+               count_text(number_of(*one, "peer_behind")), remark_on_peer(*one)});
   }
   table.append_to(out);
 }

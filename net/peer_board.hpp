@@ -28,7 +28,8 @@ struct peer_traffic {
   uint64_t frames_out = 0;
   uint64_t bytes_in = 0;
   uint64_t bytes_out = 0;
-  uint64_t dropped_frames = 0; ///< not sent
+  uint64_t dropped_frames = 0;  ///< not sent
+  uint64_t cut_connections = 0; ///< over a bound of the transport
 };
 
 /// Where the actors of federation put what they show, and threads that answer requests find it.

@@ -333,7 +333,8 @@ void take(fields& in, activity& x) {
   const uint64_t length = in.number();
   x.chain = in.hash();
   x.last = in.number();
-  if (!in.require(x.after <= most_sequence && length <= most_sequence && x.last <= most_sequence))
+  if (!in.require(x.after <= most_sequence && length <= most_sequence && x.last <= most_sequence &&
+                  x.after + length <= x.last))
     return;
   x.through = x.after + length;
   x.entries.resize(in.count(4));

@@ -28,9 +28,9 @@ bool is_plain(std::string_view text, std::string_view others) {
          std::all_of(text.begin(), text.end(), [&](char c) { return is_plain(c, others); });
 }
 
-greeting_verdict refuse(parting why) { return {greeting_verdict::kind::refuse, why, 0}; }
+greeting_verdict refuse(parting why) { return {greeting_verdict::kind::refuse, why, 0, 0}; }
 greeting_verdict accepted(uint64_t key) {
-  return {greeting_verdict::kind::accept, parting::removed, key};
+  return {greeting_verdict::kind::accept, parting::removed, key, 0};
 }
 
 void put_record(std::string& out, const peer_record& record) {
@@ -76,6 +76,19 @@ bool take_record(std::string_view& in, peer_record& record) {
 
 } // namespace
 
+std::vector<std::string> peer_record::dialled() const {
+  std::vector<std::string> uris;
+  if (!given) return uris;
+  if (!zmq_uri.empty()) uris.push_back(zmq_uri);
+  uris.insert(uris.end(), other_uris.begin(), other_uris.end());
+  return uris;
+}
+
+bool peer_record::has_uri(std::string_view uri) const {
+  return !uri.empty() && (zmq_uri == uri ||
+                          std::find(other_uris.begin(), other_uris.end(), uri) != other_uris.end());
+}
+
 std::string name_of_uri(std::string_view zmq_uri) {
   if (zmq_uri.starts_with(scheme)) zmq_uri.remove_prefix(scheme.size());
   return std::string(zmq_uri);
@@ -87,8 +100,18 @@ std::string name_of_uri(std::string_view zmq_uri) {
 std::string peer_registry::encode() const {
   std::string out;
   put_varint(out, format);
-  put_varint(out, peers_.size());
-  for (const auto& [key, record] : peers_) put_record(out, record);
+  // Each address of a peer is a record: those of one node id belong together.
+  std::vector<peer_record> stored;
+  for (const auto& [key, record] : peers_) {
+    if (!record.given) continue;
+    stored.push_back(record);
+    for (const std::string& other : record.other_uris) {
+      stored.push_back(record);
+      stored.back().zmq_uri = other;
+    }
+  }
+  put_varint(out, stored.size());
+  for (const peer_record& record : stored) put_record(out, record);
   put_varint(out, removed_.size());
   for (const std::string& node_id : removed_) put_bytes(out, node_id);
   return out;
@@ -101,8 +124,17 @@ result<peer_registry> peer_registry::decode(std::string_view bytes, size_t most)
   uint64_t count = 0;
   if (!take_varint(bytes, version) || version != format || !take_count(bytes, count))
     return corrupt();
-  for (; count > 0; --count)
-    if (!take_record(bytes, read.peers_[++read.last_key_])) return corrupt();
+  for (; count > 0; --count) {
+    peer_record record;
+    if (!take_record(bytes, record)) return corrupt();
+    if (!record.given) continue; // of a time when strangers were stored
+    if (const uint64_t same = read.find_node(record.node_id)) {
+      if (!read.peers_[same].has_uri(record.zmq_uri))
+        read.peers_[same].other_uris.push_back(std::move(record.zmq_uri));
+      continue;
+    }
+    read.peers_[++read.last_key_] = std::move(record);
+  }
   std::vector<std::string> removed;
   if (!take_texts(bytes, removed) || !bytes.empty()) return corrupt();
   read.removed_.assign(removed.begin(), removed.end());
@@ -118,9 +150,21 @@ const peer_record* peer_registry::find(uint64_t key) const {
 }
 
 uint64_t peer_registry::find_uri(std::string_view zmq_uri) const {
+  if (const uint64_t given = find_given(zmq_uri)) return given;
   for (const auto& [key, record] : peers_)
-    if (!zmq_uri.empty() && record.zmq_uri == zmq_uri) return key;
+    if (record.has_uri(zmq_uri)) return key;
   return 0;
+}
+
+uint64_t peer_registry::find_given(std::string_view zmq_uri) const {
+  for (const auto& [key, record] : peers_)
+    if (record.given && record.has_uri(zmq_uri)) return key;
+  return 0;
+}
+
+size_t peer_registry::count(bool given) const {
+  return static_cast<size_t>(std::count_if(
+      peers_.begin(), peers_.end(), [&](const auto& item) { return item.second.given == given; }));
 }
 
 uint64_t peer_registry::find_node(std::string_view node_id) const {
@@ -140,16 +184,19 @@ bool peer_registry::removed(std::string_view node_id) const {
 }
 
 result<uint64_t> peer_registry::add(const peer_record& asked) {
-  uint64_t key = find_uri(asked.zmq_uri);
+  uint64_t key = find_given(asked.zmq_uri);
   if (key == 0) {
     if (full())
       return fail(ec::bad_request, "this node has the " + std::to_string(most_) +
                                        " peers that it takes: see --max-peers");
+    // Whether a stranger is there where it says shows when the address is dialled.
+    for (auto& [other, stranger] : peers_)
+      if (stranger.zmq_uri == asked.zmq_uri) stranger.zmq_uri.clear();
     key = ++last_key_;
     peers_[key].name = name_of_uri(asked.zmq_uri);
+    peers_[key].zmq_uri = asked.zmq_uri;
   }
   peer_record& record = peers_[key];
-  record.zmq_uri = asked.zmq_uri;
   record.given = true;
   record.invites = true;
   record.all_buckets = asked.all_buckets;
@@ -176,11 +223,9 @@ void peer_registry::remove(uint64_t key) {
 
 void peer_registry::forget(uint64_t key) { peers_.erase(key); }
 
-bool peer_registry::drop_uri(uint64_t key) {
+bool peer_registry::led_here(uint64_t key) {
   const auto found = peers_.find(key);
   if (found == peers_.end()) return false;
-  found->second.zmq_uri.clear();
-  found->second.given = false;
   if (!found->second.node_id.empty()) return true;
   peers_.erase(found);
   return false;
@@ -207,7 +252,8 @@ uint64_t peer_registry::find_namesake(const hello& greeting, uint64_t but) const
 }
 
 greeting_verdict peer_registry::judge(const hello& greeting, uint64_t dialled,
-                                      const own_identity& own, const connected& now) const {
+                                      const own_identity& own, const connected& now,
+                                      const in_use& used) const {
   if (!is_plain(greeting.name, "._-") || !is_plain(greeting.node_id, "-")) return {};
   if (greeting.node_id == own.node_id)
     return refuse(greeting.instance == own.instance ? parting::itself : parting::same_identity);
@@ -219,30 +265,66 @@ greeting_verdict peer_registry::judge(const hello& greeting, uint64_t dialled,
 
   const uint64_t known = find_node(greeting.node_id);
   const uint64_t namesake = find_namesake(greeting, known);
-  if (greeting.name == own.name || (namesake != 0 && now(namesake)))
+  const bool of_operator = (of != nullptr && of->given) || (known != 0 && find(known)->given);
+  const bool vouched = of != nullptr && of->given && namesake != 0 && !now(namesake);
+  const bool yields = namesake != 0 && of_operator && !find(namesake)->given;
+  if (greeting.name == own.name || (namesake != 0 && !vouched && !yields))
     return refuse(parting::same_name);
   if (known != 0) {
     const auto instance = now(known);
     if (!instance || *instance == greeting.instance) return accepted(known);
-    return {greeting_verdict::kind::probe, parting::same_identity, known};
+    return {greeting_verdict::kind::probe, parting::same_identity, known, 0};
   }
-  if (namesake != 0) return accepted(namesake); // its store was wiped
+  if (vouched) return accepted(namesake); // its store was wiped
   if (of != nullptr && (of->node_id.empty() || !now(dialled))) return accepted(dialled);
-  const uint64_t same_uri = find_uri(greeting.zmq_uri);
-  if (same_uri != 0 && find(same_uri)->node_id.empty()) return accepted(same_uri);
-  return full() ? refuse(parting::too_many) : accepted(0);
+  if (of_operator) return accepted(0); // it takes the address along
+  const auto evicted = place_for_stranger(now, used);
+  if (!evicted) return refuse(parting::too_many);
+  auto verdict = accepted(0);
+  verdict.evict = *evicted;
+  return verdict;
+}
+
+/// Who makes place for one more stranger: 0 where nobody has to; nothing where nobody can.
+std::optional<uint64_t> peer_registry::place_for_stranger(const connected& now,
+                                                          const in_use& used) const {
+  if (count(false) < most_) return 0;
+  std::optional<uint64_t> oldest;
+  for (const auto& [key, record] : peers_) {
+    if (record.given || (used ? used(key) : now(key).has_value())) continue;
+    if (!oldest || record.greeted < find(*oldest)->greeted) oldest = key;
+  }
+  return oldest;
 }
 
 /// What was dialled turned out to be the peer `key`. Answers the key of the record that is gone for
-/// it.
-uint64_t peer_registry::take_dialled(uint64_t dialled, uint64_t key) {
+/// it. No address that an operator gave is lost: of two peers that are both known, each goes on
+/// with one.
+uint64_t peer_registry::take_dialled(uint64_t dialled, uint64_t key, std::string uri) {
   const auto found = peers_.find(dialled);
   if (dialled == key || found == peers_.end()) return 0;
   peer_record& of = found->second;
   peer_record& into = peers_[key];
-  into.zmq_uri = std::exchange(of.zmq_uri, {});
-  into.given = std::exchange(of.given, false);
-  if (!of.node_id.empty()) return 0; // another node, which is not at that address any more
+  if (uri.empty()) uri = of.zmq_uri;
+  if (of.zmq_uri == uri) of.zmq_uri.clear();
+  std::erase(of.other_uris, uri);
+  const bool gone = of.node_id.empty(); // else another node, which is not at that address any more
+  std::string before = into.given ? std::exchange(into.zmq_uri, {}) : std::string();
+  into.zmq_uri = std::move(uri);
+  into.given = into.given || of.given;
+  if (!gone && of.zmq_uri.empty()) {
+    of.zmq_uri = std::move(before);
+  } else if (!before.empty()) {
+    into.other_uris.push_back(std::move(before));
+  }
+  std::erase(into.other_uris, into.zmq_uri);
+  if (!gone) {
+    if (of.zmq_uri.empty() && !of.other_uris.empty()) {
+      of.zmq_uri = std::move(of.other_uris.front());
+      of.other_uris.erase(of.other_uris.begin());
+    }
+    return 0;
+  }
   if (of.invites) {
     into.invites = true;
     into.all_buckets = of.all_buckets;
@@ -253,19 +335,21 @@ uint64_t peer_registry::take_dialled(uint64_t dialled, uint64_t key) {
 }
 
 peer_registry::acceptance peer_registry::accept(const greeting_verdict& verdict,
-                                                const hello& greeting, uint64_t dialled) {
+                                                const hello& greeting, uint64_t dialled,
+                                                std::string_view uri) {
   acceptance done;
+  if (verdict.evict != 0) peers_.erase(verdict.evict);
   done.key = verdict.key != 0 ? verdict.key : ++last_key_;
-  const peer_record before = peers_[done.key];
-  done.merged = take_dialled(dialled, done.key);
+  peer_record before = peers_[done.key];
+  done.merged = take_dialled(dialled, done.key, std::string(uri));
   peer_record& record = peers_[done.key];
   record.name = greeting.name;
   record.node_id = greeting.node_id;
-  // Where the peer says that it can be dialled, unless it was dialled, or an operator knows better.
-  if (dialled == 0 && !record.given && check_zmq_uri(greeting.zmq_uri) &&
-      find_uri(greeting.zmq_uri) == 0)
+  record.greeted = before.greeted = ++greetings_;
+  // Where a stranger says that it could be dialled is shown, no more.
+  if (!record.given && check_zmq_uri(greeting.zmq_uri) && find_uri(greeting.zmq_uri) == 0)
     record.zmq_uri = greeting.zmq_uri;
-  // Who had the name is not connected, and is shown by its address from here on.
+  // Who had the name is shown by its address from here on.
   for (auto& [key, other] : peers_) {
     if (key == done.key || other.name != greeting.name) continue;
     other.name = other.zmq_uri.empty() ? other.node_id : name_of_uri(other.zmq_uri);

@@ -36,6 +36,11 @@ void append_bucket(std::string& out, const replication::bucket_progress& bucket)
   append_fact(out, "sequence", bucket.sequence);
   append_fact(out, "behind", bucket.behind);
   append_milliseconds(out, "lag_ms", bucket.lag);
+  if (bucket.peer_behind) append_fact(out, "peer_behind", *bucket.peer_behind);
+  if (!bucket.reason.empty()) {
+    out += R"(,"reason":)";
+    append_json_string(out, bucket.reason);
+  }
   out += '}';
 }
 
@@ -66,6 +71,7 @@ void append_peer(std::string& out, const shown_peer& peer) {
   }
   append_fact(out, "sequence_number", status.sequence_number);
   append_fact(out, "behind", status.behind);
+  append_fact(out, "peer_behind", status.peer_behind);
   append_milliseconds(out, "lag_ms", status.lag);
   out += R"(,"last_seen":)";
   if (peer.last_seen) {
@@ -78,6 +84,10 @@ void append_peer(std::string& out, const shown_peer& peer) {
   append_fact(out, "rejected", status.rejected);
   append_list(out, "refused", status.refused, append_json_string);
   append_fact(out, "refused_documents", status.refused_documents);
+  append_list(out, "refused_buckets", status.refused_buckets, append_json_string);
+  append_fact(out, "refused_bucket_count", status.refused_bucket_count);
+  append_fact(out, "waited", status.waited);
+  append_fact(out, "cuts", status.cuts);
   append_list(out, "buckets", status.buckets, append_bucket);
   out += '}';
 }

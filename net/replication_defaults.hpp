@@ -10,6 +10,18 @@ using std::chrono::milliseconds;
 
 /// Peers of one node.
 inline constexpr size_t peers = 32;
+/// How long one that no operator of this node added is remembered without a connection.
+inline constexpr milliseconds stranger_memory{600'000};
+/// Bytes that are held for one peer, about, beyond which no more activity of its is taken in until
+/// some of them are applied.
+inline constexpr uint64_t held_bytes = uint64_t{64} * 1024 * 1024;
+/// After what time the rest is asked for.
+inline constexpr milliseconds room_again{250};
+/// Buckets of a peer that are being made here at one time, that wait for it (others have to be
+/// announced again), and names of buckets without a place here that are remembered.
+inline constexpr size_t making_buckets = 16;
+inline constexpr size_t unmade_buckets = 1024;
+inline constexpr size_t refused_buckets = 1000;
 /// Bytes of one frame, packed and unpacked.
 inline constexpr size_t frame_bytes = size_t{16} * 1024 * 1024;
 /// Bytes of an `activity` frame, about, and entries in it: one batch that is applied at once.
@@ -19,6 +31,8 @@ inline constexpr size_t batch_entries = 2000;
 inline constexpr size_t batch_looks = 4000;
 /// Bytes of activity that may be on their way beyond what was taken in.
 inline constexpr uint64_t window_bytes = uint64_t{4} * 1024 * 1024;
+/// The same while much is held for the peer.
+inline constexpr uint64_t small_window_bytes = uint64_t{256} * 1024;
 /// Batches that are being applied at one time, for each bucket.
 inline constexpr size_t applying = 4;
 /// Batches that are served in one go before the next event.
@@ -34,7 +48,7 @@ inline constexpr size_t documents_bytes = size_t{1024} * 1024;
 inline constexpr size_t part_bytes = size_t{1024} * 1024;
 /// Buckets that each heartbeat names although nothing changed.
 inline constexpr size_t heads_again = 64;
-/// Refused documents that are shown with a link.
+/// Refused documents, and buckets, that are shown with a link.
 inline constexpr size_t refused_shown = 20;
 
 /// How often each side gives a sign of life, and after what silence the other is held for gone.
@@ -49,6 +63,9 @@ inline constexpr milliseconds greet_refused{5000};
 /// later where answers take long on this link.
 inline constexpr milliseconds retry_first{1000};
 inline constexpr milliseconds retry_most{5000};
+/// How long a peer has to contradict itself (a stream older than the one it follows, more taken in
+/// than it was sent) before that is believed. Longer than a frame can be late.
+inline constexpr milliseconds believed_after{2000};
 /// Rows that cannot be read now, as the store is closed for a moment, are tried again after this.
 inline constexpr milliseconds read_again{50};
 /// What could not be done at once, because the store was closed, is tried again after this.

@@ -1,6 +1,8 @@
 #include "net/replication_link.hpp"
+#include "net/bucket_making.hpp"
 #include "net/link_following.hpp"
 #include "net/link_serving.hpp"
+#include "net/peer_holdings.hpp"
 #include "storage/keys.hpp"
 #include "storage/names.hpp"
 #include <tuple>
@@ -35,6 +37,7 @@ struct link::impl {
   void refused(parting why, ticks now);
 
   // Frames of a session
+  void received(std::string_view bytes, ticks now);
   void handle(frame&& what, ticks now);
   void handle(hello&&, ticks) {} // was looked at before
   void handle(const goodbye& what, ticks now);
@@ -54,10 +57,13 @@ struct link::impl {
   void announced(const heads::head& head, ticks now);
   void start_following(const std::string& name, ticks now);
   void forget_gone();
+  void end_contradicted(ticks now);
+  void look_at_own();
   void serve(serving& bucket, ticks now);
   void serve_all(ticks now);
   void send_heads(bool all, ticks now);
   void compare(const std::string& bucket, ticks now);
+  void show_problems(link_status& shown) const;
 
   link_context shared{};
   uint64_t session = 0;
@@ -75,8 +81,9 @@ struct link::impl {
   std::map<std::string, std::unique_ptr<serving>> servings{};
   /// What the peer was told of each bucket last.
   std::map<std::string, std::tuple<hash128, uint64_t, hash128>> told{};
-  std::string told_next{};               ///< where the rotation of unchanged buckets goes on
-  std::map<std::string, ticks> making{}; ///< buckets that are asked for, and until when
+  std::string told_next{}; ///< where the rotation of unchanged buckets goes on
+  bucket_making making{shared};
+  peer_holdings holdings{};
 };
 
 // Greeting
@@ -138,6 +145,7 @@ void link::impl::begin_session(hello&& what, ticks now) {
   if (shared.peer_id != peer.node_id) { // another node in its place, or the first greeting
     shared.peer_id = peer.node_id;
     followings.clear();
+    holdings.clear();
   }
   servings.clear();
   told.clear();
@@ -183,6 +191,7 @@ void link::impl::handle(frame&& what, ticks now) {
 void link::impl::handle(const goodbye& what, ticks now) { refused(what.why, now); }
 
 void link::impl::handle(heads&& what, ticks now) {
+  if (what.complete) making.forget_refused();
   for (const heads::head& head : what.buckets) announced(head, now);
   for (const heads::head& head : what.buckets) compare(head.bucket, now);
 }
@@ -195,8 +204,9 @@ void link::impl::handle(follow&& what, ticks now) {
   }
   auto& served = servings[what.bucket];
   if (!served) served = std::make_unique<serving>(shared, *bucket);
-  served->asked(what);
+  served->asked(what, now);
   serve(*served, now);
+  holdings.acknowledged(what.bucket, served->taken());
 }
 
 void link::impl::handle(leave&& what, ticks now) {
@@ -266,15 +276,12 @@ void link::impl::announced(const heads::head& head, ticks now) {
   if (!takes(head.bucket)) return;
   if (following* bucket = followed(head.bucket)) return bucket->announced(head, now);
   if (shared.rows->find_bucket(head.bucket)) {
+    making.exists(head.bucket);
     start_following(head.bucket, now);
     if (following* bucket = followed(head.bucket)) bucket->announced(head, now);
     return;
   }
-  if (shared.rows->left(head.bucket)) return;
-  auto& until = making[head.bucket];
-  if (now < until) return;
-  until = now + defaults::retry_most;
-  shared.out.make_buckets.push_back(head.bucket);
+  if (!shared.rows->left(head.bucket)) making.announced(head.bucket, now);
 }
 
 void link::impl::start_following(const std::string& name, ticks now) {
@@ -296,10 +303,37 @@ void link::impl::forget_gone() {
     const auto bucket = shared.rows->find_bucket(item.first);
     return !bucket || bucket->number != item.second->bucket().number;
   });
+  holdings.keep_only([&](const std::string& name, uint32_t number) {
+    const auto bucket = shared.rows->find_bucket(name);
+    return bucket && bucket->number == number && takes(name);
+  });
+}
+
+/// What the peer takes for ours, damaged or forged on its way, is not: it is told to begin anew.
+void link::impl::end_contradicted(ticks now) {
+  std::erase_if(servings, [&](const auto& item) {
+    if (!item.second->contradicted(now)) return false;
+    ++shared.rejected;
+    shared.send(leave{item.first});
+    told.erase(item.first); // and that the bucket is there is told again
+    return true;
+  });
+}
+
+/// For what is shown while the peer is away.
+void link::impl::look_at_own() {
+  const auto rows = shared.rows->synced();
+  for (const bucket_info& bucket : shared.rows->buckets()) {
+    if (!takes(bucket.name)) continue;
+    if (const auto state = read_state(*rows, bucket.number))
+      holdings.reached(bucket.name, bucket.number, state->sequence);
+  }
 }
 
 void link::impl::serve(serving& bucket, ticks now) {
   const serving::outcome served = bucket.serve();
+  if (bucket.sequence() > 0)
+    holdings.reached(bucket.bucket().name, bucket.bucket().number, bucket.sequence());
   if (served == serving::outcome::done) return;
   const ticks at = served == serving::outcome::more ? now : now + defaults::read_again;
   serve_at = serve_at < ticks(0) ? at : std::min(serve_at, at);
@@ -321,6 +355,7 @@ void link::impl::send_heads(bool all, ticks) {
     if (!takes(bucket.name)) continue;
     const auto state = read_state(*rows, bucket.number);
     if (!state) continue;
+    holdings.reached(bucket.name, bucket.number, state->sequence);
     const std::tuple now{bucket.log_id, state->sequence, state->digest};
     auto& before = told[bucket.name];
     const bool rotated = bucket.name >= told_next && again < defaults::heads_again;
@@ -349,36 +384,48 @@ link::link(link_options options, const local_rows& rows)
     : impl_(std::make_unique<impl>(std::move(options), rows)) {}
 link::~link() = default;
 
-void link::received(std::string_view bytes, ticks now) {
-  impl& me = *impl_;
+bool link::received(std::string_view bytes, ticks now) {
+  impl_->shared.useful = false;
+  impl_->received(bytes, now);
+  return std::exchange(impl_->shared.useful, false);
+}
+
+void link::impl::received(std::string_view bytes, ticks now) {
   auto opened = decode_frame(bytes, defaults::frame_bytes);
   if (!opened) {
-    if (opened.error().code != ec::not_found) ++me.shared.rejected; // else: of a newer version
+    if (opened.error().code != ec::not_found) ++shared.rejected; // else: of a newer version
     return;
   }
-  if (auto* greeting = std::get_if<hello>(&opened->content)) {
-    me.heard_at = now;
-    return me.greeted(std::move(*greeting), opened->session, now);
+  if (auto* came = std::get_if<hello>(&opened->content)) {
+    heard_at = now;
+    return greeted(std::move(*came), opened->session, now);
   }
-  if (me.shared.peer_session == 0 || opened->session != me.session) {
+  if (shared.peer_session == 0 || opened->session != session) {
     // A goodbye can come from a peer that never learned this session.
     if (auto* last = std::get_if<goodbye>(&opened->content);
-        last != nullptr && (opened->session == 0 || opened->session == me.session)) {
-      return me.handle(*last, now);
+        last != nullptr && (opened->session == 0 || opened->session == session)) {
+      return handle(*last, now);
     }
-    if (now >= me.greet_at) me.greet(now); // of another session: the peer does not know ours
+    if (now >= greet_at) greet(now); // of another session: the peer does not know ours
     return;
   }
-  me.heard_at = now;
-  me.establish(now);
-  me.handle(std::move(opened->content), now);
+  heard_at = now;
+  establish(now);
+  handle(std::move(opened->content), now);
+}
+
+void link::heard(ticks now) {
+  if (impl_->established) impl_->heard_at = now;
 }
 
 void link::tick(ticks now) {
   impl& me = *impl_;
   me.forget_gone();
   if (!me.established) {
-    if (now >= me.greet_at) me.greet(now);
+    if (now >= me.greet_at) {
+      if (!me.shared.peer_id.empty()) me.look_at_own();
+      me.greet(now);
+    }
     if (me.reason.empty() && now - me.first_greeted >= defaults::silence) {
       me.once_lost = true;
       me.reason = "the peer does not answer";
@@ -388,6 +435,7 @@ void link::tick(ticks now) {
   if (now - me.heard_at >= defaults::silence) return me.end_session("the peer fell silent", now);
   if (now >= me.heartbeat_at) {
     me.heartbeat_at = now + defaults::heartbeat;
+    me.end_contradicted(now);
     me.send_heads(false, now);
   }
   if (me.serve_at >= ticks(0) && now >= me.serve_at) me.serve_all(now);
@@ -412,8 +460,8 @@ void link::applied(uint32_t number, uint64_t ticket, ec code, ticks now,
 
 void link::bucket_made(const std::string& name, ec code, ticks now) {
   impl& me = *impl_;
-  if (code != ec::none) return; // asked for again at a later heartbeat
-  me.making.erase(name);
+  me.making.made(name, code, now);
+  if (code != ec::none) return;
   if (me.established && me.followings.count(name) == 0) me.start_following(name, now);
 }
 
@@ -452,6 +500,10 @@ link_status link::status(ticks now) const {
   shown.rescans = shared.rescans;
   shown.refused = shared.refused;
   shown.refused_documents = shared.refused_documents;
+  shown.refused_buckets = me.making.shown();
+  shown.refused_bucket_count = me.making.refused();
+  shown.held_bytes = shared.held;
+  shown.cuts = shared.cuts;
   bool live = true;
   for (const auto& [name, bucket] : me.followings) {
     shown.buckets.push_back(bucket->progress(now));
@@ -460,6 +512,8 @@ link_status link::status(ticks now) const {
     shown.lag = std::max(shown.lag, shown.buckets.back().lag);
     live = live && bucket->caught_up();
   }
+  me.holdings.show(shown);
+  me.show_problems(shown);
   if (me.established) {
     shown.state = live ? link_state::live : link_state::catching_up;
   } else {
@@ -467,6 +521,16 @@ link_status link::status(ticks now) const {
     shown.reason = me.reason;
   }
   return shown;
+}
+
+/// What keeps a direction of a bucket from going on.
+void link::impl::show_problems(link_status& shown) const {
+  for (bucket_progress& each : shown.buckets) {
+    const auto served = servings.find(each.bucket);
+    if (each.reason.empty() && served != servings.end()) each.reason = served->second->problem();
+    if (shown.reason.empty() && !each.reason.empty())
+      shown.reason = each.bucket + ": " + each.reason;
+  }
 }
 
 bool link::established() const { return impl_->established; }

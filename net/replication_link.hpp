@@ -67,6 +67,7 @@ struct effects {
   std::vector<note_checkpoint> notes{};    ///< to be written at leisure
   std::vector<std::string> make_buckets{}; ///< answered by link::bucket_made
   std::optional<parting> ended{};          ///< the peer refuses, or has removed, this node
+  std::string cut{};                       ///< why the connection is to be cut; empty: it is not
 };
 
 enum class link_state : uint8_t { connecting, catching_up, live, unreachable };
@@ -77,6 +78,10 @@ struct bucket_progress {
   uint64_t sequence = 0; ///< of the peer's log, applied here
   uint64_t behind = 0;   ///< entries of the peer's log that are not
   ticks lag{0};          ///< since when there are such
+  /// Entries of this node's log that the peer has not acknowledged, as far as is known; nothing: it
+  /// was never heard of.
+  std::optional<uint64_t> peer_behind{};
+  std::string reason{}; ///< why one of the directions does not go on; empty: it does
 };
 
 /// What a link shows of itself.
@@ -88,6 +93,7 @@ struct link_status {
   std::string peer_uri{}; ///< as the peer advertises it
   uint64_t sequence_number = 0;
   uint64_t behind = 0;
+  uint64_t peer_behind = 0; ///< entries of this node's logs that the peer is not known to have
   ticks lag{0};
   ticks last_seen{0}; ///< when a frame came last
   uint64_t entries_in = 0;
@@ -98,6 +104,12 @@ struct link_status {
   uint64_t rescans = 0;  ///< from 0, because digests differed at rest
   std::vector<std::string> refused{}; ///< "bucket/id" of documents above a limit of this node
   uint64_t refused_documents = 0;
+  /// Buckets of the peer that have no place here: some of their names, and how many (about).
+  std::vector<std::string> refused_buckets{};
+  uint64_t refused_bucket_count = 0;
+  uint64_t held_bytes = 0; ///< of its activity, in memory
+  uint64_t waited = 0;     ///< frames that waited, because the peer had used up its time
+  uint64_t cuts = 0;       ///< of its connection, because it broke a bound
   std::vector<bucket_progress> buckets{};
 };
 
@@ -125,7 +137,10 @@ public:
 
   // Events
   // -----------------------------------------------------------------------------------------------
-  void received(std::string_view frame, ticks now);
+  /// True: it brought what this side had asked for. Anything else costs the peer some of its time.
+  bool received(std::string_view frame, ticks now);
+  /// A frame came that has to wait: the peer is alive.
+  void heard(ticks now);
   /// To be called when `due` has come, or a little later.
   void tick(ticks now);
   /// Local activity of a bucket became durable, or a bucket was made or dropped.

@@ -27,6 +27,8 @@ inline constexpr uint32_t revision_depth = 1000;
 inline constexpr uint32_t revision_number = 0x7fffffff;
 /// Buckets of one node.
 inline constexpr size_t buckets = 1000;
+/// One in so many of them is kept for clients: peers make no more than the others.
+inline constexpr size_t buckets_of_clients = 10;
 /// Tree nodes kept in the document's own row; older ancestry lies in a row of its own
 /// (storage/README.md).
 inline constexpr size_t recent_ancestry = 64;

@@ -165,10 +165,11 @@ result<uint32_t> store::impl::take_bucket_number(row_batch& rows) const {
   return number;
 }
 
-result<bucket_info> store::create_bucket(std::string_view name) {
+result<bucket_info> store::create_bucket(std::string_view name, bool for_peer) {
   if (auto good = check_bucket_name(name); !good) return tl::unexpected(good.error());
   if (auto there = find_bucket(name)) return *there;
-  if (impl_->catalogue.size() >= impl_->options.buckets) {
+  const size_t kept = for_peer ? impl_->options.buckets / defaults::buckets_of_clients : 0;
+  if (impl_->catalogue.size() + kept >= impl_->options.buckets) {
     return fail(ec::too_large,
                 "the node has its " + std::to_string(impl_->options.buckets) + " buckets already");
   }

@@ -102,8 +102,9 @@ public:
   bool check_space();
 
   /// Makes a bucket in one synced batch, or answers the one that is there. Errors: as commit;
-  /// bad_bucket; too_large (number of buckets).
-  result<bucket_info> create_bucket(std::string_view name);
+  /// bad_bucket; too_large (number of buckets; `for_peer`: without those that are kept for
+  /// clients).
+  result<bucket_info> create_bucket(std::string_view name, bool for_peer = false);
   /// Takes the bucket from the catalogue and marks its number dead and its name as left
   /// (keys::left_bucket, until it is made again), in one synced batch; its rows are removed by
   /// clean_up. Done below the floor of free space, too: it makes room. Errors: as commit;

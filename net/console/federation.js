@@ -80,7 +80,7 @@ function peer_card(peer) {
   const state = make('span', {class: 'state'});
   const reason = make('p', {class: 'fault'});
   const values = {};
-  const facts = make('dl', {class: 'facts'}, ['taken in', 'behind', 'lag', 'last seen', 'address'].map(name => {
+  const facts = make('dl', {class: 'facts'}, ['taken in', 'behind', 'lag', 'it lacks', 'last seen', 'address'].map(name => {
     values[name] = make('dd');
     return make('div', {}, make('dt', {}, name), values[name]);
   }));
@@ -88,7 +88,7 @@ function peer_card(peer) {
   const body = make('tbody');
   const details = make('details', {}, make('summary', {}, 'Buckets'), make('table', {},
     make('thead', {}, make('tr', {}, make('th', {scope: 'col'}, 'Bucket'),
-      ['Taken in', 'Behind', 'Lag'].map(name => make('th', {scope: 'col', class: 'number'}, name)))), body));
+      ['Taken in', 'Behind', 'Lag', 'It lacks'].map(name => make('th', {scope: 'col', class: 'number'}, name)))), body));
   const element = make('article', {class: 'card peer'}, make('div', {class: 'heading'},
     make('h3', {}, named(peer.name)), state,
     make('button', {type: 'button', 'aria-label': `End the federation with ${peer.name}`, onclick: () => remove_peer(element.peer)}, 'Remove')),
@@ -105,18 +105,24 @@ function update_card(element, peer) {
   show_text(values['taken in'], count(peer.sequence_number));
   show_text(values.behind, count(peer.behind));
   show_text(values.lag, peer.lag_ms === 0 ? '–' : duration(peer.lag_ms / 1000));
+  show_text(values['it lacks'], count(peer.peer_behind));
   show_text(values['last seen'], peer.last_seen
     ? ago(Date.parse(peer.last_seen)) : 'never');
   show_text(values.address, peer.zmq_uri ?? 'it dials');
-  show_text(refused, peer.refused_documents === 0 ? '' :
-    `${counted(peer.refused_documents, 'document')} above a limit of this node: ${peer.refused.join(', ')}`);
+  const lists = [];
+  if (peer.refused_bucket_count > 0)
+    lists.push(`${counted(peer.refused_bucket_count, 'bucket')} without a place here: ${peer.refused_buckets.join(', ')}`);
+  if (peer.refused_documents > 0)
+    lists.push(`${counted(peer.refused_documents, 'document')} above a limit of this node: ${peer.refused.join(', ')}`);
+  show_text(refused, lists.join('; '));
   details.hidden = peer.buckets.length === 0;
   show_items(body, peer.buckets, bucket => bucket.bucket, bucket => make('tr', {}, make('th', {scope: 'row'}, named(bucket.bucket)),
-    make('td', {class: 'number'}), make('td', {class: 'number'}), make('td', {class: 'number'})),
+    make('td', {class: 'number'}), make('td', {class: 'number'}), make('td', {class: 'number'}), make('td', {class: 'number'})),
   (row, bucket) => {
     show_text(row.cells[1], count(bucket.sequence));
     show_text(row.cells[2], count(bucket.behind));
     show_text(row.cells[3], bucket.lag_ms === 0 ? '–' : duration(bucket.lag_ms / 1000));
+    show_text(row.cells[4], bucket.peer_behind === undefined ? '–' : count(bucket.peer_behind));
   });
 }
 

@@ -101,6 +101,9 @@ TEST_CASE("every message that could travel comes back as it was, member by membe
   const auto refused = round_trip(world, link_refused{3, 4});
   CHECK(refused.peer == 3);
   CHECK(refused.why == 4);
+  const auto cut = round_trip(world, link_cut{3, "why"});
+  CHECK(cut.peer == 3);
+  CHECK(cut.reason == "why");
   const auto merged = round_trip(world, documents_merged{1, 2, 3, 4, {"x"}});
   CHECK(merged.bucket == 1);
   CHECK(merged.ticket == 2);

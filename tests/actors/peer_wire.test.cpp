@@ -52,6 +52,7 @@ zmq_gateway_actor::behavior_type note_news(zmq_gateway_actor::pointer, noted_new
       [=](const connection_made& which) { news->made.push_back(which.connection); },
       [](const link_changed&) { FAIL("the wire is no link"); },
       [](const link_refused&) { FAIL("the wire is no link"); },
+      [](const link_cut&) { FAIL("the wire is no link"); },
       [](const wait_over&) { FAIL("only the gateway waits"); },
       [](const probe_over&) { FAIL("only the gateway waits"); },
       [](tick) { FAIL("only the gateway ticks"); },

@@ -1,4 +1,5 @@
 #pragma once
+#include "actors/shared_random.hpp"
 #include "actors/zmq_gateway.hpp"
 #include "tests/actors/actor_world.hpp"
 #include "tests/actors/fake_pool.hpp"
@@ -120,6 +121,7 @@ public:
 
   disk_space space{uint64_t{1} << 40, uint64_t{1} << 40};
   std::chrono::milliseconds sync_interval{0};
+  std::function<std::chrono::microseconds()> thread_time{}; ///< before it is started
 
 private:
   std::string name_;
@@ -174,7 +176,8 @@ private:
     peers.counters = counters;
     peers.board = board;
     peers.wire = wire;
-    peers.random = [engine = random_]() mutable { return engine(); };
+    peers.random = shared_random(random_());
+    peers.thread_time = thread_time;
     made.spawn_peers = [this, peers](caf::actor_system& where, node_actor its_node) {
       zmq_gateway_options ready = peers;
       ready.node = std::move(its_node);

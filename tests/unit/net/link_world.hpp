@@ -33,6 +33,11 @@ public:
     options.env = env_.get();
     options.write_buffer_bytes = 64 * defaults::kibibyte;
     options.free_floor_bytes = 0;
+    options.buckets = most_buckets;
+    link.reset();
+    local.reset();
+    cores_.clear();
+    rows.reset();
     auto opened = store::open(options);
     if (!opened) throw std::runtime_error(opened.error().reason);
     rows = std::move(*opened);
@@ -103,8 +108,9 @@ public:
     replication::effects wanted = link->take();
     for (std::string& frame : wanted.frames) send(std::move(frame));
     if (wanted.ended) ended = wanted.ended;
+    if (!wanted.cut.empty()) cut = wanted.cut;
     for (const std::string& bucket : wanted.make_buckets) {
-      const auto made = rows->create_bucket(bucket);
+      const auto made = rows->create_bucket(bucket, true);
       link->bucket_made(bucket, made ? ec::none : made.error().code, now);
     }
     for (const replication::apply_batch& batch : wanted.batches) apply(batch);
@@ -120,6 +126,8 @@ public:
   std::unique_ptr<replication::local_rows> local{};
   std::unique_ptr<replication::link> link{};
   std::optional<replication::parting> ended{};
+  std::string cut{};
+  size_t most_buckets = defaults::buckets;
   ticks now{0};
   ec refuse_batches = ec::none; ///< what applying answers instead of doing it
   bool syncs = true;            ///< each commit

@@ -14,7 +14,8 @@ node_status a_node() {
       R"({"buckets":[{"name":"people","documents":2,"deleted":1,"conflicts":0,"sequence":6,"bytes":999},)"
       R"({"name":"places","documents":171075,"deleted":0,"conflicts":12,"sequence":1171076,"bytes":16942194}],"count":2})";
   status.peers =
-      R"({"count":2,"peers":[{"name":"box2","state":"live","behind":0,"lag_ms":0},)"
+      R"({"count":2,"peers":[{"name":"box2","state":"live","behind":0,"peer_behind":30770,"lag_ms":0,)"
+      R"("refused":["b/x"],"refused_documents":1,"refused_buckets":["shop6","shop7"],"refused_bucket_count":21},)"
       R"({"name":"box3","state":"unreachable","reason":"the peer does not answer","behind":1200,"lag_ms":4100}]})";
   status.queries.emplace_back(
       "places",
@@ -31,9 +32,9 @@ TEST_CASE("a node's status is a line and three tables") {
 buckets   documents  deleted  conflicts   sequence     size
   people          2        1          0          6    999 B
   places    171,075        0         12  1,171,076  16.9 MB
-peers         state  behind  lag
-  box2         live       0    -
-  box3  unreachable   1,200  4 s  the peer does not answer
+peers         state  behind  lag  it lacks
+  box2         live       0    -    30,770  21 buckets have no place here: shop6 shop7 ...; 1 documents above a limit here: b/x
+  box3  unreachable   1,200  4 s         0  the peer does not answer
 queries             state   rows     size  errors
   places/where   building  1,000  50.0 kB       0  25 %, 3 s left
   places/bad    suspended      0      0 B      10  p1: Error: x

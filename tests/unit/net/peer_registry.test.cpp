@@ -1,4 +1,5 @@
 #include "net/peer_registry.hpp"
+#include <algorithm>
 #include <doctest/doctest.h>
 #include <map>
 #include <random>
@@ -96,21 +97,46 @@ TEST_CASE("asked for again, a peer takes on the filter that is asked for") {
   CHECK(here.peers.find(key)->all_buckets);
 }
 
-TEST_CASE("there are no more peers than the limit, by whichever way") {
+TEST_CASE("there are no more peers than the limit, nor more strangers, and neither takes the "
+          "others' places") {
   world here(2);
-  here.add("tcp://box2:1445");
   here.greet(greeting("node-3", "box3"));
-  const auto more = here.peers.add(asked("tcp://box4:1445"));
+  here.greet(greeting("node-4", "box4"));
+  CHECK(here.refuses(greeting("node-5", "box5"), parting::too_many));
+  here.add("tcp://box1:1445");
+  const uint64_t given = here.add("tcp://box2:1445");
+  const auto more = here.peers.add(asked("tcp://box6:1445"));
   REQUIRE_FALSE(more);
   CHECK(more.error().code == ec::bad_request);
   CHECK(here.peers.add(asked("tcp://box2:1445")));
-  CHECK(here.refuses(greeting("node-4", "box4"), parting::too_many));
   CHECK(here.judge(greeting("node-3", "box3")).what == kind::accept);
-  CHECK(here.judge(greeting("node-4", "box4"), here.peers.find_uri("tcp://box2:1445")).what ==
-        kind::accept);
+  CHECK(here.judge(greeting("node-5", "box5"), given).what == kind::accept);
+  CHECK(here.refuses(greeting("node-5", "box5"), parting::too_many));
 }
 
-TEST_CASE("a node that comes by itself is a peer, and is dialled where it says") {
+TEST_CASE("strangers that are not in use make place for others, the one of longest ago first") {
+  world here(3);
+  const auto first = here.greet(greeting("node-1", "one"));
+  here.greet(greeting("node-2", "two"));
+  here.greet(greeting("node-3", "three"));
+  here.greet(greeting("node-1", "one"));
+  here.instances.clear();
+  const auto verdict = here.judge(greeting("node-4", "four"));
+  REQUIRE(verdict.what == kind::accept);
+  CHECK(verdict.evict == here.peers.find_node("node-2"));
+  const auto unused = here.peers.judge(greeting("node-4", "four"), 0, own, here.now(),
+                                       [&](uint64_t key) { return key != first.key; });
+  CHECK(unused.evict == first.key);
+  for (int i = 0; i < 1000; ++i) {
+    here.greet(greeting("stranger-" + std::to_string(i), "s" + std::to_string(i)));
+    here.instances.clear();
+  }
+  CHECK(here.peers.peers().size() == 3);
+  CHECK(here.peers.add(asked("tcp://box2:1445")));
+  CHECK(here.peers.encode().size() < 50); // none of them is stored
+}
+
+TEST_CASE("a node that comes by itself is a peer, and is not dialled where it says") {
   world here;
   const auto done = here.greet(greeting("node-2", "box2", "tcp://box2:1445"));
   CHECK(done.changed);
@@ -120,6 +146,7 @@ TEST_CASE("a node that comes by itself is a peer, and is dialled where it says")
   CHECK(record->node_id == "node-2");
   CHECK(record->zmq_uri == "tcp://box2:1445");
   CHECK_FALSE(record->given);
+  CHECK(record->dialled().empty());
   CHECK_FALSE(record->invites);
   const auto again = here.greet(greeting("node-2", "box2", "tcp://box2:1445"));
   CHECK(again.key == done.key);
@@ -243,29 +270,55 @@ TEST_CASE("a peer that ended the federation itself is forgotten, and may come ag
   CHECK(here.judge(greeting("node-2", "box2")).what == kind::accept);
 }
 
-TEST_CASE("two nodes of one name: the one that is not there yields") {
+TEST_CASE("a known name belongs to its node, whether that is there or not") {
   world here;
   CHECK(here.refuses(greeting("node-2", "box1"), parting::same_name)); // this node's own
-  const auto first = here.greet(greeting("node-2", "box2"));
-  CHECK(here.refuses(greeting("node-3", "box2"), parting::same_name));
-  here.instances.clear();
-  // Its store was wiped: the same place in the list, another identity.
-  const auto second = here.greet(greeting("node-3", "box2"));
-  CHECK(second.key == first.key);
-  CHECK(here.peers.find(first.key)->node_id == "node-3");
-  CHECK(here.refuses(greeting("node-2", "box2"), parting::same_name));
+  bool given = false;
+  SUBCASE("of an operator's peer") { given = true; }
+  SUBCASE("of a stranger") {}
+  const auto first =
+      here.greet(greeting("node-2", "box2"), given ? here.add("tcp://box2:1445") : 0);
+  const auto third = here.greet(greeting("node-3", "box3"));
+  for (int round = 0; round < 2; ++round) {
+    hello other = greeting("node-4", "box2");
+    CHECK(here.refuses(other, parting::same_name));
+    other.invites = true;
+    CHECK(here.refuses(other, parting::same_name));
+    CHECK(here.refuses(greeting("node-3", "box2"), parting::same_name)); // a known one, too
+    here.instances.clear();
+  }
+  CHECK(here.greet(greeting("node-2", "box2")).key == first.key);
+  here.peers.forget(first.key);
+  CHECK(here.greet(greeting("node-3", "box2")).key == third.key);
 }
 
-TEST_CASE("a known peer that takes another's name leaves it its address for one") {
+TEST_CASE("a node without its store is taken for the one that it was where it is dialled") {
   world here;
-  const auto a = here.greet(greeting("node-2", "box2", "tcp://box2:1445"));
-  const auto b = here.greet(greeting("node-3", "box3"));
-  CHECK(here.refuses(greeting("node-3", "box2"), parting::same_name));
+  const uint64_t given = here.add("tcp://box2:1445");
+  here.greet(greeting("node-2", "box2"), given);
+  here.peers.established(given);
+  CHECK(here.refuses(greeting("node-3", "box2"), parting::same_name, given));
   here.instances.clear();
-  CHECK(here.greet(greeting("node-3", "box2")).key == b.key);
-  CHECK(here.peers.find(a.key)->name == "box2:1445");
-  CHECK(here.peers.find_name("box2") == b.key);
-  CHECK(here.peers.find_name("box2:1445") == a.key);
+  CHECK(here.refuses(greeting("node-3", "box2"), parting::same_name));
+  CHECK(here.greet(greeting("node-3", "box2"), given).key == given);
+  CHECK(here.peers.find(given)->node_id == "node-3");
+  // Or where an operator gives another address of it.
+  here.instances.clear();
+  const uint64_t moved = here.add("tcp://new:1445");
+  const auto done = here.greet(greeting("node-4", "box2"), moved);
+  CHECK(done.key == given);
+  CHECK(done.merged == moved);
+}
+
+TEST_CASE("a stranger yields its name to an operator's peer") {
+  world here;
+  const auto stranger = here.greet(greeting("node-9", "box2", "tcp://box2:1445"));
+  const uint64_t given = here.add("tcp://box2:1445");
+  CHECK(given != stranger.key);
+  CHECK(here.peers.find_name("box2:1445") == given);
+  CHECK(here.greet(greeting("node-2", "box2"), given).key == given);
+  CHECK(here.peers.find_name("box2") == given);
+  CHECK(here.peers.find(stranger.key)->name == "node-9");
 }
 
 TEST_CASE("another process with the identity of a connected peer is probed, the same is not") {
@@ -299,12 +352,60 @@ TEST_CASE("an address that turns out to be a known peer's becomes that peer's") 
   CHECK(record->given);
   CHECK(record->invites);
   CHECK(record->buckets == limited.buckets);
+  // Another address of it is one more.
+  const uint64_t more = here.peers.add(asked("tcp://alias:1445")).value();
+  here.greet(greeting("node-2", "box2"), more);
+  CHECK(here.peers.find(known.key)->dialled() ==
+        std::vector<std::string>{"tcp://alias:1445", "tcp://box2:1445"});
+  CHECK(here.peers.find_name("box2:1445") == known.key);
+  CHECK(here.add("tcp://box2:1445") == known.key);
+  const auto read = peer_registry::decode(here.peers.encode());
+  REQUIRE(read);
+  CHECK(read->peers().size() == 1);
+  CHECK(read->peers().begin()->second.dialled() == here.peers.find(known.key)->dialled());
 }
 
-TEST_CASE("a peer that was asked for and comes by itself first is the one that was asked for") {
+TEST_CASE("a peer that was asked for and comes by itself first is one peer when it is dialled") {
   world here;
   const uint64_t waits = here.add("tcp://box2:1445");
-  CHECK(here.greet(greeting("node-2", "box2", "tcp://box2:1445")).key == waits);
+  const auto came = here.greet(greeting("node-2", "box2", "tcp://box2:1445"));
+  CHECK(came.key != waits); // anybody can say so
+  CHECK(here.greet(greeting("node-2", "box2"), waits).key == came.key);
+  CHECK(here.peers.peers().size() == 1);
+  CHECK(here.peers.find(came.key)->given);
+}
+
+TEST_CASE("peers that change addresses with each other are found again") {
+  world here;
+  const std::string uris[] = {"tcp://box1:1445", "tcp://box2:1445", "tcp://box3:1445"};
+  uint64_t keys[3];
+  for (size_t i = 0; i < 3; ++i) {
+    keys[i] = here.add(uris[i]);
+    here.greet(greeting("node-" + std::to_string(i), "peer" + std::to_string(i)), keys[i]);
+    here.peers.established(keys[i]);
+  }
+  std::mt19937 random(1);
+  for (int round = 0; round < 200; ++round) {
+    here.instances.clear();
+    size_t at[] = {0, 1, 2}; // who is where
+    std::shuffle(std::begin(at), std::end(at), random);
+    const bool away = random() % 3 == 0; // one of them
+    for (int tries = 0; tries < 4; ++tries) {
+      for (size_t i = 0; i < 3; ++i) {
+        if (away && at[i] == 0) continue;
+        const uint64_t dialled = here.peers.find_given(uris[i]);
+        REQUIRE(dialled != 0); // each address is dialled, whatever happens
+        here.greet(greeting("node-" + std::to_string(at[i]), "peer" + std::to_string(at[i])),
+                   dialled);
+      }
+    }
+    CHECK(here.peers.peers().size() == 3);
+    for (size_t i = 0; i < 3; ++i) {
+      if (away && at[i] == 0) continue;
+      CHECK(here.peers.find(here.peers.find_given(uris[i]))->node_id ==
+            "node-" + std::to_string(at[i]));
+    }
+  }
 }
 
 TEST_CASE("another node at the address of a known one") {
@@ -336,22 +437,22 @@ TEST_CASE("another node at the address of a known one") {
   }
 }
 
-TEST_CASE("an address that leads nowhere is dropped, and what is known by it alone") {
+TEST_CASE("an address that leads to this node is kept for a peer that was there") {
   world here;
   const uint64_t never = here.add("tcp://box2:1445");
-  CHECK_FALSE(here.peers.drop_uri(never));
+  CHECK_FALSE(here.peers.led_here(never));
   CHECK(here.peers.peers().empty());
   const uint64_t once = here.add("tcp://box3:1445");
   here.greet(greeting("node-3", "box3"), once);
-  CHECK(here.peers.drop_uri(once));
-  CHECK(here.peers.find(once)->zmq_uri.empty());
+  CHECK(here.peers.led_here(once));
+  CHECK(here.peers.find(once)->zmq_uri == "tcp://box3:1445"); // it may be there again
   CHECK(here.peers.find_name("box3") == once);
-  CHECK_FALSE(here.peers.drop_uri(99));
+  CHECK_FALSE(here.peers.led_here(99));
 }
 
 TEST_CASE("what was removed can be put back") {
   world here;
-  const auto done = here.greet(greeting("node-2", "box2", "tcp://box2:1445"));
+  const auto done = here.greet(greeting("node-2", "box2"), here.add("tcp://box2:1445"));
   const std::string before = here.peers.encode();
   const peer_record record = *here.peers.find(done.key);
   here.peers.remove(done.key);
@@ -365,7 +466,8 @@ TEST_CASE("a registry is stored and read as it was") {
   limited.all_buckets = false;
   limited.buckets = {"a", "b"};
   CHECK(here.peers.add(limited));
-  here.greet(greeting("node-3", "box3", "tcp://box3:1445"));
+  here.greet(greeting("node-3", "box3"), here.add("tcp://box3:1445"));
+  here.greet(greeting("stranger", "box7"));
   here.peers.remove(here.greet(greeting("node-4", "box4")).key);
   const std::string bytes = here.peers.encode();
   const auto read = peer_registry::decode(bytes);
@@ -383,7 +485,7 @@ TEST_CASE("a registry is stored and read as it was") {
 TEST_CASE("any bytes are a registry or corrupt") {
   world here;
   here.add("tcp://box2:1445");
-  here.greet(greeting("node-3", "box3", "tcp://box3:1445"));
+  here.greet(greeting("node-3", "box3"), here.add("tcp://box3:1445"));
   here.peers.remove(here.greet(greeting("node-4", "box4")).key);
   const std::string bytes = here.peers.encode();
   for (size_t size = 0; size < bytes.size(); ++size) {

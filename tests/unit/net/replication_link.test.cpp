@@ -370,7 +370,7 @@ TEST_CASE("frames that are broken or of another session are dropped and move not
   activity foreign;
   foreign.bucket = "b";
   foreign.stream = 1;
-  foreign.through = 1000;
+  foreign.through = foreign.last = 1000;
   w.b.link->received(encode_frame({12345, foreign}, false), w.now);
   CHECK(w.b.link->status(w.now).rejected == 2);
   w.run(ticks(5000));

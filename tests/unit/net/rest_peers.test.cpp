@@ -34,7 +34,14 @@ replication::link_status status_of_box2() {
   status.rescans = 15;
   status.refused = {"places/a \"quoted\" one"};
   status.refused_documents = 16;
-  status.buckets = {{"people", 1, 0, 0ms}, {"places", 40, 7, 1500ms}};
+  status.peer_behind = 17;
+  status.refused_buckets = {"shop6"};
+  status.refused_bucket_count = 18;
+  status.waited = 19;
+  status.cuts = 20;
+  status.held_bytes = 21;
+  status.buckets = {{"people", 1, 0, 0ms, {}, {}},
+                    {"places", 40, 7, 1500ms, 17, "a row is damaged"}};
   return status;
 }
 
@@ -184,6 +191,15 @@ TEST_CASE("each peer shows its link, all of it") {
   CHECK(peer["buckets"][1]["sequence"].GetUint64() == 40);
   CHECK(peer["buckets"][1]["behind"].GetUint64() == 7);
   CHECK(peer["buckets"][1]["lag_ms"].GetUint64() == 1500);
+  CHECK(peer["buckets"][1]["peer_behind"].GetUint64() == 17);
+  CHECK(std::string(peer["buckets"][1]["reason"].GetString()) == "a row is damaged");
+  CHECK_FALSE(peer["buckets"][0].HasMember("peer_behind"));
+  CHECK_FALSE(peer["buckets"][0].HasMember("reason"));
+  CHECK(peer["peer_behind"].GetUint64() == 17);
+  CHECK(std::string(peer["refused_buckets"][0].GetString()) == "shop6");
+  CHECK(peer["refused_bucket_count"].GetUint64() == 18);
+  CHECK(peer["waited"].GetUint64() == 19);
+  CHECK(peer["cuts"].GetUint64() == 20);
   board.forget(1);
   CHECK(node.get(path).says("\"count\":1"));
 }
