@@ -8,32 +8,38 @@ namespace {
 
 class quota_allocator final : public v8::ArrayBuffer::Allocator {
 public:
-  explicit quota_allocator(size_t quota) : quota_(quota) {}
+  quota_allocator(size_t quota, array_buffer_use& use) : quota_(quota), use_(use) {}
 
   void* Allocate(size_t length) override { return take(length); }
   void* AllocateUninitialized(size_t length) override { return take(length); }
   void Free(void* data, size_t length) override {
     std::free(data); // NOLINT: V8 gives back what calloc gave
-    used_ -= length;
+    use_.held -= length;
   }
 
 private:
   // Always zeros: old bytes would differ from one worker to the next.
   void* take(size_t length) {
-    if (length > quota_ - used_) return nullptr;
+    if (length > quota_ - use_.item) return nullptr;
     void* const data = std::calloc(length == 0 ? 1 : length, 1);
-    if (data != nullptr) used_ += length;
+    if (data == nullptr) {
+      use_.failed = true;
+      return nullptr;
+    }
+    use_.item += length;
+    use_.held += length;
     return data;
   }
 
   const size_t quota_;
-  size_t used_ = 0;
+  array_buffer_use& use_;
 };
 
 } // namespace
 
-std::unique_ptr<v8::ArrayBuffer::Allocator> make_array_buffer_allocator(size_t quota) {
-  return std::make_unique<quota_allocator>(quota);
+std::unique_ptr<v8::ArrayBuffer::Allocator> make_array_buffer_allocator(size_t quota,
+                                                                        array_buffer_use& use) {
+  return std::make_unique<quota_allocator>(quota, use);
 }
 
 } // namespace treadmill::js

@@ -94,7 +94,7 @@ for (const name of ownKeys(Object.prototype)) {
 }
 
 for (const object of seen) freeze(object);
-})();)js";
+}))js";
 
 const std::string_view warm_up_script = R"js((function () {
   const day = new Date('2020-02-29 12:34:56');

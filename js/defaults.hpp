@@ -17,14 +17,26 @@ inline constexpr std::chrono::milliseconds document_cpu{2000};
 inline constexpr size_t heap_bytes = 128 * mebibyte;
 /// All that a worker may map (RLIMIT_AS): V8 reserves 128 MiB for code alone.
 inline constexpr size_t address_space_bytes = 1024 * mebibyte;
-/// Array buffers in one worker; they lie outside of V8's heap.
+/// Array buffers that a function may make for one document, freed or not; they lie outside of V8's
+/// heap.
 inline constexpr size_t array_buffer_bytes = 32 * mebibyte;
+/// The stack that calls of a function may fill before they throw, counted in frames of V8's
+/// interpreter. What fills less than `plain_stack_bytes` is not counted.
+inline constexpr size_t call_bytes = 984 * kibibyte;
+inline constexpr size_t plain_stack_bytes = 192 * kibibyte;
+/// The stack in all, of addresses alone: more than any list of arguments that fits into the heap.
+inline constexpr size_t stack_bytes = 160 * mebibyte;
 /// Rows that one document may emit.
 inline constexpr uint32_t rows_per_document = 1000;
 /// Bytes of one row: key and value together. Also of a reduction's value.
 inline constexpr size_t row_bytes = 64 * kibibyte;
-/// Bytes of rows in one answer: it ends after the document that goes beyond.
-inline constexpr size_t answer_bytes = 8 * mebibyte;
+/// Bytes of all rows of one document.
+inline constexpr size_t document_rows_bytes = 8 * mebibyte;
+/// Bytes of rows in one answer, with `row_overhead` for each: it ends after the document that goes
+/// beyond.
+inline constexpr size_t answer_bytes = 2 * mebibyte;
+/// About what a row takes in memory beside its text.
+inline constexpr size_t row_overhead = 64;
 /// Bytes of documents that go to a worker at once, if it is more than one document.
 inline constexpr size_t batch_bytes = 1 * mebibyte;
 /// The largest frame to a worker: bounds one document.

@@ -1,8 +1,7 @@
 #include "js/engine.hpp"
 #include "js/array_buffers.hpp"
-#include "js/context_script.hpp"
+#include "js/context_extension.hpp"
 #include "js/defaults.hpp"
-#include "js/source_text.hpp"
 #include <algorithm>
 #include <array>
 #include <libplatform/libplatform.h>
@@ -18,12 +17,12 @@ constexpr unsigned heap_extensions = 2;
 
 constexpr int utf8_options = v8::String::NO_NULL_TERMINATION | v8::String::REPLACE_INVALID_UTF8;
 
-constexpr std::string_view not_one_function = "the text is not one function or arrow expression";
-
 void set_flags(const worker_limits& limits) {
   // No helper threads: what runs when must not depend on them, and the sandbox has no clone().
+  // A regular expression takes the same part of the stack the first time as later.
   std::string flags = "--single-threaded --no-expose-wasm --no-harmony-sharedarraybuffer "
-                      "--no-stack-trace-on-illegal --no-abort-on-uncaught-exception";
+                      "--no-stack-trace-on-illegal --no-abort-on-uncaught-exception "
+                      "--no-regexp-tier-up";
   if (limits.jitless) flags += " --jitless";
   v8::V8::SetFlagsFromString(flags.data(), flags.size());
 }
@@ -47,18 +46,23 @@ void engine::script::drop_promises() {
   if (context.IsEmpty()) microtasks.reset();
 }
 
-engine::engine(const worker_limits& limits, progress_page& page) : limits_(limits), page_(page) {
+engine::engine(const worker_limits& limits, progress_page& page, guarded_stack& stack)
+    : limits_(limits), page_(page), stack_(stack) {
+  stack_.open(); // until warm_up has ended
   set_flags(limits);
   platform_ = v8::platform::NewSingleThreadedDefaultPlatform();
   v8::V8::InitializePlatform(platform_.get());
   v8::V8::Initialize();
-  buffers_ = make_array_buffer_allocator(limits.array_buffer_bytes);
+  buffers_ = make_array_buffer_allocator(limits.array_buffer_bytes, buffer_use_);
   v8::Isolate::CreateParams parameters;
   parameters.array_buffer_allocator = buffers_.get();
   parameters.constraints.ConfigureDefaultsFromHeapSize(0, limits.heap_bytes);
   isolate_ = v8::Isolate::New(parameters);
   isolate_->SetData(0, this);
   isolate_->Enter();
+  isolate_->SetStackLimit(stack_.lowest());
+  stack_.on_touch(end_deep_calls, this);
+  register_context_extensions(emit);
   isolate_->SetMicrotasksPolicy(v8::MicrotasksPolicy::kExplicit);
   isolate_->SetOOMErrorHandler(no_memory);
   isolate_->AddNearHeapLimitCallback(near_heap_limit, this);
@@ -87,275 +91,189 @@ void engine::promise_made(v8::PromiseHookType /*type*/, v8::Local<v8::Promise> p
   static_cast<engine*>(promise->GetIsolate()->GetData(0))->promised_ = true;
 }
 
-std::string engine::warm_up() {
-  const v8::HandleScope handles(isolate_);
-  const v8::TryCatch caught(isolate_);
-  const auto plain = v8::Context::New(isolate_);
-  const v8::Context::Scope scope(plain);
-  v8::Local<v8::String> text;
-  v8::Local<v8::UnboundScript> compiled;
-  if (evaluate(plain, "", warm_up_script, "", true).IsEmpty() ||
-      !text_of(context_script).ToLocal(&text)) {
-    return message_of(plain, caught);
-  }
-  v8::ScriptCompiler::Source source(text);
-  if (!v8::ScriptCompiler::CompileUnboundScript(isolate_, &source,
-                                                v8::ScriptCompiler::kEagerCompile)
-           .ToLocal(&compiled)) {
-    return message_of(plain, caught);
-  }
-  prepare_.Reset(isolate_, compiled);
-  script trial;
-  return make_context(trial).IsEmpty() ? message_of(plain, caught) : std::string();
+/// In the handler of the signal: an interrupt is a flag behind a lock that this thread may hold
+/// already.
+void engine::end_deep_calls(void* self) {
+  static_cast<engine*>(self)->isolate_->TerminateExecution();
 }
 
-v8::MaybeLocal<v8::Context> engine::make_context(script& what) {
-  v8::EscapableHandleScope handles(isolate_);
-  auto microtasks = v8::MicrotaskQueue::New(isolate_, v8::MicrotasksPolicy::kExplicit);
-  const auto context = v8::Context::New(isolate_, nullptr, {}, {}, {}, microtasks.get());
-  if (context.IsEmpty()) return {};
-  what.microtasks = std::move(microtasks);
-  const v8::Context::Scope scope(context);
-  context->AllowCodeGenerationFromStrings(false);
-  if (what.what == kind::map) {
-    const auto name = v8::String::NewFromUtf8Literal(isolate_, "emit");
-    v8::Local<v8::Function> function;
-    if (!v8::Function::New(context, emit, {}, 2, v8::ConstructorBehavior::kThrow)
-             .ToLocal(&function)) {
-      return {};
+/// While it lives, functions are run by V8's interpreter alone, and may fill all of the stack that
+/// they have.
+class engine::counted_calls {
+public:
+  explicit counted_calls(engine& of) : of_(of) {
+    of_.stack_.guard(); // what was touched is dealt with
+    of_.stack_.open();
+    of_.counting_ = true;
+    tier_up(false);
+  }
+  ~counted_calls() {
+    tier_up(true);
+    of_.counting_ = false;
+    of_.isolate_->SetStackLimit(of_.stack_.lowest());
+    of_.stack_.guard();
+  }
+  counted_calls(const counted_calls&) = delete;
+  counted_calls& operator=(const counted_calls&) = delete;
+
+private:
+  void tier_up(bool on) {
+    if (!of_.limits_.jitless)
+      v8::V8::SetFlagsFromString(on ? "--opt --sparkplug" : "--no-opt --no-sparkplug");
+  }
+  engine& of_;
+};
+
+template<typename Items, typename One>
+void engine::answer_all(uint64_t request, uint64_t function, const Items& items, std::string& out,
+                        One one) {
+  watchdog_->wake();
+  page_.item.store(0);
+  if (script* what = enter(request, function, out)) {
+    const size_t begin = out.size();
+    size_t rows = 0;
+    answer_writer answer(out, request);
+    uint32_t number = 0;
+    for (const auto& item : items) {
+      page_.item.store(number++, std::memory_order_relaxed);
+      page_.request.store(request, std::memory_order_release);
+      if (is_strike(one(*what, answer, item))) break;
+      rows += emission_.count;
+      if (out.size() - begin + rows * defaults::row_overhead >= limits_.answer_bytes) break;
+      if (what->context.IsEmpty() && prepare(*what)) break;
     }
-    function->SetName(name);
-    if (!context->Global()->Set(context, name, function).FromMaybe(false)) return {};
+    what->drop_promises();
+    answer.finish();
   }
-  if (prepare_.Get(isolate_)->BindToCurrentContext()->Run(context).IsEmpty()) return {};
-  return handles.Escape(context);
-}
-
-void engine::define(const define_request& what) {
-  script& made = scripts_[what.function];
-  made.leave();
-  made.what = what.what;
-  made.text = what.text;
-}
-
-void engine::forget(uint64_t function) {
-  const auto found = scripts_.find(function);
-  if (found == scripts_.end()) return;
-  found->second.leave();
-  scripts_.erase(found);
-}
-
-v8::MaybeLocal<v8::Value> engine::evaluate(v8::Local<v8::Context> context, std::string_view before,
-                                           std::string_view text, std::string_view after,
-                                           bool run) {
-  v8::EscapableHandleScope handles(isolate_);
-  std::string whole(before);
-  whole += text;
-  whole += after;
-  v8::Local<v8::String> source;
-  if (!text_of(whole).ToLocal(&source)) return {};
-  v8::ScriptOrigin origin(isolate_, v8::String::NewFromUtf8Literal(isolate_, "function"), 0,
-                          -static_cast<int>(before.size()));
-  v8::Local<v8::Script> compiled;
-  if (!v8::Script::Compile(context, source, &origin).ToLocal(&compiled)) return {};
-  if (!run) return v8::Undefined(isolate_);
-  v8::Local<v8::Value> result;
-  if (!compiled->Run(context).ToLocal(&result)) return {};
-  return handles.Escape(result);
-}
-
-// A text that is balanced between round and between square brackets closes neither; between ? and :
-// it is one expression without a comma. Only then it is run, which gives a function and has no
-// other effect if the text is a function from its first to its last character; whatever else it is,
-// its context is thrown away.
-std::optional<std::string> engine::compile(script& what, v8::Local<v8::Context> context) {
-  const std::string_view text = skip_blank(what.text);
-  if (text.empty() || is_class(text)) return std::string(not_one_function);
-  const v8::TryCatch caught(isolate_);
-  const auto end = "\n)";
-  if (evaluate(context, "'use strict';(", what.text, end, false).IsEmpty())
-    return message_of(context, caught);
-  for (const auto& [before, after] :
-       {std::pair{"'use strict';[", "\n]"}, std::pair{"'use strict';0?", "\n:0"}}) {
-    if (evaluate(context, before, what.text, after, false).IsEmpty())
-      return std::string(not_one_function);
-  }
-  v8::Local<v8::Value> made;
-  if (!evaluate(context, "'use strict';(", what.text, end, true).ToLocal(&made))
-    return message_of(context, caught);
-  v8::Local<v8::String> source;
-  std::string own;
-  if (!made->IsFunction() ||
-      !made.As<v8::Function>()->FunctionProtoToString(context).ToLocal(&source) ||
-      !append(source, own) || !text.starts_with(own) ||
-      !skip_blank(text.substr(own.size())).empty()) {
-    return std::string(not_one_function);
-  }
-  if (made->IsAsyncFunction() || made->IsGeneratorFunction())
-    return "an async function or a generator gives no rows";
-  const auto function = made.As<v8::Function>();
-  v8::Local<v8::Value> prototype;
-  if (function->Get(context, v8::String::NewFromUtf8Literal(isolate_, "prototype"))
-          .ToLocal(&prototype) &&
-      prototype->IsObject()) {
-    prototype.As<v8::Object>()->SetIntegrityLevel(context, v8::IntegrityLevel::kFrozen).Check();
-  }
-  function->SetIntegrityLevel(context, v8::IntegrityLevel::kFrozen).Check();
-  what.function.Reset(isolate_, function);
-  return std::nullopt;
-}
-
-std::optional<std::string> engine::prepare(script& what) {
-  const v8::HandleScope handles(isolate_);
-  v8::Local<v8::Context> context;
-  // Our own script does not throw: this worker is full.
-  if (!make_context(what).ToLocal(&context)) ::_exit(exit_code::out_of_memory);
-  const v8::Context::Scope scope(context);
-  watchdog_->begin();
-  auto refusal = compile(what, context);
-  const bool timed_out = watchdog_->end();
-  if (out_of_memory_) ::_exit(exit_code::out_of_memory);
-  promised_ = false;
-  if (timed_out) {
-    isolate_->CancelTerminateExecution();
-    what.function.Reset();
-    refusal = std::string(not_one_function);
-  }
-  if (!refusal) what.context.Reset(isolate_, context);
-  return refusal;
-}
-
-engine::script* engine::enter(uint64_t request, uint64_t function, std::string& out) {
-  const auto found = scripts_.find(function);
-  if (found == scripts_.end()) {
-    put_refused(out, request, "the function is not known here");
-    return nullptr;
-  }
-  script& what = found->second;
-  if (!what.context.IsEmpty()) return &what;
-  page_.item.store(progress_page::compiling);
-  page_.request.store(request);
-  const auto refusal = prepare(what);
-  if (!refusal) return &what;
-  what.drop_promises();
-  put_refused(out, request, *refusal);
-  return nullptr;
+  page_.request.store(0);
+  watchdog_->rest();
 }
 
 void engine::map(const map_request& request, std::string& out) {
-  watchdog_->wake();
-  page_.item.store(0);
-  if (script* what = enter(request.request, request.function, out)) {
-    const size_t begin = out.size();
-    answer_writer answer(out, request.request);
-    uint32_t item = 0;
-    for (const std::string_view text : request.documents) {
-      page_.item.store(item++, std::memory_order_relaxed);
-      page_.request.store(request.request, std::memory_order_release);
-      if (is_strike(map_one(*what, text, answer))) break;
-      if (out.size() - begin >= limits_.answer_bytes) break;
-      if (what->context.IsEmpty() && prepare(*what)) break;
-    }
-    what->drop_promises();
-    answer.finish();
-  }
-  page_.request.store(0);
-  watchdog_->rest();
+  const auto one = [this](script& what, answer_writer& answer, std::string_view text) {
+    return run_item(what, answer, [this, text](script& now, v8::Local<v8::Context> context) {
+      give_mapped(now, context, text);
+    });
+  };
+  answer_all(request.request, request.function, request.documents, out, one);
 }
 
 void engine::reduce(const reduce_request& request, std::string& out) {
-  watchdog_->wake();
-  page_.item.store(0);
-  if (script* what = enter(request.request, request.function, out)) {
-    const size_t begin = out.size();
-    answer_writer answer(out, request.request);
-    uint32_t item = 0;
-    for (const auto& call : request.calls) {
-      page_.item.store(item++, std::memory_order_relaxed);
-      page_.request.store(request.request, std::memory_order_release);
-      if (is_strike(reduce_one(*what, call, answer))) break;
-      if (out.size() - begin >= limits_.answer_bytes) break;
-      if (what->context.IsEmpty() && prepare(*what)) break;
-    }
-    what->drop_promises();
-    answer.finish();
-  }
-  page_.request.store(0);
-  watchdog_->rest();
+  const auto one = [this](script& what, answer_writer& answer, const reduce_request::call& asked) {
+    return run_item(what, answer, [this, &asked](script& now, v8::Local<v8::Context> context) {
+      give_reduced(now, context, asked);
+    });
+  };
+  answer_all(request.request, request.function, request.calls, out, one);
 }
 
-fault engine::map_one(script& what, std::string_view text, answer_writer& out) {
+template<typename Give>
+fault engine::run_item(script& what, answer_writer& out, Give give) {
+  if (const auto done = attempt(what, out, give)) return *done;
+  const counted_calls counted(*this);
+  script anew;
+  anew.what = what.what;
+  anew.text = what.text;
+  if (const auto refusal = prepare(anew)) {
+    out.fault_item(fault::threw, *refusal);
+    return fault::threw;
+  }
+  const auto done = attempt(anew, out, give);
+  anew.leave();
+  anew.drop_promises();
+  return done.value_or(fault::threw);
+}
+
+/// Nothing: it went deep, and is to be run again where calls are counted.
+template<typename Give>
+std::optional<fault> engine::attempt(script& what, answer_writer& out, Give give) {
   const v8::HandleScope handles(isolate_);
   const auto context = what.context.Get(isolate_);
   const v8::Context::Scope scope(context);
   const v8::TryCatch caught(isolate_);
-  emission_.open = true;
+  begin_item();
+  watchdog_->begin();
+  give(what, context);
+  emission_.open = false;
+  const bool deep = stack_.touched();
+  const fault problem = settle(what, caught);
+  if (deep && !is_strike(problem)) return std::nullopt;
+  if (problem == fault::none) {
+    out.rows_item(!emission_.returned && emission_.count > 0, emission_.count, emission_.rows);
+  } else {
+    write_fault(problem, what, context, caught, out);
+  }
+  return problem;
+}
+
+void engine::begin_item() {
+  if (!counting_ && stack_.touched()) isolate_->CancelTerminateExecution();
+  if (!counting_) stack_.guard();
+  // What items before left is garbage: no item finds less than another.
+  if (buffer_use_.held > limits_.array_buffer_bytes) isolate_->LowMemoryNotification();
+  buffer_use_.item = 0;
+  buffer_use_.failed = false;
   emission_.count = 0;
+  emission_.bytes = 0;
+  emission_.returned = false;
   emission_.problem = fault::none;
   emission_.rows.clear();
-  uint32_t returned = 0;
-  watchdog_->begin();
-  v8::Local<v8::Value> argument;
-  v8::Local<v8::Value> result;
-  if (parse(context, text).ToLocal(&argument) &&
-      what.function.Get(isolate_)
-          ->Call(context, v8::Undefined(isolate_), 1, &argument)
-          .ToLocal(&result)) {
-    emission_.open = false;
-    if (emission_.count == 0 && !result->IsUndefined()) {
-      key_.clear();
-      if (stringify(context, result, key_, "") && !key_.empty()) {
-        if (key_.size() > limits_.row_bytes) emission_.problem = fault::too_large;
-        answer_writer::put_row(emission_.rows, key_, "");
-        returned = 1;
-      }
-    }
-  }
-  emission_.open = false;
-  const fault problem = settle(what, caught);
-  if (problem == fault::none) {
-    out.rows_item(returned == 0 && emission_.count > 0, emission_.count + returned, emission_.rows);
-  } else {
-    write_fault(problem, context, caught, out);
-  }
-  return problem;
 }
 
-fault engine::reduce_one(script& what, const reduce_request::call& call, answer_writer& out) {
-  const v8::HandleScope handles(isolate_);
-  const auto context = what.context.Get(isolate_);
-  const v8::Context::Scope scope(context);
-  const v8::TryCatch caught(isolate_);
-  emission_.problem = fault::none;
-  key_.clear();
-  watchdog_->begin();
-  std::array<v8::Local<v8::Value>, 3> arguments;
-  arguments[2] = v8::Boolean::New(isolate_, call.rereduce);
+void engine::limit_calls(const void* frame) {
+  isolate_->SetStackLimit(reinterpret_cast<uintptr_t>(frame) - defaults::call_bytes);
+}
+
+/// A function of its own: between here and the function's first frame lies the same everywhere.
+[[gnu::noinline]] v8::MaybeLocal<v8::Value>
+engine::call(script& what, v8::Local<v8::Context> context,
+             std::span<v8::Local<v8::Value>> arguments) {
+  if (counting_) limit_calls(__builtin_frame_address(0));
+  return what.function.Get(isolate_)->Call(context, v8::Undefined(isolate_),
+                                           static_cast<int>(arguments.size()), arguments.data());
+}
+
+void engine::give_mapped(script& what, v8::Local<v8::Context> context, std::string_view text) {
+  emission_.open = true;
+  v8::Local<v8::Value> argument;
   v8::Local<v8::Value> result;
-  if (parse(context, call.keys).ToLocal(&arguments[0]) &&
-      parse(context, call.values).ToLocal(&arguments[1]) &&
-      what.function.Get(isolate_)
-          ->Call(context, v8::Undefined(isolate_), static_cast<int>(arguments.size()),
-                 arguments.data())
-          .ToLocal(&result) &&
-      stringify(context, result, key_, "null") && key_.size() > limits_.row_bytes) {
-    emission_.problem = fault::too_large;
+  if (!parse(context, text).ToLocal(&argument) ||
+      !call(what, context, std::span(&argument, 1)).ToLocal(&result)) {
+    return;
   }
-  const fault problem = settle(what, caught);
-  if (problem == fault::none) {
-    emission_.rows.clear();
-    answer_writer::put_row(emission_.rows, key_, "");
-    out.rows_item(false, 1, emission_.rows);
-  } else {
-    write_fault(problem, context, caught, out);
+  emission_.open = false;
+  if (emission_.count > 0 || result->IsUndefined()) return;
+  key_.clear();
+  if (!stringify(context, result, key_, "") || key_.empty()) return;
+  if (key_.size() > limits_.row_bytes) emission_.problem = fault::too_large;
+  answer_writer::put_row(emission_.rows, key_, "");
+  emission_.returned = true;
+  emission_.count = 1;
+}
+
+void engine::give_reduced(script& what, v8::Local<v8::Context> context,
+                          const reduce_request::call& asked) {
+  std::array<v8::Local<v8::Value>, 3> arguments;
+  arguments[2] = v8::Boolean::New(isolate_, asked.rereduce);
+  v8::Local<v8::Value> result;
+  key_.clear();
+  if (!parse(context, asked.keys).ToLocal(&arguments[0]) ||
+      !parse(context, asked.values).ToLocal(&arguments[1]) ||
+      !call(what, context, arguments).ToLocal(&result) ||
+      !stringify(context, result, key_, "null")) {
+    return;
   }
-  return problem;
+  if (key_.size() > limits_.row_bytes) emission_.problem = fault::too_large;
+  answer_writer::put_row(emission_.rows, key_, "");
+  emission_.returned = true;
+  emission_.count = 1;
 }
 
 fault engine::settle(script& what, const v8::TryCatch& caught) {
   const bool timed_out = watchdog_->end();
+  const bool deep = stack_.touched();
   fault problem = fault::none;
-  if (out_of_memory_) {
+  if (out_of_memory_ || buffer_use_.failed) {
     problem = fault::out_of_memory;
   } else if (timed_out) {
     problem = fault::timed_out;
@@ -364,23 +282,25 @@ fault engine::settle(script& what, const v8::TryCatch& caught) {
   } else if (caught.HasCaught()) {
     problem = fault::threw;
   }
-  if (timed_out || out_of_memory_ || emission_.problem != fault::none)
+  if (timed_out || out_of_memory_ || deep || emission_.problem != fault::none)
     isolate_->CancelTerminateExecution();
   // Whatever was cut off in the middle, or left a promise behind, starts anew.
-  if (is_strike(problem) || promised_) what.leave();
+  if (is_strike(problem) || deep || promised_) what.leave();
   promised_ = false;
   return problem;
 }
 
-void engine::write_fault(fault problem, v8::Local<v8::Context> context, const v8::TryCatch& caught,
-                         answer_writer& out) {
+void engine::write_fault(fault problem, const script& what, v8::Local<v8::Context> context,
+                         const v8::TryCatch& caught, answer_writer& out) {
   switch (problem) {
-  case fault::threw: return out.fault_item(problem, message_of(context, caught));
+  case fault::threw: return out.fault_item(problem, message_of(what, context, caught));
   case fault::timed_out: return out.fault_item(problem, "took more CPU time than a document may");
   case fault::out_of_memory: return out.fault_item(problem, "took more memory than there is");
   case fault::too_many_rows:
     return out.fault_item(problem, "emitted more rows than a document may");
   case fault::too_large: return out.fault_item(problem, "a row is larger than the limit");
+  case fault::too_many_bytes:
+    return out.fault_item(problem, "emitted more bytes of rows than a document may");
   default: return out.fault_item(problem, "");
   }
 }
@@ -402,8 +322,11 @@ void engine::emit(const v8::FunctionCallbackInfo<v8::Value>& info) {
     rows.problem = fault::too_many_rows;
   } else if (key.size() + value.size() > me.limits_.row_bytes) {
     rows.problem = fault::too_large;
+  } else if (rows.bytes + key.size() + value.size() > me.limits_.document_rows_bytes) {
+    rows.problem = fault::too_many_bytes;
   } else {
     ++rows.count;
+    rows.bytes += key.size() + value.size();
     answer_writer::put_row(rows.rows, key, value);
     return;
   }
@@ -452,7 +375,8 @@ bool engine::append(v8::Local<v8::String> text, std::string& out) {
   return true;
 }
 
-std::string engine::message_of(v8::Local<v8::Context> context, const v8::TryCatch& caught) {
+std::string engine::message_of(const script& what, v8::Local<v8::Context> context,
+                               const v8::TryCatch& caught) {
   const auto message = caught.Message();
   if (message.IsEmpty()) return "threw";
   std::string text(defaults::message_bytes, '\0');
@@ -461,7 +385,9 @@ std::string engine::message_of(v8::Local<v8::Context> context, const v8::TryCatc
   text.resize(static_cast<size_t>(written));
   constexpr std::string_view before = "Uncaught ";
   if (text.starts_with(before)) text.erase(0, before.size());
-  const int line = message->GetLineNumber(context).FromMaybe(0);
+  // A text that ends too early is told of behind its last line.
+  const auto lines = 1 + std::count(what.text.begin(), what.text.end(), '\n');
+  const auto line = std::min<int64_t>(message->GetLineNumber(context).FromMaybe(0), lines);
   text = cut_text(text, defaults::message_bytes - 20);
   if (line > 0) text += " (line " + std::to_string(line) + ")";
   return text;

@@ -1,9 +1,12 @@
 #pragma once
+#include "js/array_buffers.hpp"
 #include "js/frame.hpp"
+#include "js/guarded_stack.hpp"
 #include "js/progress_page.hpp"
 #include "js/watchdog.hpp"
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <unordered_map>
 #include <v8.h>
@@ -17,12 +20,17 @@ namespace treadmill::js {
 /// One V8 isolate, and in it a context for each function. V8 is started with it and never ended:
 /// one for each process, which leaves with _exit.
 ///
-/// **Thread**: the main thread.
+/// A document whose calls go deep is run twice. The guarded part of the stack tells of it; then the
+/// first run is ended, whatever it does, and the second one, of the same function compiled anew,
+/// has neither compiler nor optimizer: only then each call takes the same part of the stack
+/// everywhere, so that a function which asks how deep it can call gets the same answer everywhere.
+///
+/// **Thread**: that of the guarded stack.
 /// **Errors**: no C++ exception passes through V8. A document's fault is in the answer. After
 /// out_of_memory the heap is not to be trusted: `spent()` says so, and the process should end.
 class engine {
 public:
-  engine(const worker_limits& limits, progress_page& page);
+  engine(const worker_limits& limits, progress_page& page, guarded_stack& stack);
   ~engine();
   engine(const engine&) = delete;
   engine& operator=(const engine&) = delete;
@@ -51,14 +59,16 @@ private:
     /// Only when no scope is in that context.
     void drop_promises();
   };
-  /// What the function that runs has emitted.
+  /// What the function that runs has given.
   struct emission {
     bool open = false;
     uint32_t count = 0;
+    bool returned = false; ///< its only row is what it returned
+    size_t bytes = 0;      ///< of all keys and values
     fault problem = fault::none;
     std::string rows{};
   };
-  struct running; // an item in work
+  class counted_calls; // a scope in which calls are counted
 
   static void emit(const v8::FunctionCallbackInfo<v8::Value>& info);
   static size_t near_heap_limit(void* self, size_t current, size_t initial);
@@ -69,17 +79,36 @@ private:
   /// The reason why it is refused, or nothing.
   std::optional<std::string> prepare(script& what);
   std::optional<std::string> compile(script& what, v8::Local<v8::Context> context);
+  std::optional<std::string> make_function(script& what, v8::Local<v8::Context> context,
+                                           std::string_view after);
   v8::MaybeLocal<v8::Value> evaluate(v8::Local<v8::Context> context, std::string_view before,
                                      std::string_view text, std::string_view after, bool run);
   /// Finds the function of a request, ready to run; else answers with the refusal.
   script* enter(uint64_t request, uint64_t function, std::string& out);
+  /// From here on, calls have so much of the stack.
+  void limit_calls(const void* frame);
+  static void end_deep_calls(void* self);
 
-  fault map_one(script& what, std::string_view text, answer_writer& out);
-  fault reduce_one(script& what, const reduce_request::call& call, answer_writer& out);
+  /// The items of a request, from the first on, as many as an answer holds. `one(script, item)`
+  /// says what became of an item.
+  template<typename Items, typename One>
+  void answer_all(uint64_t request, uint64_t function, const Items& items, std::string& out,
+                  One one);
+  /// Runs an item, once or twice, and writes what became of it. `give(script, context)` calls the
+  /// function, and puts its rows into `emission_`.
+  template<typename Give>
+  fault run_item(script& what, answer_writer& out, Give give);
+  template<typename Give>
+  std::optional<fault> attempt(script& what, answer_writer& out, Give give);
+  void give_mapped(script& what, v8::Local<v8::Context> context, std::string_view text);
+  void give_reduced(script& what, v8::Local<v8::Context> context, const reduce_request::call& call);
+  v8::MaybeLocal<v8::Value> call(script& what, v8::Local<v8::Context> context,
+                                 std::span<v8::Local<v8::Value>> arguments);
+  void begin_item();
   /// Ends an item: what became of it, and the engine is fit for the next.
   fault settle(script& what, const v8::TryCatch& caught);
-  void write_fault(fault problem, v8::Local<v8::Context> context, const v8::TryCatch& caught,
-                   answer_writer& out);
+  void write_fault(fault problem, const script& what, v8::Local<v8::Context> context,
+                   const v8::TryCatch& caught, answer_writer& out);
 
   v8::MaybeLocal<v8::String> text_of(std::string_view utf8);
   v8::MaybeLocal<v8::Value> parse(v8::Local<v8::Context> context, std::string_view json);
@@ -88,14 +117,17 @@ private:
   bool stringify(v8::Local<v8::Context> context, v8::Local<v8::Value> value, std::string& out,
                  std::string_view absent);
   bool append(v8::Local<v8::String> text, std::string& out);
-  std::string message_of(v8::Local<v8::Context> context, const v8::TryCatch& caught);
+  /// What was thrown, and the line of the function's text where that is known.
+  std::string message_of(const script& what, v8::Local<v8::Context> context,
+                         const v8::TryCatch& caught);
 
   const worker_limits limits_;
   progress_page& page_;
+  guarded_stack& stack_;
   std::unique_ptr<v8::Platform> platform_;
+  array_buffer_use buffer_use_{};
   std::unique_ptr<v8::ArrayBuffer::Allocator> buffers_;
   v8::Isolate* isolate_ = nullptr;
-  v8::Global<v8::UnboundScript> prepare_{};
   std::unique_ptr<watchdog> watchdog_;
   std::unordered_map<uint64_t, script> scripts_{};
   emission emission_{};
@@ -104,6 +136,8 @@ private:
   bool out_of_memory_ = false;
   unsigned heap_extensions_ = 0;
   bool promised_ = false; ///< the item made a promise, which may wait in the context
+  bool counting_ = false; ///< calls are counted: nothing is compiled
+  uint64_t compiled_ = 0; ///< functions that were compiled to be counted
 };
 
 } // namespace treadmill::js

@@ -99,7 +99,7 @@ constexpr std::array limit_members = {
     &worker_limits::document_cpu_ms,     &worker_limits::heap_bytes,
     &worker_limits::address_space_bytes, &worker_limits::array_buffer_bytes,
     &worker_limits::rows_per_document,   &worker_limits::row_bytes,
-    &worker_limits::answer_bytes};
+    &worker_limits::answer_bytes,        &worker_limits::document_rows_bytes};
 
 bool is_plain(char c) { return static_cast<uint8_t>(c) >= 0x20 && c != '"' && c != '\\'; }
 

@@ -26,6 +26,7 @@ struct worker_limits {
   uint64_t rows_per_document = 0;
   uint64_t row_bytes = 0;
   uint64_t answer_bytes = 0;
+  uint64_t document_rows_bytes = 0;
   bool operator==(const worker_limits&) const = default;
 };
 

@@ -10,15 +10,16 @@ namespace treadmill::js {
 /// What kept a function from giving the rows of a document, or the value of a reduction.
 enum class fault : uint8_t {
   none = 0,
-  threw = 1,         ///< It threw, or its result cannot be written as JSON.
-  timed_out = 2,     ///< It used more CPU time than a document may.
-  out_of_memory = 3, ///< It used more memory than a worker has.
-  crashed = 4,       ///< Its worker died of it.
-  too_many_rows = 5, ///< It emitted more rows than a document may.
-  too_large = 6,     ///< A row, or the document, is larger than the limit.
-  bad_result = 7,    ///< For callers: the JSON of a row is none that can be stored.
+  threw = 1,          ///< It threw, or its result cannot be written as JSON.
+  timed_out = 2,      ///< It used more CPU time than a document may.
+  out_of_memory = 3,  ///< It used more memory than a worker has.
+  crashed = 4,        ///< Its worker died of it.
+  too_many_rows = 5,  ///< It emitted more rows than a document may.
+  too_large = 6,      ///< A row, or the document, is larger than the limit.
+  bad_result = 7,     ///< For callers: the JSON of a row is none that can be stored.
+  too_many_bytes = 8, ///< All its rows together are larger than a document may emit.
 };
-inline constexpr fault last_fault = fault::bad_result;
+inline constexpr fault last_fault = fault::too_many_bytes;
 
 /// True for those that cost a worker its life or seconds of its time: a document that has such a
 /// fault is tried once more alone before it is reported.

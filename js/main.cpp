@@ -3,6 +3,7 @@
 #include "js/defaults.hpp"
 #include "js/engine.hpp"
 #include "js/frame.hpp"
+#include "js/guarded_stack.hpp"
 #include "js/progress_page.hpp"
 #include "js/sandbox.hpp"
 #include <array>
@@ -10,6 +11,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <malloc.h>
+#include <new>
 #include <string>
 #include <string_view>
 #include <sys/mman.h>
@@ -79,17 +81,11 @@ struct answering {
   void operator()(const reduce_request& what) const { functions.reduce(what, out); }
 };
 
-[[noreturn]] void work() {
-  ::signal(SIGPIPE, SIG_IGN);
-  ::mallopt(M_ARENA_MAX, 1); // another arena would open files to count the cores
-  channel pool;
-  if (const auto error = tie_to_parent(); !error.empty()) cannot_start(pool, error);
-  const worker_limits limits = read_limits(pool);
-  if (!parent_is(limits.parent)) ::_exit(exit_code::closed);
+[[noreturn]] void work(channel& pool, const worker_limits& limits, guarded_stack& stack) {
   const sandbox_options options{limits.address_space_bytes, !limits.jitless};
   progress_page& page = map_page(pool);
   if (const auto error = limit_address_space(options); !error.empty()) cannot_start(pool, error);
-  engine functions(limits, page);
+  engine functions(limits, page, stack);
   if (const auto error = functions.warm_up(); !error.empty()) cannot_start(pool, error);
   if (const auto error = lower_limits(); !error.empty()) cannot_start(pool, error);
   if (const auto error = close_sandbox(options); !error.empty()) cannot_start(pool, error);
@@ -107,7 +103,22 @@ struct answering {
   }
 }
 
+/// Also where V8 asks for memory in the midst of its own work, which cannot be unwound.
+[[noreturn]] void no_memory() { ::_exit(exit_code::out_of_memory); }
+
+[[noreturn]] void begin() {
+  ::signal(SIGPIPE, SIG_IGN);
+  std::set_new_handler(no_memory);
+  ::mallopt(M_ARENA_MAX, 1); // another arena would open files to count the cores
+  channel pool;
+  if (const auto error = tie_to_parent(); !error.empty()) cannot_start(pool, error);
+  const worker_limits limits = read_limits(pool);
+  if (!parent_is(limits.parent)) ::_exit(exit_code::closed);
+  guarded_stack stack(defaults::stack_bytes, defaults::plain_stack_bytes);
+  cannot_start(pool, stack.run([&] { work(pool, limits, stack); }));
+}
+
 } // namespace
 } // namespace treadmill::js
 
-int main() { treadmill::js::work(); }
+int main() { treadmill::js::begin(); }

@@ -40,8 +40,8 @@ constexpr size_t row_frame_bytes = 16;
 constexpr size_t answer_frame_bytes = 4096;
 
 size_t largest_reply(const pool_options& options) {
-  return options.answer_bytes + options.rows_per_document * (options.row_bytes + row_frame_bytes) +
-         answer_frame_bytes;
+  return options.answer_bytes + options.document_rows_bytes +
+         options.rows_per_document * row_frame_bytes + answer_frame_bytes;
 }
 
 worker_limits limits_of(const pool_options& options) {
@@ -55,6 +55,7 @@ worker_limits limits_of(const pool_options& options) {
   made.rows_per_document = options.rows_per_document;
   made.row_bytes = options.row_bytes;
   made.answer_bytes = options.answer_bytes;
+  made.document_rows_bytes = options.document_rows_bytes;
   return made;
 }
 
@@ -483,8 +484,12 @@ bool map_pool::core::handle_answer(worker& one, answer_reply answer) {
   for (const mapped& item : answer.items) {
     if (first.job->is_reduction() && item.problem == fault::none && item.rows.size() != 1)
       return false;
-    for (const row& each : item.rows)
+    size_t bytes = 0;
+    for (const row& each : item.rows) {
       if (each.key.size() + each.value.size() > options_.row_bytes) return false;
+      bytes += each.key.size() + each.value.size();
+    }
+    if (bytes > options_.document_rows_bytes) return false;
   }
   auto job = one.take_first().job;
   if (job->take(items, std::move(answer.items), options_.answer_bytes)) {

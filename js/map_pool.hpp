@@ -23,6 +23,7 @@ struct pool_options {
   uint32_t rows_per_document = defaults::rows_per_document;
   size_t row_bytes = defaults::row_bytes;
   size_t answer_bytes = defaults::answer_bytes;
+  size_t document_rows_bytes = defaults::document_rows_bytes;
   std::chrono::milliseconds start_time = defaults::start_time;
   std::chrono::milliseconds stall_time = defaults::stall_time;
   /// Told in one line of each worker that could not be started or did not end well; on the pool's
