@@ -28,6 +28,23 @@ inline constexpr size_t node_bytes_on_their_way = size_t{64} * 1024 * 1024;
 inline constexpr std::chrono::milliseconds bucket_slice{5};
 /// Documents that a query's map may cost a limit or a worker before it is suspended.
 inline constexpr uint32_t query_strikes = 10;
+/// Parts of the builds of all queries whose rows may be in memory: those of one build and so many.
+/// Each has the rows of one answer of a worker at most.
+inline constexpr size_t more_row_slots = 3;
+/// What LevelDB may need for a compaction below the first two levels: a file, and those of the next
+/// level that it overlaps.
+inline constexpr uint64_t compaction_reserve = uint64_t{26} * 1024 * 1024;
+/// Trials of maps that run or wait at one time; further ones are answered 503.
+inline constexpr size_t trials = 4;
+/// What one trial may take: time, and bytes of rows. It ends with the piece that goes beyond, and
+/// answers what it has.
+inline constexpr std::chrono::milliseconds trial_time{10'000};
+inline constexpr size_t trial_rows_bytes = size_t{4} * 1024 * 1024;
+/// A trial that took less for its last documents is given twice as many at once.
+inline constexpr std::chrono::milliseconds trial_piece_time{50};
+/// Workers of what is compiled and tried, and how long they stay with nothing to do.
+inline constexpr size_t trial_workers = 2;
+inline constexpr std::chrono::milliseconds trial_worker_idle{30'000};
 /// How long a view waits after something failed before it tries again.
 inline constexpr std::chrono::milliseconds view_pause{500};
 /// How often storage looks after what is due: reopening, interval syncs, cleaning up, free space.

@@ -1,10 +1,13 @@
 #include "actors/type_ids.hpp"
 // The type ids come first.
+#include "actors/defaults.hpp"
 #include "actors/function_calls.hpp"
 #include "storage/reduction.hpp"
 #include "storage/term.hpp"
+#include <algorithm>
 #include <atomic>
 #include <caf/send.hpp>
+#include <chrono>
 #include <utility>
 
 namespace treadmill {
@@ -26,6 +29,7 @@ error problem_of(js::outcome how, const std::string& message) {
   switch (how) {
   case js::outcome::bad_function: return {ec::bad_map, message};
   case js::outcome::stopped: return {ec::shutting_down, "the node is ending"};
+  case js::outcome::cancelled: return {ec::overloaded, "the client has left"};
   default: return {ec::overloaded, message.empty() ? "no worker can be started" : message};
   }
 }
@@ -97,59 +101,108 @@ void function_calls::check_all(
     std::shared_ptr<std::vector<std::shared_ptr<const js::function>>> rest,
     std::function<void(result<void>)> answer) {
   if (rest->empty()) return answer({});
-  const auto to = pool();
-  if (!to) return answer(tl::unexpected(no_pool));
+  if (!lane_) return answer(tl::unexpected(no_pool));
   const auto what = rest->back();
   rest->pop_back();
-  auto checked = [this, rest, answer = std::move(answer)](const js::map_answer& made) {
-    if (made.how != js::outcome::done)
-      return answer(tl::unexpected(problem_of(made.how, made.message)));
-    check_all(rest, answer);
-  };
-  caf::anon_send(to, check_function{what, std::make_shared<reply<js::map_answer>>(
-                                              std::move(checked),
-                                              js::map_answer{js::outcome::unavailable, {}, {}})});
+  lane_->check(what, [this, rest, what, answer = std::move(answer)](const js::map_answer& made) {
+    lane_->forget(what->id);
+    if (made.how == js::outcome::done) return check_all(rest, answer);
+    error problem = problem_of(made.how, made.message);
+    if (what->what == js::kind::reduce) problem.reason = "reduce: " + problem.reason;
+    answer(tl::unexpected(std::move(problem)));
+  });
 }
 
 // Trying
 // -------------------------------------------------------------------------------------------------
 
 struct function_calls::trial {
+  using clock = std::chrono::steady_clock;
+
+  rest::trial_request asked{};
   std::shared_ptr<const js::function> map{};
-  std::vector<run_document> documents{};
-  std::vector<run_rows> rows{};
-  std::function<void(result<std::vector<run_rows>>)> answer{};
+  rest::trial_rows tried{};
+  size_t bytes = 0; ///< of the rows
+  size_t strikes = 0;
+  size_t piece = 1; ///< documents that are asked for next
+  clock::time_point began = clock::now();
+  clock::time_point asked_at{};
+  std::shared_ptr<std::atomic<size_t>> counted{}; ///< of the trials that run; nothing: not a trial
+  std::function<void(result<rest::trial_rows>)> answer{};
+
+  ~trial() {
+    if (counted) --*counted;
+  }
+  bool complete() const { return tried.rows.size() == asked.documents.size(); }
+  void take(const js::mapped& made, const json_limits& limits) {
+    for (const js::row& row : made.rows)
+      bytes += row.key.size() + row.value.size() + js::defaults::row_overhead;
+    strikes += js::is_strike(made.problem) ? 1 : 0;
+    tried.rows.push_back(checked_rows(made, limits));
+  }
+  /// A quick map is given more documents at once.
+  void adapt() {
+    const bool quick = clock::now() - asked_at < defaults::trial_piece_time;
+    piece = quick ? std::min<size_t>(2 * piece, 64) : 1;
+  }
+  /// Why no more documents are tried; empty: they are.
+  std::string end() const {
+    if (strikes > 0) return "a document ran into a limit";
+    if (bytes >= defaults::trial_rows_bytes)
+      return "the rows so far are as many bytes as a trial has";
+    if (clock::now() - began >= defaults::trial_time) return "the time of a trial is over";
+    return {};
+  }
 };
 
-void function_calls::try_map(std::string map, std::vector<run_document> documents,
-                             std::function<void(result<std::vector<run_rows>>)> answer) {
+void function_calls::try_map(rest::trial_request asked,
+                             std::function<void(result<rest::trial_rows>)> answer) {
+  if (!lane_) return answer(tl::unexpected(no_pool));
   auto made = std::make_shared<trial>();
-  made->map = make_function(js::kind::map, std::move(map));
-  made->documents = std::move(documents);
+  if (!asked.all) {
+    made->counted = trials_;
+    if (++*trials_ > defaults::trials)
+      return answer(fail(ec::overloaded, "as many trials are running as may: try again"));
+  }
+  made->map = make_function(js::kind::map, std::move(asked.map));
+  made->asked = std::move(asked);
   made->answer = std::move(answer);
+  made->asked.client.on_leave([lane = lane_, function = made->map->id] { lane->cancel(function); });
   go_on(std::move(made));
 }
 
-/// Asks for what is not answered yet. A trial has no second life: its function is forgotten.
+/// Asks for what is not answered yet.
 void function_calls::go_on(std::shared_ptr<trial> of) {
-  const auto to = pool();
-  if (!to) return of->answer(tl::unexpected(no_pool));
-  auto job = std::make_shared<js::map_job>(
-      map_job_of(of->map, std::span(of->documents).subspan(of->rows.size()), true));
-  auto mapped = [this, of, to](const js::map_answer& made) {
-    if (made.how != js::outcome::done) {
-      of->answer(tl::unexpected(problem_of(made.how, made.message)));
-    } else {
-      for (const js::mapped& one : made.documents) of->rows.push_back(checked_rows(one, limits_));
-      if (of->rows.size() < of->documents.size()) return go_on(of);
-      of->answer(std::move(of->rows));
-    }
-    caf::anon_send(to, forget_function{of->map->id});
-  };
-  caf::anon_send(
-      to, try_documents{std::move(job),
-                        std::make_shared<reply<js::map_answer>>(
-                            std::move(mapped), js::map_answer{js::outcome::unavailable, {}, {}})});
+  if (of->asked.client.left()) return end(*of, fail(ec::overloaded, "the client has left"));
+  if (of->complete()) return end(*of, std::move(of->tried));
+  if (of->asked.all && of->strikes >= defaults::query_strikes) {
+    // Each costs seconds. A strike says that nothing is known of a document.
+    of->tried.rows.resize(of->asked.documents.size(), run_rows{{}, false, "not mapped", true});
+    return end(*of, std::move(of->tried));
+  }
+  if (!of->asked.all) of->tried.stopped = of->end();
+  if (!of->tried.stopped.empty()) return end(*of, std::move(of->tried));
+  auto rest = std::span<const run_document>(of->asked.documents).subspan(of->tried.rows.size());
+  if (!of->asked.all) rest = rest.first(std::min(rest.size(), of->piece));
+  auto job = std::make_shared<js::map_job>(map_job_of(of->map, rest, !of->asked.all));
+  job->once = !of->asked.all;
+  of->asked_at = trial::clock::now();
+  lane_->map(std::move(job), [this, of](const js::map_answer& made) {
+    if (made.how != js::outcome::done)
+      return end(*of, tl::unexpected(problem_of(made.how, made.message)));
+    for (const js::mapped& one : made.documents) of->take(one, limits_);
+    of->adapt();
+    go_on(of);
+  });
+}
+
+/// A trial has no second life: its function is forgotten.
+void function_calls::end(trial& of, result<rest::trial_rows> with) {
+  of.asked.client.on_leave({});
+  lane_->forget(of.map->id);
+  if (of.counted) --*of.counted;
+  of.counted.reset();
+  of.answer(std::move(with));
 }
 
 // Reducing

@@ -67,8 +67,8 @@ using isolate_pool_actor = caf::typed_actor<
     caf::replies_to<map_documents>::with<documents_mapped>,
     // Run a JavaScript reduction; answered when its worker has answered.
     caf::replies_to<reduce_values>::with<values_reduced>,
-    // From the gateway's threads; the answers go through the messages' own replies.
-    caf::reacts_to<check_function>, caf::reacts_to<try_documents>, caf::reacts_to<reduce_once>,
+    // From the gateway's threads; the answer goes through the message's own reply.
+    caf::reacts_to<reduce_once>,
     // A function is not used any more.
     caf::reacts_to<forget_function>,
     // INTERNAL: from the pool's own thread.

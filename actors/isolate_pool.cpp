@@ -53,16 +53,6 @@ isolate_pool_actor::behavior_type isolate_pool(pool_pointer self,
   return {
       [self](const map_documents& asked) { return map(self, asked); },
       [self](const reduce_values& asked) { return reduce(self, asked); },
-      [self](const check_function& asked) {
-        self->state.pool->check(asked.what, [answer = asked.answer](js::map_answer made) {
-          (*answer)(std::move(made));
-        });
-      },
-      [self](const try_documents& asked) {
-        self->state.pool->map(asked.job, [answer = asked.answer](js::map_answer made) {
-          (*answer)(std::move(made));
-        });
-      },
       [self](const reduce_once& asked) {
         self->state.pool->reduce(*asked.job, [answer = asked.answer](js::reduce_answer made) {
           (*answer)(std::move(made));

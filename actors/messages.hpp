@@ -176,16 +176,6 @@ struct values_reduced {
   uint64_t ticket = 0;
   std::shared_ptr<const js::reduce_answer> answer{};
 };
-/// From the gateway: compile, and run nothing. LOCAL.
-struct check_function {
-  std::shared_ptr<const js::function> what{};
-  reply_ptr<js::map_answer> answer{};
-};
-/// From the gateway: map these documents, for no index. LOCAL.
-struct try_documents {
-  std::shared_ptr<const js::map_job> job{};
-  reply_ptr<js::map_answer> answer{};
-};
 /// From the gateway: reduce these values, for no index. LOCAL.
 struct reduce_once {
   std::shared_ptr<const js::reduce_job> job{};

@@ -48,6 +48,7 @@ void start_view(node_pointer self, node_state::running_bucket& running, const st
   options.board = state.options.board;
   options.gateway = caf::actor_cast<follower_actor>(state.options.gateway);
   options.parts_out = state.options.parts_out;
+  options.slots = state.options.slots;
   options.limits = state.options.limits;
   running.views[name] = self->spawn<caf::monitored>(view, std::move(options));
 }

@@ -1,6 +1,7 @@
 #pragma once
 #include "actors/interfaces.hpp"
 #include "actors/node_counters.hpp"
+#include "actors/row_slots.hpp"
 #include "net/query_board.hpp"
 #include "storage/store.hpp"
 #include <caf/stateful_actor.hpp>
@@ -28,6 +29,7 @@ struct node_options {
   std::function<zmq_gateway_actor(caf::actor_system&, node_actor)> spawn_peers{};
   std::shared_ptr<rest::query_board> board{};
   size_t parts_out = 4; ///< see view_options
+  std::shared_ptr<row_slots> slots = std::make_shared<row_slots>(8);
 };
 
 struct node_state {

@@ -94,7 +94,7 @@ private:
 
 rest_gateway::rest_gateway(caf::actor_system& system, rest_gateway_options options)
     : system_(system), options_(std::move(options)), started_at_(std::chrono::steady_clock::now()),
-      followers_(std::make_shared<follower_list>()), functions_(options_.limits) {
+      followers_(std::make_shared<follower_list>()), functions_(options_.limits, options_.lane) {
   actor_ = system_.spawn(behavior, this);
 }
 

@@ -29,6 +29,8 @@ struct rest_gateway_options {
   /// Adds what the transport knows: where it listens, and what it carried. May be empty.
   std::function<void(rest::node_facts&)> transport_facts{};
   json_limits limits{};
+  /// Workers of functions that are compiled and tried; nothing: none are.
+  std::shared_ptr<js::map_pool> lane{};
 };
 
 /// The bridge between HTTP threads and the actor system: what the REST routes ask of the node
@@ -75,9 +77,9 @@ public:
                        std::function<void(result<void>)> answer) override {
     functions_.check(definition, std::move(answer));
   }
-  void try_map(std::string map, std::vector<run_document> documents,
-               std::function<void(result<std::vector<run_rows>>)> answer) override {
-    functions_.try_map(std::move(map), std::move(documents), std::move(answer));
+  void try_map(rest::trial_request asked,
+               std::function<void(result<rest::trial_rows>)> answer) override {
+    functions_.try_map(std::move(asked), std::move(answer));
   }
   void reduce_rows(std::string function, std::vector<rest::reduce_input> inputs,
                    std::function<void(result<std::vector<std::string>>)> answer) override {

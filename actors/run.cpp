@@ -1,5 +1,6 @@
 #include "actors/type_ids.hpp"
 // The type ids come first.
+#include "actors/defaults.hpp"
 #include "actors/isolate_pool.hpp"
 #include "actors/node.hpp"
 #include "actors/rest_gateway.hpp"
@@ -119,6 +120,14 @@ void log_request(const http::request_record& done) {
                         {"microseconds", done.duration.count()}});
 }
 
+/// Of what is compiled and tried: one for a trial, one for what is compiled meanwhile.
+js::pool_options options_of_lane(const settings& how) {
+  js::pool_options options = options_of_pool(how);
+  options.workers = defaults::trial_workers;
+  options.idle_time = defaults::trial_worker_idle;
+  return options;
+}
+
 int failed_start(const error& problem) {
   log::error("the node cannot start", {{"reason", problem.reason}});
   log::stop();
@@ -134,6 +143,7 @@ public:
         wire_(std::make_shared<peer_wire>(carrier())),
         transport_(options_of_transport(how), heard()),
         pool_(std::make_shared<js::map_pool>(options_of_pool(how))),
+        lane_(std::make_shared<js::map_pool>(options_of_lane(how))),
         gateway_(actors_, with_peers(options_of_gateway(how, rows_, counters_, board_))),
         api_(gateway_, options_of_api(how)),
         server_(
@@ -167,6 +177,7 @@ public:
         self->wait_for(node_);
       }
       pool_->stop(); // kills the workers; what was asked of them is answered
+      lane_->stop();
       self->send_exit(gateway_.actor(), caf::exit_reason::user_shutdown);
     }
     gateway_.disconnect();
@@ -183,9 +194,11 @@ private:
     options.gateway = gateway_.actor();
     options.limits = how_.json;
     options.queries = how_.queries;
-    options.spawn_storage = [rows = rows_, counters = counters_,
-                             interval = how_.sync_interval](caf::actor_system& system) {
-      return system.spawn<caf::detached>(storage, storage_options{rows, counters, interval});
+    options.spawn_storage = [rows = rows_, counters = counters_, interval = how_.sync_interval,
+                             floor = how_.free_floor_bytes,
+                             buffer = how_.write_buffer_bytes](caf::actor_system& system) {
+      return system.spawn<caf::detached>(storage,
+                                         storage_options{rows, counters, interval, floor, buffer});
     };
     options.spawn_pool = [pool = pool_](caf::actor_system& system) {
       return system.spawn(isolate_pool, pool);
@@ -203,6 +216,7 @@ private:
     };
     options.board = board_;
     options.parts_out = 2 * options_of_pool(how_).workers + 1;
+    options.slots = std::make_shared<row_slots>(options.parts_out + defaults::more_row_slots);
     node_ = actors_.spawn(node, options);
     gateway_.connect(node_);
   }
@@ -225,6 +239,7 @@ private:
 
   rest_gateway_options with_peers(rest_gateway_options options) {
     options.peers = peers_;
+    options.lane = lane_;
     options.transport_facts = [this](rest::node_facts& facts) {
       const replication::transport_counters counts = transport_.counters();
       facts.zmq_uri = transport_.endpoint();
@@ -249,6 +264,7 @@ private:
   std::shared_ptr<peer_wire> wire_;
   replication::transport transport_;
   std::shared_ptr<js::map_pool> pool_;
+  std::shared_ptr<js::map_pool> lane_;
   rest_gateway gateway_;
   rest::api api_;
   http::server server_;

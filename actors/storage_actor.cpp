@@ -7,6 +7,7 @@
 #include "storage/index.hpp"
 #include "storage/keys.hpp"
 #include <algorithm>
+#include <cstdlib>
 #include <utility>
 
 namespace treadmill {
@@ -184,11 +185,32 @@ index_committed answer_of(const commit_index& batch, const result<void>& done) {
   return {batch.index, static_cast<uint8_t>(done.error().code), done.error().reason};
 }
 
+uint64_t files_at(const store& rows, const char* level) {
+  const auto count = rows.property(std::string("leveldb.num-files-at-level") + level);
+  return count ? std::strtoull(count->c_str(), nullptr, 10) : 0;
+}
+
+/// An index can be made again, so that it leaves room to what cannot: to writes of clients the
+/// floor, and to LevelDB what a compaction of what is there may take.
+bool has_room_for_index(const storage_state& state) {
+  const storage_options& options = state.options;
+  if (options.free_floor_bytes == 0) return true;
+  const disk_space space = options.rows->space();
+  constexpr uint64_t file_bytes = uint64_t{2} * 1024 * 1024; // of LevelDB, below the first level
+  const uint64_t first_levels = (2 + files_at(*options.rows, "0")) * options.write_buffer_bytes +
+                                files_at(*options.rows, "1") * file_bytes;
+  const uint64_t others = files_at(*options.rows, "2") > 0 ? defaults::compaction_reserve : 0;
+  const uint64_t floor = std::min(options.free_floor_bytes, space.total_bytes / 20);
+  return space.free_bytes >= floor + first_levels + others;
+}
+
 result<void> write_index(storage_state& state, const commit_index& batch) {
   store& rows = *state.options.rows;
   if (!rows.alive(batch.bucket)) return fail(ec::not_found, "the bucket was dropped");
   if (state.lost_indexes.erase({batch.bucket, batch.index}) > 0)
     return fail(ec::overloaded, "the store was reopened: the index is read again");
+  if (!batch.drops && !has_room_for_index(state))
+    return fail(ec::disk_full, "the disk is nearly full: it has no room for more rows of queries");
   const row_batch* only = batch.rows.get();
   auto done = rows.commit({&only, 1}, batch.sync);
   if (done && batch.sync) note_sync(state);

@@ -21,6 +21,8 @@ struct storage_options {
   std::shared_ptr<node_counters> counters{};
   /// Zero: every commit is fsynced before its answer. Else: within this time after it.
   std::chrono::milliseconds sync_interval{0};
+  uint64_t free_floor_bytes = 0; ///< as the store's; 0: indexes have none, either
+  uint64_t write_buffer_bytes = 0;
 };
 
 /// What storage knows between two messages.

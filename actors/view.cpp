@@ -23,6 +23,8 @@ void pump(view_pointer self);
 
 rest::query_phase phase_of(const view_state& state) {
   const generation& answering = *state.current;
+  if (!state.obstacle.empty() && answering.state.phase != index_phase::complete)
+    return rest::query_phase::suspended;
   if (state.next && state.next->suspended()) return rest::query_phase::suspended;
   if (state.next || state.numbering) return rest::query_phase::redefining;
   if (answering.suspended()) return rest::query_phase::suspended;
@@ -54,6 +56,7 @@ void show(const view_state& state) {
   shown.state = state.current->state;
   if (state.next) shown.next = state.next->state;
   shown.before = state.current->before;
+  if (!state.obstacle.empty()) shown.problem = state.obstacle;
   if (last.suspended()) shown.problem = problem_of(last);
   shown.rate = rate_of(last);
   shown.owner = state.owner;
@@ -93,6 +96,8 @@ void answer_waiting(view_state& state) {
   std::erase_if(state.waiting, [&](const await_index& wanted) {
     if (suspended) {
       (*wanted.answer)(fail(ec::query_suspended, problem_of(*last)));
+    } else if (!state.obstacle.empty() && !(consistent && covered >= wanted.sequence)) {
+      (*wanted.answer)(fail(ec::query_suspended, state.obstacle));
     } else if (consistent && covered >= wanted.sequence) {
       (*wanted.answer)({});
     } else if (now >= wanted.deadline) {
@@ -105,8 +110,10 @@ void answer_waiting(view_state& state) {
 }
 
 void start_over(view_pointer self, const error& problem) {
-  log::warn("a query reads its state again",
-            {{"query", self->state.options.name}, {"reason", problem.reason}});
+  if (self->state.told != problem.reason)
+    log::warn("a query reads its state again",
+              {{"query", self->state.options.name}, {"reason", problem.reason}});
+  self->state.told = self->state.obstacle; // what is in the way is told once
   // Jobs that are out come back to indexes that know nothing of them, a number to nobody.
   self->state.current.reset();
   self->state.next.reset();
@@ -289,15 +296,17 @@ void start(view_pointer self) {
 void end_run(generation& of) {
   of.run.reset();
   of.out.clear();
+  of.slots.clear();
   of.reducing.reset();
   of.before.reset();
 }
 
 /// Gives the pool what of a part it has not answered.
-void ask_pool(view_pointer self, const generation& of, uint64_t ticket) {
-  const view_state::part_out& part = of.out.at(ticket);
-  auto job = std::make_shared<js::map_job>(map_job_of(
-      of.map, std::span(part.documents).subspan(part.rows.size()), of.state.strikes > 0));
+void ask_pool(view_pointer self, generation& of, uint64_t ticket) {
+  view_state::part_out& part = of.out.at(ticket);
+  part.asked = true;
+  auto job = std::make_shared<js::map_job>(
+      map_job_of(of.map, std::span(part.documents).subspan(part.answered), of.state.strikes > 0));
   self->send(self->state.options.pool, map_documents{of.where.index, ticket, std::move(job)});
 }
 
@@ -319,6 +328,31 @@ void begin_reduction(view_pointer self, generation& of, std::vector<reduce_block
     out.calls.push_back({block.rereduce(), std::move(block.keys), std::move(block.values)});
   of.reducing = std::move(out);
   ask_reduction(self, of);
+}
+
+/// Asks for the rest of parts whose first rows are committed, so that none has the rows of two
+/// answers in memory, and for new parts, as long as there are slots for their rows.
+result<void> ask_parts(view_pointer self, generation& of) {
+  view_state& state = self->state;
+  for (auto& [ticket, part] : of.out)
+    if (!part.asked && !of.run->holds_rows(part.number)) ask_pool(self, of, ticket);
+  while (of.run->parts_out() < state.options.parts_out && of.run->parts_left()) {
+    auto slot = state.options.slots->take(
+        state.owner, [me = caf::actor_cast<follower_actor>(self), bucket = state.options.bucket] {
+          caf::anon_send(me, activity_advanced{bucket, 0});
+        });
+    if (!slot) return {};
+    auto part = of.run->next_part();
+    if (!part) return tl::unexpected(std::move(part.error()));
+    if (!*part) return {};
+    if ((*part)->documents.empty()) continue;
+    const uint64_t number = (*part)->number;
+    const uint64_t ticket = ++state.last_ticket;
+    of.slots.emplace(number, std::move(slot));
+    of.out.emplace(ticket, view_state::part_out{number, std::move((*part)->documents)});
+    ask_pool(self, of, ticket);
+  }
+  return {};
 }
 
 result<void> take_step(view_pointer self, generation& of) {
@@ -361,21 +395,11 @@ result<void> start_run(view_pointer self, generation& of) {
 
 /// Moves a run on as far as it goes without an answer from somebody else.
 result<void> advance(view_pointer self, generation& of) {
-  view_state& state = self->state;
   if (of.committing || of.reducing || of.suspended()) return {};
   if (!of.run) {
     if (auto started = start_run(self, of); !started || !of.run) return started;
   }
-  while (of.run->parts_out() < state.options.parts_out) {
-    auto part = of.run->next_part();
-    if (!part) return tl::unexpected(std::move(part.error()));
-    if (!*part) break;
-    if ((*part)->documents.empty()) continue;
-    const uint64_t ticket = ++state.last_ticket;
-    of.out.emplace(ticket,
-                   view_state::part_out{(*part)->number, std::move((*part)->documents), {}});
-    ask_pool(self, of, ticket);
-  }
+  if (auto asked = ask_parts(self, of); !asked) return asked;
   return take_step(self, of);
 }
 
@@ -431,22 +455,13 @@ void reduced(view_pointer self, const values_reduced& done) {
 /// Strikes count as soon as they are known: a part of a few hundred endless documents would take
 /// minutes. What else the part has given is mapped again, should the query be defined anew.
 void count_strikes(view_pointer self, generation& of) {
-  uint32_t strikes = of.run->state().strikes;
-  const run_document* last = nullptr;
-  const run_rows* why = nullptr;
-  for (const auto& [ticket, part] : of.out) {
-    for (size_t i = 0; i < part.rows.size(); ++i) {
-      if (!part.rows[i].strike) continue;
-      ++strikes;
-      last = &part.documents[i];
-      why = &part.rows[i];
-    }
-  }
-  if (of.committing || last == nullptr || strikes < defaults::query_strikes) return;
+  const index_run::strikes waiting = of.run->strikes_waiting();
+  const uint32_t strikes = of.run->state().strikes + waiting.count;
+  if (of.committing || waiting.count == 0 || strikes < defaults::query_strikes) return;
   of.state.strikes = strikes;
   of.state.errors += strikes;
-  of.state.error_id = last->id;
-  of.state.error_message = why->problem;
+  of.state.error_id = waiting.id;
+  of.state.error_message = waiting.problem;
   end_run(of);
   row_batch rows;
   rows.put(keys::index_state(of.where.bucket, of.where.index), of.state.encode());
@@ -465,17 +480,15 @@ void mapped(view_pointer self, const documents_mapped& done) {
     return;
   }
   view_state::part_out& part = out->second;
-  for (const js::mapped& made : answer.documents) {
-    part.rows.push_back(checked_rows(made, state.options.limits));
-  }
+  std::vector<run_rows> rows;
+  for (const js::mapped& made : answer.documents)
+    rows.push_back(checked_rows(made, state.options.limits));
+  part.asked = false;
+  part.answered += rows.size();
+  of->run->mapped(part.number, std::move(rows));
+  if (part.answered >= part.documents.size()) of->out.erase(out);
   count_strikes(self, *of);
   if (of->suspended()) return;
-  if (part.rows.size() < part.documents.size()) {
-    ask_pool(self, *of, done.ticket);
-    return;
-  }
-  of->run->mapped(part.number, std::move(part.rows));
-  of->out.erase(out);
   pump(self);
 }
 
@@ -485,10 +498,17 @@ void committed(view_pointer self, const index_committed& done) {
   if (of == nullptr) return;
   of->committing = false;
   if (done.code != 0) {
+    if (static_cast<ec>(done.code) == ec::disk_full) {
+      state.obstacle = done.reason;
+      show(state);
+      answer_waiting(state);
+    }
     start_over(self, {static_cast<ec>(done.code), done.reason});
     return;
   }
+  state.obstacle.clear();
   if (of->run) {
+    of->slots.erase(of->slots.begin(), of->slots.lower_bound(of->run->oldest_part()));
     of->state = of->run->state();
     const bool complete = of->state.consistent() && of->state.sequence == of->run->target();
     if (complete || of->suspended()) {
@@ -545,6 +565,7 @@ bool view_state::generation::suspended() const {
 }
 
 view_state::~view_state() {
+  options.slots->leave(owner);
   if (options.board) options.board->remove(options.bucket, options.name, owner);
 }
 

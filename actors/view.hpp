@@ -1,5 +1,6 @@
 #pragma once
 #include "actors/interfaces.hpp"
+#include "actors/row_slots.hpp"
 #include "net/query_board.hpp"
 #include "storage/index_run.hpp"
 #include "storage/json.hpp"
@@ -26,7 +27,9 @@ struct view_options {
   std::shared_ptr<rest::query_board> board{};
   follower_actor gateway{}; ///< told when the index has moved on, for those who follow its rows
   size_t parts_out = 4;     ///< parts of a run that are being mapped at one time
-  json_limits limits{};     ///< of keys and values
+  /// Of all queries together.
+  std::shared_ptr<row_slots> slots = std::make_shared<row_slots>(4);
+  json_limits limits{}; ///< of keys and values
 };
 
 /// What a view knows between two messages.
@@ -35,7 +38,8 @@ struct view_state {
   struct part_out {
     uint64_t number = 0; ///< of the run
     std::vector<run_document> documents{};
-    std::vector<run_rows> rows{};
+    size_t answered = 0; ///< of them: their rows are with the run
+    bool asked = false;  ///< the pool has those that are not answered
   };
   /// Blocks that were given to the pool, which may answer a piece of them at a time.
   struct reduction_out {
@@ -55,6 +59,7 @@ struct view_state {
     std::unique_ptr<index_run> run{};
     std::optional<read_view> before{};  ///< the index before the run, where that takes long
     std::map<uint64_t, part_out> out{}; ///< by ticket
+    std::map<uint64_t, row_slots::slot> slots{}; ///< by the number of the part
     std::optional<reduction_out> reducing{};
     bool committing = false;
     std::string problem{}; ///< it cannot be built: why
@@ -72,6 +77,8 @@ struct view_state {
   unsigned numbers_out = 0;            ///< requests for one that are not answered
   std::string wanted{};                ///< the definition that is to be built
   std::vector<await_index> waiting{};
+  std::string obstacle{};   ///< why nothing is written now; empty: nothing is in the way
+  std::string told{};       ///< the obstacle that the log knows of
   uint64_t last_ticket = 0; ///< never used again: an answer to a run that was given up is known
   bool ticking = false;
   bool paused = false; ///< after a failure: nothing is done until try_again

@@ -31,7 +31,7 @@ inline constexpr uint32_t rows_per_document = 1000;
 /// Bytes of one row: key and value together. Also of a reduction's value.
 inline constexpr size_t row_bytes = 64 * kibibyte;
 /// Bytes of all rows of one document.
-inline constexpr size_t document_rows_bytes = 8 * mebibyte;
+inline constexpr size_t document_rows_bytes = 4 * mebibyte;
 /// Bytes of rows in one answer, with `row_overhead` for each: it ends after the document that goes
 /// beyond.
 inline constexpr size_t answer_bytes = 2 * mebibyte;

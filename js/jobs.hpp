@@ -79,6 +79,8 @@ struct map_job {
   std::vector<document> documents;
   /// The function had strikes before: it gets one worker at most, and never the last free one.
   bool suspect = false;
+  /// A document that ran into the limit of time is not tried again.
+  bool once = false;
 };
 
 struct reduce_job {
@@ -92,6 +94,7 @@ enum class outcome : uint8_t {
   stopped,      ///< the pool is ending
   unavailable,  ///< no worker can be started; the message says why
   bad_function, ///< the text is not one function, or not JavaScript; the message says where
+  cancelled,    ///< by whoever gave it
 };
 
 /// Of the first documents of the job, in their order. With `done` that is at least one (where any

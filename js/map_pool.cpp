@@ -68,6 +68,17 @@ public:
   bool empty() const { return size_ == 0; }
   size_t size() const { return size_; }
 
+  /// All jobs of the function.
+  std::deque<job_pointer> take(uint64_t function) {
+    const auto found = lines_.find(function);
+    if (found == lines_.end()) return {};
+    std::deque<job_pointer> jobs = std::move(found->second);
+    lines_.erase(found);
+    std::erase(turns_, function);
+    size_ -= jobs.size();
+    return jobs;
+  }
+
   /// The first job, by turns, that `may_go`; its function is then the last in turn.
   template<typename Test>
   job_pointer pop(Test may_go) {
@@ -116,7 +127,9 @@ public:
   core& operator=(const core&) = delete;
 
   void give(job_pointer job);
-  void forget(uint64_t function);
+  void tell(std::vector<uint64_t> core::*whom, uint64_t function);
+  void forget(uint64_t function) { tell(&core::forgotten_, function); }
+  void cancel(uint64_t function) { tell(&core::cancelled_, function); }
   pool_counters counters() const;
   std::vector<int> processes() const;
   void stop();
@@ -127,6 +140,8 @@ private:
   void run() noexcept;
   bool take_in();
   void end_all();
+  void end_jobs_of(uint64_t function);
+  void end_idle();
 
   void hand_out();
   bool hand_out_one();
@@ -162,6 +177,7 @@ private:
   mutable std::mutex mutex_{}; // guards what follows, up to the next blank line
   std::vector<job_pointer> inbox_{};
   std::vector<uint64_t> forgotten_{};
+  std::vector<uint64_t> cancelled_{};
   bool stopping_ = false;
   bool running_ = false;
   pool_counters shown_{};
@@ -197,10 +213,10 @@ void map_pool::core::give(job_pointer job) {
   job->finish(problem.empty() ? outcome::stopped : outcome::unavailable, problem);
 }
 
-void map_pool::core::forget(uint64_t function) {
+void map_pool::core::tell(std::vector<uint64_t> core::*whom, uint64_t function) {
   const std::lock_guard lock(mutex_);
   if (!running_) return;
-  forgotten_.push_back(function);
+  (this->*whom).push_back(function);
   signal();
 }
 
@@ -262,11 +278,13 @@ void map_pool::core::run() noexcept {
 bool map_pool::core::take_in() {
   std::vector<job_pointer> jobs;
   std::vector<uint64_t> forgotten;
+  std::vector<uint64_t> cancelled;
   {
     const std::lock_guard lock(mutex_);
     if (stopping_) return false;
     jobs.swap(inbox_);
     forgotten.swap(forgotten_);
+    cancelled.swap(cancelled_);
   }
   for (const uint64_t function : forgotten)
     for (const auto& one : workers_) one->forget(function);
@@ -277,7 +295,45 @@ bool map_pool::core::take_in() {
       queue_.push(std::move(job));
     }
   }
+  for (const uint64_t function : cancelled) end_jobs_of(function);
   return true;
+}
+
+void map_pool::core::end_jobs_of(uint64_t function) {
+  std::deque<job_pointer> ended = queue_.take(function);
+  const auto is_at_it = [function](const auto& one) {
+    return std::any_of(one->flights().begin(), one->flights().end(),
+                       [&](const auto& each) { return each.job->what().id == function; });
+  };
+  for (const auto& one : workers_) {
+    if (!is_at_it(one)) continue;
+    counted_.cpu += one->process().end().cpu;
+    std::vector<job_pointer> others;
+    while (!one->flights().empty()) {
+      auto job = one->take_first().job;
+      (job->what().id == function ? ended.emplace_back() : others.emplace_back()) = std::move(job);
+    }
+    while (!others.empty()) {
+      again(std::move(others.back()));
+      others.pop_back();
+    }
+    if (reserved_ == one.get()) reserved_ = nullptr;
+  }
+  std::erase_if(workers_, [](const auto& one) { return one->process().ended(); });
+  counted_.cancelled += ended.size();
+  for (auto& job : ended) finish(std::move(job), outcome::cancelled);
+}
+
+/// Ends workers that had nothing to do for long.
+void map_pool::core::end_idle() {
+  if (options_.idle_time.count() == 0) return;
+  const auto before = clock::now() - options_.idle_time;
+  std::erase_if(workers_, [&](const auto& one) {
+    if (!one->ready() || !one->flights().empty() || one->idle_since() > before) return false;
+    counted_.cpu += one->process().end().cpu;
+    if (reserved_ == one.get()) reserved_ = nullptr;
+    return true;
+  });
 }
 
 void map_pool::core::end_all() {
@@ -419,6 +475,7 @@ void map_pool::core::wait() {
   }
   for (size_t i = 0; i < whose.size(); ++i) serve(*whose[i], polled[i + 1].revents);
   if (clock::now() >= look_at_) look();
+  end_idle();
 }
 
 /// Milliseconds until something is to be done without being told.
@@ -427,6 +484,8 @@ int map_pool::core::patience() const {
     return one->ready() && one->flights().empty();
   });
   if (!idle) return static_cast<int>(look_interval.count());
+  if (queue_.empty() && options_.idle_time.count() > 0 && !workers_.empty())
+    return static_cast<int>(options_.idle_time.count()) / 4 + 1;
   if (queue_.empty()) return -1;
   const auto left = std::chrono::ceil<std::chrono::milliseconds>(retry_at_ - clock::now());
   return static_cast<int>(std::clamp<int64_t>(left.count(), 1, 1000));
@@ -660,6 +719,8 @@ void map_pool::check(std::shared_ptr<const function> what, map_callback done) {
 }
 
 void map_pool::forget(uint64_t function) { core_->forget(function); }
+
+void map_pool::cancel(uint64_t function) { core_->cancel(function); }
 
 pool_counters map_pool::counters() const { return core_->counters(); }
 

@@ -26,6 +26,8 @@ struct pool_options {
   size_t document_rows_bytes = defaults::document_rows_bytes;
   std::chrono::milliseconds start_time = defaults::start_time;
   std::chrono::milliseconds stall_time = defaults::stall_time;
+  /// A worker that had nothing to do for so long is ended; 0: never.
+  std::chrono::milliseconds idle_time{0};
   /// Told in one line of each worker that could not be started or did not end well; on the pool's
   /// thread.
   std::function<void(std::string_view)> warn;
@@ -38,8 +40,9 @@ struct pool_counters {
   size_t working = 0; ///< now: jobs that are with a worker
   uint64_t started = 0;
   uint64_t failed_starts = 0;
-  uint64_t killed = 0; ///< by the pool: they did not answer, or not in frames
-  uint64_t died = 0;   ///< in any other way
+  uint64_t killed = 0;    ///< by the pool: they did not answer, or not in frames
+  uint64_t died = 0;      ///< in any other way
+  uint64_t cancelled = 0; ///< jobs
   uint64_t documents = 0;
   uint64_t reductions = 0;
   uint64_t faults = 0;            ///< of documents and reductions that were answered
@@ -74,6 +77,9 @@ public:
   void reduce(reduce_job job, reduce_callback done);
   /// Compiles the function, and runs nothing. `done` or `bad_function`.
   void check(std::shared_ptr<const function> what, map_callback done);
+  /// Ends all jobs of this function that are not answered yet, with `cancelled`, and the workers
+  /// that are at one: what others have there goes to another worker.
+  void cancel(uint64_t function);
   /// No more jobs of this function will come: workers drop its context.
   void forget(uint64_t function);
   pool_counters counters() const;

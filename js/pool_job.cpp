@@ -25,7 +25,7 @@ size_t bytes_of(const mapped& one) {
 
 pool_job::pool_job(std::shared_ptr<const map_job> job, map_callback done)
     : what_(job->what), map_(std::move(job)), documents_(map_->documents), suspect_(map_->suspect),
-      mapped_(std::move(done)) {}
+      once_(map_->once), mapped_(std::move(done)) {}
 
 pool_job::pool_job(reduce_job job, reduce_callback done)
     : what_(std::move(job.what)), calls_(std::move(job.calls)), suspect_(job.suspect),
@@ -76,7 +76,7 @@ bool pool_job::take(const piece& from, std::vector<mapped> items, size_t answer_
   if (answers_.empty()) answers_.reserve(size());
   for (mapped& one : items) {
     const bool strike = is_strike(one.problem);
-    if (strike && !from.alone) {
+    if (strike && !from.alone && !once_) {
       struck_ = answers_.size();
       return false;
     }

@@ -60,6 +60,7 @@ private:
   std::span<const document> documents_{}; ///< of it
   std::vector<reduce_call> calls_{};
   bool suspect_ = false;
+  bool once_ = false;
   map_callback mapped_{};
   reduce_callback reduced_{};
   std::vector<mapped> answers_{};

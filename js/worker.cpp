@@ -78,6 +78,7 @@ bool worker::receive() {
 worker::flight worker::take_first() {
   flight first = std::move(flights_.front());
   flights_.pop_front();
+  idle_since_ = clock::now();
   return first;
 }
 

@@ -35,7 +35,10 @@ public:
   /// Until it is ready nothing but the first frame goes to it.
   bool ready() const { return ready_; }
   void begin(const worker_limits& what);
-  void set_ready() { ready_ = true; }
+  void set_ready() {
+    ready_ = true;
+    idle_since_ = clock::now();
+  }
 
   /// Has the function defined there first if it is not.
   void give(uint64_t request, std::unique_ptr<pool_job> job, size_t batch_bytes);
@@ -49,6 +52,8 @@ public:
 
   const std::deque<flight>& flights() const { return flights_; }
   flight take_first();
+  /// When it last had something to do, or became ready.
+  clock::time_point idle_since() const { return idle_since_; }
   /// One of its jobs wants to be alone.
   bool has_delicate() const;
 
@@ -69,6 +74,7 @@ private:
   worker_process::position seen_{};
   std::chrono::nanoseconds seen_cpu_{};
   clock::time_point seen_at_ = clock::now();
+  clock::time_point idle_since_ = clock::now();
 };
 
 } // namespace treadmill::js

@@ -41,6 +41,7 @@ public:
   position at() const;
   /// CPU time that it used up to now.
   std::chrono::nanoseconds cpu() const;
+  bool ended() const { return ending_.has_value(); }
   /// Kills it where it still runs, and waits for its end.
   ending end();
 

@@ -119,6 +119,7 @@ void connection::run(uint32_t signals) noexcept {
     if (signals & signal::input) readable_ = true;
     if (signals & signal::output) writable_ = true;
     if (signals & (signal::hangup | signal::broken)) look_at_peer();
+    if (peer_ended_ && phase_ == phase::handling) client_.leave();
     if (signals & woken) stream_waits_ = false;
     if (signals & signal::timer) check_time();
     advance();
@@ -156,6 +157,7 @@ void connection::close() {
   if (phase_ == phase::admission) core_.forget_work(*this);
   // The handler may be reading the request still: its bytes stay with the exchange.
   if (exchange_) exchange_->abandon();
+  client_.leave();
   exchange_.reset();
   if (stream_) end_stream(false);
   ::close(socket_);
@@ -331,6 +333,9 @@ void connection::dispatch() {
   request.remote_address = exchange_->remote_address;
   arrival_ = clock::now();
   request.deadline = arrival_ + core_.options.request_deadline;
+  if (!client_.unused()) client_ = client_presence::make();
+  if (peer_ended_) client_.leave();
+  request.client = client_;
   exchange_->charge = std::move(charge_);
   exchange_->bytes = std::move(in_);
   head_request_ = head_.method == "HEAD";
@@ -638,6 +643,7 @@ void connection::check_time() {
   } else if (phase_ == phase::handling && now_ >= exchange_->request.deadline + answer_grace &&
              exchange_->abandon()) {
     ++core_.timeouts;
+    client_.leave(); // as far as the handler is concerned
     close_after_ = true;
     auto answer = error_response(
         {ec::ambiguous, "there was no answer in time; the request may or may not be applied"});

@@ -170,6 +170,7 @@ private:
   size_t window_bytes_ = 0;
   size_t requests_ = 0;
   std::shared_ptr<exchange> exchange_;
+  client_presence client_; ///< of the request that is being handled, or to be used again
 
   // What is to be sent: out_ from out_sent_, then body_ from body_sent_.
   std::string out_;

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -12,6 +13,28 @@
 namespace treadmill::http {
 
 using clock = std::chrono::steady_clock;
+
+/// Whether the client of a request still waits for its answer: who ends its side of the connection
+/// does not. Cheap to copy. One that was made by nobody never leaves. **Thread**: any.
+class client_presence {
+public:
+  static client_presence make();
+  bool left() const;
+  /// Calls `then` once, when the client leaves, at once if it has; in place of what was set before.
+  /// It must be quick. Nothing: nothing is called any more.
+  void on_leave(std::function<void()> then) const;
+  void leave() const;
+  /// The request that it belonged to is over, and nobody else has it.
+  bool unused() const { return state_ != nullptr && state_.use_count() == 1 && !left(); }
+
+private:
+  struct state {
+    std::mutex mutex{};
+    bool left = false;
+    std::function<void()> then{};
+  };
+  std::shared_ptr<state> state_{};
+};
 
 /// One whole request: its body has arrived. Views point into the connection's buffer and live as
 /// long as the request.
@@ -25,6 +48,7 @@ struct request {
   std::string_view body;
   std::string_view remote_address; ///< numeric, without the port
   clock::time_point deadline;      ///< an answer is due by then
+  client_presence client{};
 
   /// The value of the header `name` (case does not matter), "" where it is absent.
   std::string_view header(std::string_view name) const;

@@ -81,6 +81,20 @@ struct merge_answer {
   std::string id{}; ///< of the document at fault, where it is known
 };
 
+/// Documents that are to be mapped for a request, not for an index.
+struct trial_request {
+  std::string map{};
+  std::vector<run_document> documents{};
+  http::client_presence client{}; ///< it ends with its client
+  /// All documents, however long it takes: for a check of what is stored. Else within the bounds of
+  /// a trial (actors/defaults.hpp).
+  bool all = false;
+};
+struct trial_rows {
+  std::vector<run_rows> rows{}; ///< of the first documents, in order
+  std::string stopped{};        ///< why the others were not tried; empty: there are none
+};
+
 /// The node behind the REST routes: what they cannot do by reading the store. Implemented by the
 /// actors' REST gateway, and by a plain object in the tests of the routes. **Thread**: any; no call
 /// blocks; each callback is called exactly once, from any thread.
@@ -127,9 +141,9 @@ public:
   /// with the place; overloaded.
   virtual void check_functions(query_definition definition,
                                std::function<void(result<void>)> answer) = 0;
-  /// Maps some documents for a trial; the rows of each, in order. Errors: as check_functions.
-  virtual void try_map(std::string map, std::vector<run_document> documents,
-                       std::function<void(result<std::vector<run_rows>>)> answer) = 0;
+  /// Maps some documents. Errors: as check_functions; overloaded (as many trials run as may; the
+  /// client left).
+  virtual void try_map(trial_request asked, std::function<void(result<trial_rows>)> answer) = 0;
   /// Runs a JavaScript reduction on each of the inputs; the values in their stored form, in order.
   /// Errors: bad_reduce (it failed on one, and how); overloaded.
   virtual void reduce_rows(std::string function, std::vector<reduce_input> inputs,

@@ -48,7 +48,7 @@ struct trial {
   reply answer;
   query_definition definition;
   std::vector<run_document> documents;
-  std::vector<run_rows> rows{}; ///< of each document
+  trial_rows tried{};
 
   /// A row with its place in the order of an index.
   struct placed_row {
@@ -61,10 +61,10 @@ struct trial {
 };
 
 void place_rows(trial& t) {
-  for (size_t i = 0; i < t.documents.size(); ++i) {
+  for (size_t i = 0; i < t.tried.rows.size(); ++i) {
     const std::string_view id = t.documents[i].id;
     uint16_t emission = 0;
-    for (const mapped_row& row : t.rows[i].rows)
+    for (const mapped_row& row : t.tried.rows[i].rows)
       t.placed.push_back({row_suffix(row.term, id, emission++), id, &row});
   }
   std::sort(t.placed.begin(), t.placed.end(),
@@ -83,20 +83,23 @@ result<void> append_rows(trial& t) {
   t.text += R"(],"count":)";
   append_number(t.text, shown);
   t.text += R"(,"documents":)";
-  append_number(t.text, t.documents.size());
+  append_number(t.text, t.tried.rows.size());
   if (shown < t.placed.size()) t.text += R"(,"cut":true)";
+  if (t.tried.stopped.empty()) return {};
+  t.text += R"(,"stopped":)";
+  append_json_string(t.text, t.tried.stopped);
   return {};
 }
 
 void append_errors(trial& t) {
   t.text += R"(,"errors":[)";
   bool first = true;
-  for (size_t i = 0; i < t.documents.size(); ++i) {
-    if (t.rows[i].problem.empty()) continue;
+  for (size_t i = 0; i < t.tried.rows.size(); ++i) {
+    if (t.tried.rows[i].problem.empty()) continue;
     t.text += std::exchange(first, false) ? R"({"id":)" : R"(,{"id":)";
     append_json_string(t.text, t.documents[i].id);
     t.text += R"(,"message":)";
-    append_json_string(t.text, t.rows[i].problem);
+    append_json_string(t.text, t.tried.rows[i].problem);
     t.text += '}';
   }
   t.text += ']';
@@ -189,11 +192,10 @@ void try_query(exchange& x) {
   if (!documents) return x.answer.refuse(documents.error());
   auto t = std::make_shared<trial>(
       trial{x.node, std::move(x.answer), std::move(*definition), *documents});
-  x.node.backend.try_map(t->definition.map, std::move(*documents),
-                         [t](result<std::vector<run_rows>> rows) {
-                           if (!rows) return t->answer.refuse(rows.error());
-                           t->rows = std::move(*rows);
-                           t->rows.resize(t->documents.size());
+  x.node.backend.try_map({t->definition.map, std::move(*documents), x.request.client},
+                         [t](result<trial_rows> tried) {
+                           if (!tried) return t->answer.refuse(tried.error());
+                           t->tried = std::move(*tried);
                            show_trial(t);
                          });
 }

@@ -15,6 +15,7 @@ constexpr std::chrono::seconds progress_pause(1);
 /// documents mapped again, then the report.
 class verify_stream : public row_stream {
 public:
+  ~verify_stream() override { client_.leave(); }
   verify_stream(node_backend& backend, const bucket_info& bucket)
       : backend_(backend), check_(backend.rows().snapshot(), bucket) {}
 
@@ -73,11 +74,12 @@ private:
 
   void ask(bucket_verifier::part part) {
     mapping_ = true;
-    backend_.try_map(std::move(part.map), std::move(part.documents),
-                     [to = answer_](result<std::vector<run_rows>> rows) {
+    backend_.try_map({std::move(part.map), std::move(part.documents), client_, true},
+                     [to = answer_](result<trial_rows> tried) {
                        {
                          const std::lock_guard lock(to->mutex);
-                         to->rows = std::move(rows);
+                         to->rows = std::move(tried).map(
+                             [](trial_rows&& all) { return std::move(all.rows); });
                        }
                        to->wake();
                      });
@@ -97,6 +99,7 @@ private:
   bool begun_ = false;
   bool reading_ = true;
   bool mapping_ = false; ///< a part is with whoever runs maps
+  http::client_presence client_ = http::client_presence::make(); ///< is there while the stream is
 };
 
 } // namespace

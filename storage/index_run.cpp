@@ -57,7 +57,6 @@ result<std::optional<index_run::part>> index_run::next_part() {
   if (looked->last == read_up_to_) return fail(ec::corrupt, "entries of the activity are missing");
   read_up_to_ = waiting.up_to = looked->last;
   ++last_part_;
-  if (given.documents.empty()) waiting.rows.emplace();
   parts_.push_back(std::move(waiting));
   return given;
 }
@@ -65,9 +64,32 @@ result<std::optional<index_run::part>> index_run::next_part() {
 void index_run::mapped(uint64_t number, std::vector<run_rows> rows) {
   for (waiting_part& waiting : parts_) {
     if (waiting.number != number) continue;
-    waiting.rows = std::move(rows);
+    for (run_rows& one : rows) waiting.rows.push_back(std::move(one));
     return;
   }
+}
+
+bool index_run::holds_rows(uint64_t number) const {
+  return std::any_of(parts_.begin(), parts_.end(), [number](const waiting_part& one) {
+    return one.number == number && !one.rows.empty();
+  });
+}
+
+index_run::strikes index_run::strikes_waiting() const {
+  strikes found;
+  for (const waiting_part& given : parts_) {
+    auto rows = given.rows.begin();
+    for (size_t i = given.next_entry; i < given.entries.size() && rows != given.rows.end(); ++i) {
+      if (!given.entries[i].mapped) continue;
+      if (rows->strike) {
+        ++found.count;
+        found.id = given.entries[i].id;
+        found.problem = rows->problem;
+      }
+      ++rows;
+    }
+  }
+  return found;
 }
 
 void index_run::note_problem(const entry& of, const run_rows& rows) {
@@ -81,11 +103,14 @@ void index_run::note_problem(const entry& of, const run_rows& rows) {
 /// Applies entries of the part until it is done or the batch is full.
 result<void> index_run::apply(waiting_part& front) {
   index_state& state = writer_->state();
-  while (front.next_entry < front.entries.size()) {
-    if (writer_->bytes() >= defaults::index_batch_bytes) return {};
+  while (!front.done()) {
+    if (writer_->bytes() >= defaults::index_batch_bytes || front.lacks_rows()) return {};
     const entry& changed = front.entries[front.next_entry++];
-    const run_rows none;
-    const run_rows& rows = changed.mapped ? (*front.rows)[front.next_rows++] : none;
+    run_rows rows;
+    if (changed.mapped) {
+      rows = std::move(front.rows.front());
+      front.rows.pop_front();
+    }
     auto done = from_nothing_ ? writer_->add(changed.id, changed.sequence, rows.rows)
                               : writer_->replace(changed.id, changed.sequence, rows.rows);
     if (!done) return done;
@@ -100,11 +125,11 @@ result<void> index_run::apply(waiting_part& front) {
 /// False: there is nothing to make a batch of yet.
 result<bool> index_run::begin_batch() {
   const bool reducing = state_.phase == index_phase::reducing;
-  if (!reducing && !nothing_left() && (parts_.empty() || !parts_.front().rows)) return false;
+  if (!reducing && !nothing_left() && (parts_.empty() || parts_.front().lacks_rows())) return false;
   writer_.emplace(rows_.latest().keeping_blocks(), where_, state_, how_);
   if (reducing || parts_.empty()) return true;
   if (auto done = apply(parts_.front()); !done) return tl::unexpected(std::move(done.error()));
-  if (parts_.front().next_entry == parts_.front().entries.size()) parts_.pop_front();
+  if (parts_.front().done()) parts_.pop_front();
   return true;
 }
 

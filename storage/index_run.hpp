@@ -30,10 +30,11 @@ struct run_rows {
 ///
 /// Operation: `next_part` gives slices of the activity with the documents that changed in them,
 /// each document once, at its last entry. They are mapped elsewhere, several parts at a time, and
-/// come back by `mapped`, in any order. `next_step` says what is to be done with what came back, a
-/// bounded batch at a time. When it says that the run is done the index equals a fresh build over
-/// the documents at `target`. A run that is dropped in between is gone on with by another one, from
-/// the state that was committed last.
+/// come back by `mapped`, in any order, those of a part also piece by piece: what is there of the
+/// oldest part goes into batches, and its memory with it. `next_step` says what is to be done with
+/// what came back, a bounded batch at a time. When it says that the run is done the index equals a
+/// fresh build over the documents at `target`. A run that is dropped in between is gone on with by
+/// another one, from the state that was committed last.
 ///
 /// **Thread**: a plain value. **Errors**: those of the views; the run is then of no use any more.
 /// **Limits**: a part has at most `part_documents` documents and about `part_bytes` of bodies; how
@@ -55,9 +56,21 @@ public:
   };
   /// Nothing: all of the log up to `target` was given out.
   result<std::optional<part>> next_part();
+  bool parts_left() const { return read_up_to_ < target_; } ///< next_part gives one
   size_t parts_out() const { return parts_.size(); } ///< given out and not yet all in batches
-  /// `rows` are those of the part's documents, in order.
+  /// `rows` are those of the part's next documents, in order.
   void mapped(uint64_t number, std::vector<run_rows> rows);
+  /// Rows of the part are there that are in no batch yet.
+  bool holds_rows(uint64_t number) const;
+  /// Documents that ran into a limit, among rows that are in no batch yet; and the last of them.
+  struct strikes {
+    uint32_t count = 0;
+    std::string id{};
+    std::string problem{};
+  };
+  strikes strikes_waiting() const;
+  /// The oldest part that is not all in batches; the number of the next one where there is none.
+  uint64_t oldest_part() const { return parts_.empty() ? last_part_ + 1 : parts_.front().number; }
 
   struct step {
     enum class kind : uint8_t {
@@ -87,10 +100,12 @@ private:
   struct waiting_part {
     uint64_t number = 0;
     std::vector<entry> entries{};
-    uint64_t up_to = 0; ///< sequence of the log's last entry that was looked at
-    std::optional<std::vector<run_rows>> rows{};
+    uint64_t up_to = 0;          ///< sequence of the log's last entry that was looked at
+    std::deque<run_rows> rows{}; ///< of the entries from next_entry on that are mapped
     size_t next_entry = 0;
-    size_t next_rows = 0;
+    bool done() const { return next_entry == entries.size(); }
+    /// The next entry needs rows that are not there.
+    bool lacks_rows() const { return !done() && entries[next_entry].mapped && rows.empty(); }
   };
   result<void> take_entry(const activity_entry& logged, row_finder& documents,
                           waiting_part& waiting, part& given, size_t& bytes) const;

@@ -66,8 +66,6 @@ fake_pool(isolate_pool_actor::stateful_pointer<fake_pool_state> self,
       [](const reduce_values&) -> caf::result<values_reduced> {
         return caf::make_error(caf::sec::unexpected_message);
       },
-      [](const check_function& asked) { (*asked.answer)(js::map_answer{}); },
-      [](const try_documents&) {},
       [](const reduce_once&) {},
       [control](const forget_function& gone) { control->forgotten.push_back(gone.id); },
       [control](const job_done& go) {

@@ -22,7 +22,9 @@ struct node_world : actor_world {
     chosen.counters = counters;
     chosen.gateway = gateway->actor();
     chosen.spawn_storage = [this, sync_interval](caf::actor_system& where) {
-      storage_now = where.spawn(storage, storage_options{rows, counters, sync_interval});
+      storage_now = where.spawn(storage, storage_options{rows, counters, sync_interval,
+                                                         defaults::free_floor_bytes,
+                                                         64 * defaults::kibibyte});
       return storage_now;
     };
     pool->map = map_to_n;
@@ -31,6 +33,7 @@ struct node_world : actor_world {
       return pool_now;
     };
     chosen.board = board;
+    chosen.slots = slots;
     subject = system.spawn(node, chosen);
     gateway->connect(subject);
     run();
@@ -83,6 +86,7 @@ struct node_world : actor_world {
   isolate_pool_actor pool_now{};
   std::shared_ptr<fake_pool_control> pool = std::make_shared<fake_pool_control>();
   std::shared_ptr<rest::query_board> board = std::make_shared<rest::query_board>();
+  std::shared_ptr<row_slots> slots = std::make_shared<row_slots>(4);
   std::unique_ptr<rest_gateway> gateway{};
   node_actor subject{};
 };

@@ -337,6 +337,68 @@ TEST_CASE("strikes count before their part is mapped as a whole") {
   CHECK(world.shown()->state.error_message == "it crashed");
 }
 
+TEST_CASE("rows of a part that come piece by piece are committed piece by piece") {
+  query_world world;
+  world.pool->documents_an_answer = 1;
+  world.pool->hold = true;
+  REQUIRE(world.put_documents(0, 10));
+  REQUIRE(world.define("m"));
+  for (int done = 1; done <= 9; ++done) {
+    REQUIRE(world.pool->held.size() == 1); // the rest is asked for when the first is committed
+    world.release(1);
+    CHECK(world.indexed() == ids(0, done));
+  }
+  world.release();
+  REQUIRE(world.catch_up("b", "q"));
+  CHECK(world.indexed() == ids(0, 10));
+  CHECK(world.slots->free() == 4);
+}
+
+TEST_CASE("a build waits for room for its rows, and goes on with it") {
+  query_world world;
+  std::vector<row_slots::slot> taken;
+  for (int i = 0; i < 4; ++i) taken.push_back(world.slots->take(0, [] {}));
+  REQUIRE(world.put_documents(0, 10));
+  REQUIRE(world.define("m"));
+  CHECK(world.pool->jobs == 0);
+  taken.pop_back();
+  world.run();
+  REQUIRE(world.catch_up("b", "q"));
+  CHECK(world.indexed() == ids(0, 10));
+  taken.clear();
+  CHECK(world.slots->free() == 4);
+}
+
+TEST_CASE("an index leaves room on the disk: it is suspended with the reason, and goes on later") {
+  query_world world;
+  REQUIRE(world.put_documents(0, 10));
+  const disk_space before = world.space;
+  // Above the floor, by less than a compaction may take.
+  world.space.free_bytes = defaults::free_floor_bytes + 100 * defaults::kibibyte;
+  REQUIRE(world.define("m"));
+  const auto refused = world.catch_up("b", "q");
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().code == ec::query_suspended);
+  CHECK(refused.error().reason.find("the disk is nearly full") != std::string::npos);
+  CHECK(world.shown()->phase == rest::query_phase::suspended);
+  CHECK(world.shown()->problem.find("the disk is nearly full") != std::string::npos);
+  CHECK(world.rows->writable());
+  REQUIRE(world.put_documents(10, 11)); // clients go on
+  SUBCASE("when there is room again") {
+    world.space = before;
+    world.advance(defaults::view_pause);
+    REQUIRE(world.catch_up("b", "q"));
+    CHECK(world.shown()->phase == rest::query_phase::ready);
+    CHECK(world.shown()->problem.empty());
+    CHECK(world.indexed() == ids(0, 11));
+  }
+  SUBCASE("or the query is dropped") {
+    REQUIRE(world.remove(query_document_id("q")));
+    CHECK(world.shown() == nullptr);
+  }
+  CHECK(world.slots->free() == 4);
+}
+
 TEST_CASE("a map that is no function suspends its query at once") {
   query_world world;
   world.pool->outcome = js::outcome::bad_function;

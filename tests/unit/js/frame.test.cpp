@@ -150,7 +150,7 @@ TEST_CASE("values out of range are refused") {
   CHECK(!js::read_request("\x02\x01\x02\x00"s));                             // a kind that is none
   CHECK(!js::read_request("\x03\xff\xff\xff\xff\xff\xff\xff\xff\xff\x02"s)); // more than 64 bits
   CHECK(!js::read_request("\x03\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80\x01"s));
-  CHECK(!js::read_reply("\x04\x01\x08\x00"s, bounds));   // a fault that is none
+  CHECK(!js::read_reply("\x04\x01\x09\x00"s, bounds));   // a fault that is none
   CHECK(!js::read_reply(inside(an_answer()), {2, 100})); // too many items
   CHECK(!js::read_reply(inside(an_answer()), {3, 1}));   // too many rows
   CHECK(js::read_reply(inside(an_answer()), {3, 2}));

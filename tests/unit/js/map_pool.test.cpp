@@ -326,7 +326,8 @@ TEST_CASE("a worker is as its sandbox says, seen from outside") {
   const std::string status = of_process(worker, "status");
   CHECK(field(status, "Seccomp:") == "2");
   CHECK(field(status, "NoNewPrivs:") == "1");
-  CHECK(field(status, "Threads:") == "2"); // itself and the watchdog
+  CHECK(field(status, "Threads:") ==
+        "3"); // one that waits for the one that works, and the watchdog
   const std::string limits = of_process(worker, "limits");
   CHECK(field(limits, "Max core file size") == "0");
   CHECK(field(limits, "Max file size") == "0");
@@ -346,4 +347,47 @@ TEST_CASE("a worker is as its sandbox says, seen from outside") {
   }
   ::close(ours[0]);
   ::close(ours[1]);
+}
+
+TEST_CASE("jobs that are cancelled end at once, and those of others go on") {
+  auto options = test::quick_options(1);
+  options.document_cpu = 60s;
+  js::map_pool pool(options);
+  const auto endless = test::make_function("doc => { for (;;); }");
+  const auto good = test::make_function("doc => doc.n");
+  auto first = test::start(pool, {endless, test::numbered(5), true, true});
+  auto second = test::start(pool, {endless, test::numbered(5), true, true});
+  auto third = test::start(pool, {good, test::numbered(3)});
+  REQUIRE(test::eventually([&] { return pool.counters().working == 1; }));
+  pool.cancel(endless->id);
+  CHECK(test::get(first).how == outcome::cancelled);
+  CHECK(test::get(second).how == outcome::cancelled);
+  const auto answer = test::get(third);
+  REQUIRE(answer.documents.size() == 3);
+  CHECK(test::show(answer.documents[2]) == "2");
+  CHECK(pool.counters().cancelled == 2);
+  CHECK(pool.counters().killed + pool.counters().died == 0);
+  pool.cancel(endless->id); // nothing is left
+  CHECK(test::run(pool, "doc => 1") == "1");
+}
+
+TEST_CASE("a job that is tried once reports its first strike") {
+  js::map_pool pool(test::quick_options(1));
+  const auto what = test::make_function("doc => { for (; doc.n === 1;); return doc.n }");
+  auto waiting = test::start(pool, {what, test::numbered(3), true, true});
+  const auto answer = test::get(waiting);
+  REQUIRE(answer.documents.size() == 2);
+  CHECK(test::show(answer.documents[0]) == "0");
+  CHECK(answer.documents[1].problem == js::fault::timed_out);
+}
+
+TEST_CASE("workers with nothing to do end after a while") {
+  auto options = test::quick_options(1);
+  options.idle_time = 50ms;
+  js::map_pool pool(options);
+  CHECK(test::run(pool, "doc => 1") == "1");
+  CHECK(test::eventually([&] { return pool.processes().empty(); }));
+  CHECK(test::run(pool, "doc => 2") == "2");
+  CHECK(pool.counters().started == 2);
+  CHECK(pool.counters().killed + pool.counters().died == 0);
 }

@@ -879,3 +879,38 @@ TEST_CASE("a waker that outlives its server does nothing") {
   CHECK(source->gone);
   source->put("nobody reads this");
 }
+
+TEST_CASE("whoever handles a request learns that its client has left") {
+  shelf waiting;
+  std::mutex mutex;
+  http::client_presence client;
+  std::atomic<int> told = 0;
+  running server([&](const http::request& request, http::responder answer) {
+    request.client.on_leave([&] { ++told; });
+    {
+      const std::lock_guard lock(mutex);
+      client = request.client;
+    }
+    waiting.put(std::move(answer));
+  });
+  const auto left = [&] {
+    const std::lock_guard lock(mutex);
+    return client.left();
+  };
+  {
+    auto first = server.client();
+    first.send("GET /a HTTP/1.1\r\nHost: x\r\n\r\nGET /b HTTP/1.1\r\nHost: x\r\n\r\n");
+    for (int i = 0; i < 2; ++i) {
+      auto responder = waiting.take();
+      CHECK_FALSE(left());
+      if (i == 0) responder(text("one"));
+      if (i == 1) waiting.put(std::move(responder));
+    }
+  }
+  CHECK(eventually(left));
+  CHECK(told == 1);
+  int late = 0;
+  client.on_leave([&] { ++late; });
+  CHECK(late == 1); // at once
+  waiting.take()(text("two"));
+}

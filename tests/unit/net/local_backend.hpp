@@ -164,12 +164,17 @@ public:
       return answer(fail(ec::bad_map, "line 1: it is no function"));
     answer({});
   }
-  void try_map(std::string map, std::vector<run_document> documents,
-               std::function<void(result<std::vector<run_rows>>)> answer) override {
+  size_t documents_a_trial = SIZE_MAX; ///< after so many it is stopped
+  void try_map(rest::trial_request asked,
+               std::function<void(result<rest::trial_rows>)> answer) override {
     if (refuse_functions) return answer(tl::unexpected(*refuse_functions));
-    std::vector<run_rows> rows;
-    for (const run_document& document : documents) rows.push_back(map_document(map, document));
-    answer(std::move(rows));
+    rest::trial_rows tried;
+    for (const run_document& document : asked.documents) {
+      if (!asked.all && tried.rows.size() == documents_a_trial) break;
+      tried.rows.push_back(map_document(asked.map, document));
+    }
+    if (tried.rows.size() < asked.documents.size()) tried.stopped = "the trial took long";
+    answer(std::move(tried));
   }
   void reduce_rows(std::string function, std::vector<rest::reduce_input> inputs,
                    std::function<void(result<std::vector<std::string>>)> answer) override {
