@@ -1,9 +1,11 @@
 #include "net/answer_text.hpp"
 #include "net/error_body.hpp"
 #include "net/exchange.hpp"
+#include "net/preconditions.hpp"
 #include "net/query_answer.hpp"
 #include "net/query_feed.hpp"
 #include "net/url.hpp"
+#include "net/write_answers.hpp"
 #include "storage/bucket_core.hpp"
 #include "storage/json.hpp"
 #include "storage/json_cursor.hpp"
@@ -34,8 +36,8 @@ http::response defined(const std::string& bucket, const std::string& name, const
   return answer;
 }
 
-/// The revision of the query's document where it says the same already. A query that is suspended
-/// is defined anew also by the same text.
+/// The revision of the query's document where it says the same already, and nothing else. A query
+/// that is suspended is defined anew also by the same text.
 std::optional<revision> same_definition(const node_backend& node, std::string_view bucket,
                                         const std::string& name, std::string_view body) {
   const auto found = node.rows().find_bucket(bucket);
@@ -46,8 +48,44 @@ std::optional<revision> same_definition(const node_backend& node, std::string_vi
       node.rows().latest().read(keys::document(found->number, query_document_id(name)));
   if (!stored || !*stored) return std::nullopt;
   const auto row = document_row::decode(**stored);
-  if (!row || row->deleted || row->body != body) return std::nullopt;
+  if (!row || row->deleted || row->conflicts || row->body != body) return std::nullopt;
   return row->winner;
+}
+
+/// The live definitions of a query: the one that holds, then those that lost, best first.
+result<std::vector<revision>> live_definitions(const read_view& view, uint32_t bucket,
+                                               const std::string& id) {
+  const auto stored = view.read(keys::document(bucket, id));
+  if (!stored) return tl::unexpected(stored.error());
+  if (!*stored) return std::vector<revision>();
+  const auto row = document_row::decode(**stored);
+  if (!row) return tl::unexpected(row.error());
+  std::vector<revision> live;
+  if (!row->deleted) live.push_back(row->winner);
+  if (!row->conflicts) return live;
+  const auto tree = view.full_tree(bucket, id);
+  if (!tree) return tl::unexpected(tree.error());
+  for (const revision& rev : conflicts_of(*tree)) live.push_back(rev);
+  return live;
+}
+
+/// Whoever defines a query resolves its conflicts: what lost is removed behind the new definition.
+result<void> add_removals(const node_backend& node, std::string_view bucket, write_group& group) {
+  const auto found = node.rows().find_bucket(bucket);
+  if (!found) return {};
+  const std::string id = group.ops.front().id;
+  const auto live = live_definitions(node.rows().snapshot(), found->number, id);
+  if (!live) return tl::unexpected(live.error());
+  if (live->size() < 2) return {};
+  const revision goes_on = group.ops.front().rev.value_or(live->front());
+  for (const revision& rev : *live) {
+    if (rev == goes_on) continue;
+    write_op& op = group.ops.emplace_back();
+    op.what = write_op::kind::remove;
+    op.id = id;
+    op.rev = rev;
+  }
+  return {};
 }
 
 std::shared_ptr<write_group> write_of(write_op::kind what, std::string_view name) {
@@ -58,13 +96,13 @@ std::shared_ptr<write_group> write_of(write_op::kind what, std::string_view name
   return group;
 }
 
-/// Gives the outcome of the one write of a group to `use`, or answers what went wrong.
+/// Gives the outcome of the first write of a group to `use`, or answers what went wrong.
 template<typename Use>
 std::function<void(write_answer)> on_written(std::shared_ptr<reply> to, Use use) {
   return [to = std::move(to), use = std::move(use)](const write_answer& done) {
     if (done.problem.code != ec::none) return to->refuse(done.problem);
     const write_outcome& outcome = done.outcomes.front();
-    if (!outcome.ok()) return to->refuse(outcome.problem);
+    if (!outcome.ok()) return to->refuse(outcome.problem, current_revision(outcome));
     use(*to, outcome);
   };
 }
@@ -78,9 +116,18 @@ void define_query(exchange& x) {
     return x.answer.refuse(checked.error());
   std::string bucket(x.bucket);
   std::string name(x.id);
+  const auto asked = write_precondition(x.request, std::nullopt, std::nullopt);
+  if (!asked) return x.answer.refuse(asked.error());
   auto group = write_of(write_op::kind::put, name);
   group->ops.front().body = definition_body(*definition);
-  if (const auto rev = same_definition(x.node.backend, bucket, name, group->ops.front().body))
+  group->ops.front().when = asked->when;
+  group->ops.front().rev = asked->rev;
+  if (auto added = add_removals(x.node.backend, bucket, *group); !added)
+    return x.answer.refuse(added.error());
+  const bool plain = asked->when == write_op::only::always && !asked->rev;
+  if (const auto rev = plain
+                           ? same_definition(x.node.backend, bucket, name, group->ops.front().body)
+                           : std::nullopt)
     return x.answer(defined(bucket, name, *rev, false));
   node_backend& backend = x.node.backend;
   auto to = std::make_shared<reply>(std::move(x.answer));
@@ -98,6 +145,36 @@ void define_query(exchange& x) {
 
 // Asking
 // -------------------------------------------------------------------------------------------------
+
+/// The definition of one revision, whether it answers or lost.
+void read_one_definition(exchange& x, const bucket_info& bucket, std::string_view rev) {
+  if (x.query.all().size() != 1)
+    return x.answer.refuse({ec::bad_request, "rev asks for a definition: it is given alone"});
+  const auto parsed = parse_revision(rev);
+  if (!parsed) return x.answer.refuse(parsed.error());
+  const auto view = x.node.backend.rows().snapshot();
+  const std::string id = query_document_id(x.id);
+  const auto body = view.leaf_body(bucket.number, id, *parsed);
+  if (!body) return x.answer.refuse(body.error());
+  http::response answer;
+  answer.body = R"({"name":)";
+  append_json_string(answer.body, x.id);
+  answer.body += R"(,"rev":")";
+  append_revision(answer.body, *parsed);
+  answer.body += '"';
+  // One that a peer or an import brought may be none: it is shown as it is.
+  if (const auto definition = parse_definition(*body)) {
+    answer.body += R"(,"map":)";
+    append_json_string(answer.body, definition->map);
+    answer.body += R"(,"reduce":)";
+    append_string_or_null(answer.body, definition->reduce);
+  } else {
+    answer.body += R"(,"document":)" + *body;
+  }
+  answer.body += '}';
+  answer.headers.emplace_back("ETag", etag_of(*parsed));
+  x.answer(std::move(answer));
+}
 
 void ask(exchange& x, const bucket_info& bucket, std::optional<std::string_view> terms) {
   auto asked = read_query_request(x.query, x.node.options.limits, terms);
@@ -168,7 +245,8 @@ public:
   query_line(const store& rows, uint32_t bucket, uint64_t last)
       : rows_(rows), bucket_(bucket), last_(last) {}
 
-  void append(std::string& out, const shown_query& query) const {
+  void append(std::string& out, const shown_query& query, const revision& rev,
+              const std::vector<revision>& lost) const {
     const bool two = query.phase == query_phase::redefining || query.next.target != 0;
     const index_state& newest = two ? query.next : query.state;
     out += R"({"name":)";
@@ -177,6 +255,13 @@ public:
     append_json_string(out, query.definition.map);
     out += R"(,"reduce":)";
     append_text_or_null(out, query.definition.reduce);
+    out += R"(,"rev":")";
+    append_revision(out, rev);
+    out += '"';
+    if (!lost.empty()) {
+      out += R"(,"conflicts":)";
+      append_revisions(out, lost);
+    }
     out += R"(,"state":")";
     out += to_string(query.phase);
     append_fact(out, R"(","sequence":)", query.state.sequence);
@@ -277,14 +362,21 @@ private:
     if (row->deleted) return {};
     if (count_++ > 0) out += ',';
     const std::string_view name = query_name_of(id);
+    std::vector<revision> lost;
+    if (row->conflicts) {
+      auto found = live_definitions(view_, bucket_, std::string(id));
+      if (!found) return tl::unexpected(std::move(found.error()));
+      lost = std::move(*found);
+      lost.erase(lost.begin()); // the one that holds
+    }
     if (const auto shown = node_.queries().find(bucket_, name)) {
-      line_.append(out, *shown);
+      line_.append(out, *shown, row->winner, lost);
       return {};
     }
     shown_query unseen;
     unseen.name = name;
     unseen.definition = parse_definition(row->body).value_or(query_definition{});
-    line_.append(out, unseen);
+    line_.append(out, unseen, row->winner, lost);
     return {};
   }
 
@@ -314,6 +406,9 @@ void post_query(exchange& x) {
   const auto posted = read_posted(x.request.body, x.node.options.limits);
   if (!posted) return x.answer.refuse(posted.error());
   if (posted->defines) return define_query(x);
+  for (const auto* condition : {"If-Match", "If-None-Match"})
+    if (!x.request.header(condition).empty())
+      return x.answer.refuse({ec::bad_request, "a question takes no " + std::string(condition)});
   const auto bucket = x.existing_bucket();
   if (bucket) ask(x, *bucket, posted->terms);
 }
@@ -321,6 +416,7 @@ void post_query(exchange& x) {
 void read_query(exchange& x) {
   const auto bucket = x.existing_bucket();
   if (!bucket) return;
+  if (const auto rev = x.text("rev")) return read_one_definition(x, *bucket, *rev);
   if (x.text("feed")) return follow_query(x, *bucket);
   ask(x, *bucket, std::nullopt);
 }
@@ -328,11 +424,16 @@ void read_query(exchange& x) {
 void drop_query(exchange& x) {
   if (!x.existing_bucket()) return;
   if (auto checked = check_query_name(x.id); !checked) return x.answer.refuse(checked.error());
+  const auto asked = write_precondition(x.request, x.text("rev"), std::nullopt);
+  if (!asked) return x.answer.refuse(asked.error());
   std::string bucket(x.bucket);
   std::string name(x.id);
+  auto group = write_of(write_op::kind::remove, name);
+  group->ops.front().when = asked->when;
+  group->ops.front().rev = asked->rev;
   node_backend& backend = x.node.backend;
   auto to = std::make_shared<reply>(std::move(x.answer));
-  backend.write(bucket, false, write_of(write_op::kind::remove, name), x.request.deadline,
+  backend.write(bucket, false, std::move(group), x.request.deadline,
                 on_written(to, [bucket, name](reply& answer, const write_outcome& outcome) {
                   answer(defined(bucket, name, outcome.rev, false));
                 }));

@@ -114,6 +114,19 @@ void refuse_method(exchange& x, shape where) {
   x.answer(std::move(answer));
 }
 
+/// Conditions of a request that is no read, and that its route does not look at.
+constexpr std::array conditions{"If-Match", "If-None-Match", "If-Modified-Since",
+                                "If-Unmodified-Since", "If-Range"};
+constexpr size_t revision_conditions = 2; ///< the first ones are about revisions
+
+result<void> check_conditions(const exchange& x) {
+  if (x.where->method == verb::get) return {};
+  for (size_t i = x.where->conditional ? revision_conditions : 0; i < conditions.size(); ++i)
+    if (!x.request.header(conditions[i]).empty())
+      return fail(ec::bad_request, "this call takes no " + std::string(conditions[i]));
+  return {};
+}
+
 /// Everything about a request that can be told from the route table alone.
 result<void> check_request(exchange& x) {
   if (x.where->body == body_kind::none) {
@@ -124,6 +137,7 @@ result<void> check_request(exchange& x) {
     if (!read_as) return tl::unexpected(std::move(read_as.error()));
     x.ndjson = *read_as == body_format::ndjson;
   }
+  if (auto checked = check_conditions(x); !checked) return checked;
   if (x.request.query.empty()) return {};
   auto query = http::query::parse(x.request.query);
   if (!query) return tl::unexpected(std::move(query.error()));

@@ -57,6 +57,8 @@ constexpr parameter group_level{
     "group_level", takes::limit,
     "Reduce the rows whose terms are arrays with the same first elements, so many."};
 constexpr std::array query_reads{
+    parameter{"rev", takes::text,
+              "The definition of this revision, a conflict say, in place of an answer; alone."},
     parameter{"term", takes::text,
               "Rows with this term: JSON, or text that does not begin like a JSON string, array or "
               "object."},
@@ -125,8 +127,8 @@ constexpr std::array query_tried{
 constexpr std::array query_posted{
     described_answer{200, "QueryPosted", "Defined so already; or the answer for `terms`."},
     described_answer{201, "QueryDefined", "New or changed; Location names it."}};
-constexpr std::array query_answered{
-    described_answer{200, "Answer", "Rows in the order of terms; changes in the endless feeds."}};
+constexpr std::array query_answered{described_answer{
+    200, "QueryRead", "Rows in the order of terms; changes in the endless feeds."}};
 constexpr std::array query_dropped{described_answer{200, "QueryDefined", "Dropped."}};
 constexpr std::array bucket_made{described_answer{200, "BucketMade", "It was there."},
                                  described_answer{201, "BucketMade", "Made."}};
@@ -272,7 +274,8 @@ constexpr std::array table{
           {},
           body_kind::document,
           created,
-          post_document},
+          post_document,
+          true},
     route{shape::bucket,
           verb::put,
           "bucket_make",
@@ -337,23 +340,17 @@ constexpr std::array table{
     route{shape::query, verb::get, "query_read", "Ask or follow a query", query_reads,
           body_kind::none, query_answered, read_query},
     route{shape::query, verb::post, "query_post", "Define a query, or ask it for many terms",
-          query_questions, body_kind::query, query_posted, post_query},
-    route{shape::query,
-          verb::remove,
-          "query_drop",
-          "Drop a query",
-          {},
-          body_kind::none,
-          query_dropped,
-          drop_query},
+          query_questions, body_kind::query, query_posted, post_query, true},
+    route{shape::query, verb::remove, "query_drop", "Drop a query, or a definition of it that lost",
+          document_writes, body_kind::none, query_dropped, drop_query, true},
     route{shape::document, verb::get, "document_read", "Read a document", document_reads,
           body_kind::none, shown, read_document},
     route{shape::document, verb::put, "document_put", "Create or replace a document",
-          document_writes, body_kind::document, written, put_document},
+          document_writes, body_kind::document, written, put_document, true},
     route{shape::document, verb::patch, "document_patch", "Change members (JSON Merge Patch)",
-          document_writes, body_kind::patch, updated, patch_document},
+          document_writes, body_kind::patch, updated, patch_document, true},
     route{shape::document, verb::remove, "document_delete", "Delete a document or a leaf of it",
-          document_writes, body_kind::none, deleted, delete_document},
+          document_writes, body_kind::none, deleted, delete_document, true},
 };
 
 struct named_shape {

@@ -92,6 +92,9 @@ struct route {
   body_kind body = body_kind::none;
   std::span<const described_answer> answers;
   void (*handle)(exchange&) = nullptr;
+  /// The handler looks at If-Match and If-None-Match. Any other route that is no GET refuses them:
+  /// what a client makes a condition is not passed over.
+  bool conditional = false;
 };
 
 std::span<const route> route_table();
