@@ -30,7 +30,9 @@ error problem_of(js::outcome how, const std::string& message) {
   case js::outcome::bad_function: return {ec::bad_map, message};
   case js::outcome::stopped: return {ec::shutting_down, "the node is ending"};
   case js::outcome::cancelled: return {ec::overloaded, "the client has left"};
-  default: return {ec::overloaded, message.empty() ? "no worker can be started" : message};
+  default:
+    if (message.empty()) return no_pool;
+    return {ec::unavailable, message};
   }
 }
 

@@ -155,12 +155,14 @@ struct open_bucket {
   std::string name{};
   bool make = false;
   reply_ptr<result<bucket_started>> answer{};
-  bool for_peer = false; ///< not made where it was dropped here
+  bool for_peer = false;                     ///< not made where it was dropped here
+  steady_time deadline = steady_time::max(); ///< not begun after it
 };
 /// Drop a bucket and end its actor. LOCAL.
 struct remove_bucket {
   std::string name{};
   reply_ptr<result<void>> answer{};
+  steady_time deadline = steady_time::max(); ///< not begun after it
 };
 
 /// Answer when the query's index covers this sequence. LOCAL.

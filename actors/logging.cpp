@@ -5,8 +5,10 @@
 #include <cmath>
 #include <ctime>
 #include <memory>
+#include <mutex>
+#include <spdlog/details/file_helper.h>
 #include <spdlog/logger.h>
-#include <spdlog/sinks/basic_file_sink.h>
+#include <spdlog/sinks/base_sink.h>
 #include <spdlog/sinks/stdout_sinks.h>
 
 namespace treadmill::log {
@@ -107,11 +109,41 @@ spdlog::level::level_enum to_spdlog(level from) {
   return levels.at(static_cast<size_t>(from));
 }
 
+/// Appends to a file, which can be opened anew while other threads write.
+class file_sink final : public spdlog::sinks::base_sink<std::mutex> {
+public:
+  explicit file_sink(std::string name) : name_(std::move(name)), file_(open()) {}
+  void open_again() {
+    auto file = open();
+    const std::lock_guard lock(mutex_);
+    file_.swap(file);
+  }
+
+protected:
+  void sink_it_(const spdlog::details::log_msg& line) override {
+    spdlog::memory_buf_t text;
+    formatter_->format(line, text);
+    file_->write(text);
+  }
+  void flush_() override { file_->flush(); }
+
+private:
+  std::unique_ptr<spdlog::details::file_helper> open() const {
+    auto file = std::make_unique<spdlog::details::file_helper>();
+    file->open(name_);
+    return file;
+  }
+
+  std::string name_;
+  std::unique_ptr<spdlog::details::file_helper> file_;
+};
+
 /// The log as it is set up now. Lines come whole from make_line; spdlog filters them by level,
 /// takes them from any thread and writes them.
 struct state {
   std::shared_ptr<spdlog::logger> logger;
   log::format form = log::format::text;
+  std::shared_ptr<file_sink> file{}; ///< nullptr: stderr
 };
 
 std::shared_ptr<spdlog::logger> make_logger(const std::shared_ptr<spdlog::sinks::sink>& sink,
@@ -126,7 +158,8 @@ std::shared_ptr<spdlog::logger> make_logger(const std::shared_ptr<spdlog::sinks:
 
 state& current() {
   static state now{make_logger(std::make_shared<spdlog::sinks::stderr_sink_mt>(), level::info),
-                   format::text};
+                   format::text,
+                   {}};
   return now;
 }
 
@@ -141,12 +174,23 @@ std::string_view to_string(format value) { return value == format::json ? "json"
 
 std::string start(const options& how) {
   try {
-    std::shared_ptr<spdlog::sinks::sink> sink;
-    if (how.file.empty())
-      sink = std::make_shared<spdlog::sinks::stderr_sink_mt>();
-    else
-      sink = std::make_shared<spdlog::sinks::basic_file_sink_mt>(how.file);
-    current() = {make_logger(sink, how.level), how.format};
+    if (how.file.empty()) {
+      current() = {make_logger(std::make_shared<spdlog::sinks::stderr_sink_mt>(), how.level),
+                   how.format,
+                   {}};
+    } else {
+      const auto file = std::make_shared<file_sink>(how.file);
+      current() = {make_logger(file, how.level), how.format, file};
+    }
+    return {};
+  } catch (const spdlog::spdlog_ex& problem) {
+    return problem.what();
+  }
+}
+
+std::string reopen() {
+  try {
+    if (current().file) current().file->open_again();
     return {};
   } catch (const spdlog::spdlog_ex& problem) {
     return problem.what();

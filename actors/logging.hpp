@@ -60,6 +60,10 @@ private:
 /// Sets the log up; until then it writes text of level info to stderr. Answers the reason where the
 /// file cannot be opened (and changes nothing), else "". Call before there are other threads.
 std::string start(const options& how);
+/// Opens the file by its name again, for those who have moved it away; nothing where there is none.
+/// Answers the reason where it cannot be opened, and goes on with the one that is open. **Thread**:
+/// any, between start and stop.
+std::string reopen();
 /// Writes out what is buffered and closes the file; later lines go to stderr.
 void stop();
 

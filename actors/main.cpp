@@ -7,17 +7,8 @@
 #include <exception>
 #include <iostream>
 #include <string>
-#include <sys/resource.h>
 
 namespace {
-
-/// Connections and LevelDB's files share the limit of open files, whose soft value is often 1,024.
-void raise_open_files() {
-  rlimit limit{};
-  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
-  limit.rlim_cur = limit.rlim_max;
-  setrlimit(RLIMIT_NOFILE, &limit);
-}
 
 /// The exit code, or 1 where what was to be printed could not be: nobody takes that for done.
 int finish(int code) {
@@ -33,7 +24,6 @@ int start(int argc, char** argv) {
   switch (asked.what) {
   case treadmill::command_line::action::serve:
     treadmill::block_stop_signals();
-    raise_open_files();
     return treadmill::run_node(asked.values);
   case treadmill::command_line::action::command: return finish(treadmill::run_command(asked));
   case treadmill::command_line::action::leave: break;

@@ -290,6 +290,7 @@ struct add_peer {
 struct remove_peer {
   std::string name{}; ///< or host:port
   reply_ptr<result<void>> answer{};
+  steady_time deadline = steady_time::max(); ///< not begun after it
 };
 
 // Actors to themselves (INTERNAL)

@@ -156,7 +156,16 @@ void answer_started(node_pointer self, const bucket_facts& facts, const open_buc
   (*asked.answer)(std::move(started));
 }
 
+/// True, and answered: nobody waits for it any longer.
+template<typename Message>
+bool is_late(const Message& asked) {
+  if (std::chrono::steady_clock::now() <= asked.deadline) return false;
+  (*asked.answer)(fail(ec::deadline_exceeded, "the call waited too long; it was not begun"));
+  return true;
+}
+
 void open(node_pointer self, const open_bucket& asked) {
+  if (is_late(asked)) return;
   const std::optional<bucket_info> info = self->state.options.rows->find_bucket(asked.name);
   if (info) {
     answer_started(self, {info->name, info->number, info->log_id, false}, asked);
@@ -188,6 +197,7 @@ void end_bucket(node_pointer self, const bucket_facts& facts) {
 }
 
 void remove(node_pointer self, const remove_bucket& asked) {
+  if (is_late(asked)) return;
   asked.answer->begin(fail(ec::ambiguous, "the bucket may or may not have been dropped"));
   self->request(self->state.storage, defaults::catalogue_timeout, drop_bucket{asked.name})
       .then(

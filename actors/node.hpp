@@ -59,8 +59,9 @@ struct node_state {
 /// and all that use it start over. The ZeroMQ gateway, which supervises the links with peers, is
 /// started again from the stored list of peers.
 ///
-/// Lifetime: as long as the node. **Thread**: scheduled. **Blocks?** Never. **Mailbox bound**:
-/// opening and dropping buckets only.
+/// Lifetime: as long as the node. **Thread**: scheduled. **Blocks?** For reads of the store: the
+/// definitions of a bucket's queries, when it is started and when one of them changes. **Mailbox
+/// bound**: opening and dropping buckets only.
 /// **On exit**: ends the links with peers, then the buckets, and storage after them, so that what
 /// buckets handed over is committed (actors/README.md, "Shutdown").
 node_actor::behavior_type node(node_actor::stateful_pointer<node_state> self, node_options options);

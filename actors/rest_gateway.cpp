@@ -1,6 +1,7 @@
 #include "actors/type_ids.hpp"
 // The type ids come first.
 #include "actors/rest_gateway.hpp"
+#include "js/map_pool.hpp"
 #include <caf/send.hpp>
 #include <caf/typed_event_based_actor.hpp>
 #include <utility>
@@ -185,7 +186,8 @@ std::shared_ptr<void> rest_gateway::admit(uint64_t bytes) {
 }
 
 template<typename Use>
-void rest_gateway::with_bucket(std::string bucket, bool make, Use use) {
+void rest_gateway::with_bucket(std::string bucket, bool make, http::clock::time_point deadline,
+                               Use use) {
   if (const bucket_actor known = find(bucket)) return use(known);
   auto opened = [use = std::move(use)](result<bucket_started> started) {
     if (!started) return use(tl::unexpected(started.error()));
@@ -195,7 +197,8 @@ void rest_gateway::with_bucket(std::string bucket, bool make, Use use) {
   auto open_reply = std::make_shared<reply<result<bucket_started>>>(
       std::move(opened), fail(ec::overloaded, "the node starts over: try again"));
   const std::shared_lock lock(mutex_);
-  caf::anon_send(node_, open_bucket{std::move(bucket), make, std::move(open_reply)});
+  caf::anon_send(node_,
+                 open_bucket{std::move(bucket), make, std::move(open_reply), false, deadline});
 }
 
 void rest_gateway::write(std::string bucket, bool make_bucket,
@@ -218,7 +221,7 @@ void rest_gateway::write(std::string bucket, bool make_bucket,
   write_documents message{std::move(group), deadline,
                           std::make_shared<reply<rest::write_answer>>(
                               std::move(give), rest::write_answer{not_begun(), {}})};
-  with_bucket(std::move(bucket), make_bucket, [message](result<bucket_actor> found) {
+  with_bucket(std::move(bucket), make_bucket, deadline, [message](result<bucket_actor> found) {
     if (!found) return (*message.answer)(problem(found.error().code, found.error().reason));
     caf::anon_send(*found, message);
   });
@@ -245,13 +248,13 @@ void rest_gateway::merge(std::string bucket, rest::merge_request asked,
                                                                           not_begun().reason,
                                                                           {}}),
                           asked.deadline};
-  with_bucket(std::move(bucket), true, [message](result<bucket_actor> found) {
+  with_bucket(std::move(bucket), true, asked.deadline, [message](result<bucket_actor> found) {
     if (!found) return (*message.answer)({found.error().code, found.error().reason, {}});
     caf::anon_send(*found, message);
   });
 }
 
-void rest_gateway::create_bucket(std::string name, http::clock::time_point,
+void rest_gateway::create_bucket(std::string name, http::clock::time_point deadline,
                                  std::function<void(result<bool>)> answer) {
   if (stopping()) {
     answer(fail(ec::shutting_down, "the node is ending; nothing was applied"));
@@ -267,10 +270,10 @@ void rest_gateway::create_bucket(std::string name, http::clock::time_point,
   auto carried = std::make_shared<reply<result<bucket_started>>>(std::move(opened),
                                                                  tl::unexpected(not_begun()));
   const std::shared_lock lock(mutex_);
-  caf::anon_send(node_, open_bucket{std::move(name), true, std::move(carried)});
+  caf::anon_send(node_, open_bucket{std::move(name), true, std::move(carried), false, deadline});
 }
 
-void rest_gateway::drop_bucket(std::string name, http::clock::time_point,
+void rest_gateway::drop_bucket(std::string name, http::clock::time_point deadline,
                                std::function<void(result<void>)> answer) {
   if (stopping()) {
     answer(fail(ec::shutting_down, "the node is ending; nothing was applied"));
@@ -279,7 +282,7 @@ void rest_gateway::drop_bucket(std::string name, http::clock::time_point,
   auto carried =
       std::make_shared<reply<result<void>>>(std::move(answer), tl::unexpected(not_begun()));
   const std::shared_lock lock(mutex_);
-  caf::anon_send(node_, remove_bucket{std::move(name), std::move(carried)});
+  caf::anon_send(node_, remove_bucket{std::move(name), std::move(carried), deadline});
 }
 
 void rest_gateway::await_query(std::string bucket, std::string name, uint64_t sequence,
@@ -314,22 +317,24 @@ void rest_gateway::add_peer(rest::peer_request asked, http::clock::time_point de
     answer(fail(ec::shutting_down, "the node is ending; nothing was applied"));
     return;
   }
+  const auto peers = zmq_gateway();
+  if (!peers) return answer(fail(ec::overloaded, "the node is starting; nothing was applied"));
   auto carried = std::make_shared<reply<result<rest::peer_added>>>(std::move(answer),
                                                                    tl::unexpected(not_begun()));
-  if (const auto peers = zmq_gateway())
-    caf::anon_send(peers, treadmill::add_peer{std::move(asked), deadline, std::move(carried)});
+  caf::anon_send(peers, treadmill::add_peer{std::move(asked), deadline, std::move(carried)});
 }
 
-void rest_gateway::remove_peer(std::string name, http::clock::time_point,
+void rest_gateway::remove_peer(std::string name, http::clock::time_point deadline,
                                std::function<void(result<void>)> answer) {
   if (stopping()) {
     answer(fail(ec::shutting_down, "the node is ending; nothing was applied"));
     return;
   }
+  const auto peers = zmq_gateway();
+  if (!peers) return answer(fail(ec::overloaded, "the node is starting; nothing was applied"));
   auto carried =
       std::make_shared<reply<result<void>>>(std::move(answer), tl::unexpected(not_begun()));
-  if (const auto peers = zmq_gateway())
-    caf::anon_send(peers, treadmill::remove_peer{std::move(name), std::move(carried)});
+  caf::anon_send(peers, treadmill::remove_peer{std::move(name), std::move(carried), deadline});
 }
 
 rest::node_facts rest_gateway::facts() const {
@@ -349,6 +354,8 @@ rest::node_facts rest_gateway::facts() const {
   facts.queued_writes = counters.queued_writes.load();
   facts.restarts = counters.restarts.load();
   facts.cut_peers = counters.cut_peers.load();
+  facts.open_files = options_.open_files;
+  facts.map_problem = js::map_pool::problem_of(options_.map_executable);
   if (options_.transport_facts) options_.transport_facts(facts);
   return facts;
 }

@@ -28,6 +28,8 @@ struct rest_gateway_options {
   std::shared_ptr<rest::peer_board> peers{};
   /// Adds what the transport knows: where it listens, and what it carried. May be empty.
   std::function<void(rest::node_facts&)> transport_facts{};
+  std::string map_executable{};
+  rest::open_file_limits open_files{};
   json_limits limits{};
   /// Workers of functions that are compiled and tried; nothing: none are.
   std::shared_ptr<js::map_pool> lane{};
@@ -99,7 +101,7 @@ private:
   class follower_list;
   /// Calls `use` with the bucket's actor, or with why there is none.
   template<typename Use>
-  void with_bucket(std::string bucket, bool make, Use use);
+  void with_bucket(std::string bucket, bool make, http::clock::time_point deadline, Use use);
   std::shared_ptr<void> admit(uint64_t bytes);
   void wake(uint32_t bucket);
   void wake_all();

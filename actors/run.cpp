@@ -3,6 +3,7 @@
 #include "actors/defaults.hpp"
 #include "actors/isolate_pool.hpp"
 #include "actors/node.hpp"
+#include "actors/open_files.hpp"
 #include "actors/rest_gateway.hpp"
 #include "actors/run.hpp"
 #include "actors/shared_random.hpp"
@@ -11,6 +12,7 @@
 #include "actors/zmq_gateway.hpp"
 #include "net/http_server.hpp"
 #include "net/peer_transport.hpp"
+#include "net/request_work.hpp"
 #include "net/rest_api.hpp"
 #include <algorithm>
 #include <caf/actor_system.hpp>
@@ -51,6 +53,7 @@ store_options options_of_store(const settings& how) {
 
 replication::transport_options options_of_transport(const settings& how) {
   replication::transport_options options;
+  options.connections = how.peer_connections;
   if (how.listens) options.listen = "tcp://" + to_string(how.zmq);
   options.message_bytes = replication::defaults::frame_bytes;
   return options;
@@ -78,6 +81,14 @@ zmq_gateway_options options_of_peers(const settings& how, const store& rows) {
   return options;
 }
 
+/// The worker's executable lies beside this one, wherever that was installed.
+std::string map_executable(const settings& how) {
+  if (!how.map_executable.empty()) return how.map_executable;
+  std::error_code failed;
+  const auto self = std::filesystem::read_symlink("/proc/self/exe", failed);
+  return failed ? "treadmill-map" : (self.parent_path() / "treadmill-map").string();
+}
+
 rest_gateway_options options_of_gateway(const settings& how, std::shared_ptr<store> rows,
                                         std::shared_ptr<node_counters> counters,
                                         std::shared_ptr<rest::query_board> board) {
@@ -93,15 +104,10 @@ rest_gateway_options options_of_gateway(const settings& how, std::shared_ptr<sto
   options.counters = std::move(counters);
   options.board = std::move(board);
   options.limits = how.json;
+  options.map_executable = map_executable(how);
+  options.open_files = {how.open_files, how.server.connections, how.server.feed_clients,
+                        how.listens ? how.peer_connections : 0};
   return options;
-}
-
-/// The worker's executable lies beside this one, wherever that was installed.
-std::string map_executable(const settings& how) {
-  if (!how.map_executable.empty()) return how.map_executable;
-  std::error_code failed;
-  const auto self = std::filesystem::read_symlink("/proc/self/exe", failed);
-  return failed ? "treadmill-map" : (self.parent_path() / "treadmill-map").string();
 }
 
 rest::api_options options_of_api(const settings& how) {
@@ -110,6 +116,11 @@ rest::api_options options_of_api(const settings& how) {
   options.limits = how.json;
   options.feed_heartbeat = how.feed_heartbeat;
   options.feed_timeout = how.feed_timeout;
+  return options;
+}
+
+http::server_options with_work(http::server_options options) {
+  options.work = rest::work_bytes;
   return options;
 }
 
@@ -147,7 +158,7 @@ public:
         gateway_(actors_, with_peers(options_of_gateway(how, rows_, counters_, board_))),
         api_(gateway_, options_of_api(how)),
         server_(
-            how.server,
+            with_work(how.server),
             [this](const http::request& request, http::responder answer) {
               api_.handle(request, std::move(answer));
             },
@@ -285,10 +296,48 @@ js::pool_options options_of_pool(const settings& how) {
   return options;
 }
 
-int run_node(const settings& how) {
+namespace {
+
+void open_log() {
+  if (const std::string problem = log::reopen(); !problem.empty())
+    log::warn("the log file cannot be opened anew", {{"reason", problem}});
+  else
+    log::info("the log was opened anew");
+}
+
+/// Lowers what others may open to what the limit of open files has room for, and says so.
+void fit_open_files(settings& how) {
+  const open_file_needs asked{how.server.connections,
+                              how.server.feed_clients,
+                              how.server.refusals,
+                              how.listens ? how.peer_connections : 0,
+                              how.most_peers,
+                              options_of_pool(how).workers,
+                              how.server.threads + how.scheduler_threads};
+  const open_file_shares shares = share_open_files(raise_open_files(), asked);
+  how.open_files = shares.limit;
+  if (!shares.lowered) return;
+  how.server.connections = shares.connections;
+  how.server.feed_clients = shares.feeds;
+  how.server.refusals = shares.refusals;
+  how.peer_connections = shares.peer_connections;
+  log::warn(shares.too_low ? "the limit of open files is too low for a node that is busy"
+                           : "the limit of open files is low: fewer connections are taken",
+            {{"open_files", shares.limit},
+             {"kept", shares.kept},
+             {"max_connections", shares.connections},
+             {"max_feed_clients", shares.feeds},
+             {"peer_connections", shares.peer_connections}});
+}
+
+} // namespace
+
+int run_node(const settings& chosen) {
+  settings how = chosen;
   if (const std::string problem = log::start(how.logging); !problem.empty()) {
     return failed_start({ec::io_error, "the log cannot be written: " + problem});
   }
+  fit_open_files(how);
   auto opened = store::open(options_of_store(how));
   if (!opened) return failed_start(opened.error());
   const std::shared_ptr<store> rows = std::move(*opened);
@@ -302,7 +351,9 @@ int run_node(const settings& how) {
                       {"zmq", running.zmq_uri()},
                       {"data", how.data},
                       {"node_id", rows->node_id()}});
-  const int received = wait_for_stop_signal();
+  if (const std::string problem = js::map_pool::problem_of(map_executable(how)); !problem.empty())
+    log::warn("queries cannot be answered", {{"reason", problem}});
+  const int received = wait_for_stop_signal(open_log);
   log::info("ending", {{"signal", received}});
   running.end();
   log::info("ended");

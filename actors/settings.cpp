@@ -311,7 +311,7 @@ std::vector<setting> http_settings() {
              in_server(&http::server_options::request_bytes), kib, gib, "one request's body"),
       ranged("max-request-memory", http_group, size_form,
              in_server(&http::server_options::total_request_bytes), mib, 1024 * gib,
-             "all bodies that are being received or handled"),
+             "bodies, what handling them takes, and answers that wait to be taken"),
       ranged("max-header-size", http_group, size_form,
              in_server(&http::server_options::header_bytes), kib, mib,
              "request line and headers together"),
@@ -321,7 +321,7 @@ std::vector<setting> http_settings() {
              128, mib, "path and query of one request"),
       ranged("max-connections", http_group, count_form,
              in_server(&http::server_options::connections), 1, 1'000'000,
-             "connections at one time, feeds beside them"),
+             "connections at one time, feeds beside them; fewer where `ulimit -n` is low"),
       ranged("max-connections-per-address", http_group, count_form,
              in_server(&http::server_options::connections_per_address), 0, 1'000'000,
              "connections of one client address; 0: no limit"),
@@ -408,7 +408,7 @@ std::vector<setting> log_settings() {
        },
        [](const settings& all) { return std::string(log::to_string(all.logging.format)); },
        no_check},
-      {"log-file", "FILE", log_group, "appended to; empty: stderr",
+      {"log-file", "FILE", log_group, "appended to, opened anew at SIGHUP and SIGUSR1; empty: stderr",
        [](settings& all, const std::string& text) -> result<void> {
          all.logging.file = text;
          return {};

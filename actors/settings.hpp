@@ -38,6 +38,9 @@ struct settings {
   std::string advertise;          ///< where others can dial this node; see advertised_uri
   std::vector<std::string> peers; ///< addresses to federate with at every start
   size_t most_peers = replication::defaults::peers;
+  /// That peers make. No setting: what the limit of open files leaves, see run_node.
+  size_t peer_connections = replication::defaults::incoming_connections;
+  uint64_t open_files = 0; ///< that limit; no setting either
 
   /// Zero: fsynced before the answer (`commit`). Else written before the answer and fsynced within
   /// this time.

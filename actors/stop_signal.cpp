@@ -1,36 +1,52 @@
 #include "actors/stop_signal.hpp"
 #include <csignal>
+#include <fcntl.h>
+#include <unistd.h>
 
 namespace treadmill {
 
 namespace {
 
-sigset_t stop_signals() {
+/// Whether a hangup of the terminal ends the node: it was started from one, and not by nohup.
+bool follows_terminal = false;
+
+sigset_t awaited_signals() {
   sigset_t set;
   sigemptyset(&set);
-  sigaddset(&set, SIGTERM);
-  sigaddset(&set, SIGINT);
+  for (const int one : {SIGTERM, SIGINT, SIGHUP, SIGUSR1}) sigaddset(&set, one);
   return set;
+}
+
+bool has_terminal() {
+  const int terminal = ::open("/dev/tty", O_RDONLY | O_NOCTTY | O_CLOEXEC);
+  if (terminal >= 0) ::close(terminal);
+  return terminal >= 0;
 }
 
 } // namespace
 
 void block_stop_signals() {
-  const sigset_t set = stop_signals();
+  struct sigaction hangup {};
+  ::sigaction(SIGHUP, nullptr, &hangup);
+  follows_terminal = hangup.sa_handler != SIG_IGN && has_terminal();
   // A shell starts what it runs in the background with SIGINT ignored.
-  std::signal(SIGINT, SIG_DFL);
-  std::signal(SIGTERM, SIG_DFL);
+  for (const int one : {SIGTERM, SIGINT, SIGHUP, SIGUSR1}) std::signal(one, SIG_DFL);
+  const sigset_t set = awaited_signals();
   pthread_sigmask(SIG_BLOCK, &set, nullptr);
-  // A client or a log reader that went away is an error code of its write, not the end of the node.
-  std::signal(SIGPIPE, SIG_IGN);
+  // A client or a log reader that went away is an error code of its write, not the end of the node;
+  // so is a file that may not grow.
+  for (const int one : {SIGPIPE, SIGUSR2, SIGXFSZ}) std::signal(one, SIG_IGN);
 }
 
-int wait_for_stop_signal() {
-  const sigset_t set = stop_signals();
-  int received = 0;
-  while (sigwait(&set, &received) != 0) {
+int wait_for_stop_signal(const std::function<void()>& open_log) {
+  const sigset_t set = awaited_signals();
+  for (;;) {
+    int received = 0;
+    if (sigwait(&set, &received) != 0) continue;
+    if (received == SIGTERM || received == SIGINT) return received;
+    if (received == SIGHUP && follows_terminal && !has_terminal()) return received;
+    open_log();
   }
-  return received;
 }
 
 } // namespace treadmill

@@ -423,7 +423,13 @@ generation* find_generation(view_state& state, uint32_t index) {
 
 /// The pool did not run a function at all.
 void give_up(view_pointer self, generation& of, js::outcome how, const std::string& message) {
-  if (how == js::outcome::unavailable) start_over(self, {ec::overloaded, message});
+  if (how == js::outcome::unavailable) {
+    const error problem = treadmill::problem_of(how, message);
+    start_over(self, problem);
+    // Those that wait are told now: it may take an operator until there are workers.
+    for (const await_index& wanted : std::exchange(self->state.waiting, {}))
+      (*wanted.answer)(tl::unexpected(problem));
+  }
   if (how != js::outcome::bad_function) return;
   of.problem = message;
   end_run(of);

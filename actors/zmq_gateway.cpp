@@ -807,6 +807,9 @@ void add(gateway_pointer self, const add_peer& asked) {
 }
 
 void remove(gateway_pointer self, const remove_peer& asked) {
+  if (std::chrono::steady_clock::now() > asked.deadline)
+    return (*asked.answer)(
+        fail(ec::deadline_exceeded, "the call waited too long; it was not begun"));
   zmq_gateway_state& state = self->state;
   const uint64_t key = state.registry.find_name(asked.name);
   if (key == 0) return (*asked.answer)(fail(ec::not_found, "there is no such peer"));

@@ -2,7 +2,11 @@
 # sanitizers too. All of our code has the second, but for the process that runs V8.
 option(TREADMILL_WITH_CAF "Build the actors, the treadmill executable and what tests them" ON)
 option(TREADMILL_TESTS "Build the tests" ON)
-option(TREADMILL_WERROR "Treat warnings as errors" OFF)
+set(treadmill_werror OFF)
+if(DEFINED ENV{TREADMILL_WERROR})
+  set(treadmill_werror $ENV{TREADMILL_WERROR})
+endif()
+option(TREADMILL_WERROR "Treat warnings as errors (the default is that of the environment)" ${treadmill_werror})
 option(TREADMILL_FUZZERS "Build the libFuzzer targets (clang only)" OFF)
 set(TREADMILL_SANITIZE "" CACHE STRING "Comma-separated sanitizers, for example address,undefined")
 

@@ -10,7 +10,7 @@ deploy/install-deps.sh
   echo "run: building, some minutes the first time"
   cmake --preset release >/dev/null
 }
-cmake --build --preset release --target treadmill
+cmake --build --preset release --target treadmill treadmill-map
 
 # What says where the node listens goes to `treadmill health` too.
 where=()

@@ -10,6 +10,7 @@
 #include <cstring>
 #include <deque>
 #include <exception>
+#include <filesystem>
 #include <mutex>
 #include <poll.h>
 #include <string>
@@ -420,6 +421,12 @@ bool map_pool::core::in_work(uint64_t function) const {
 
 void map_pool::core::give_to(worker& where, job_pointer job) {
   where.give(++last_request_, std::move(job), defaults::batch_bytes);
+}
+
+std::string map_pool::problem_of(const std::string& executable) {
+  if (::access(executable.c_str(), X_OK) == 0 && !std::filesystem::is_directory(executable))
+    return {};
+  return executable + ", which runs the functions of queries, is missing or cannot be executed";
 }
 
 void map_pool::core::hire() {

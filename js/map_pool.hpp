@@ -67,6 +67,10 @@ struct pool_counters {
 /// **Units and limits**: js/defaults.hpp. Jobs are not bounded in number: the caller bounds them.
 class map_pool {
 public:
+  /// What is known against starting workers from that file: it is missing, or no executable. Empty:
+  /// nothing.
+  static std::string problem_of(const std::string& executable);
+
   explicit map_pool(pool_options options);
   ~map_pool(); ///< stops
   map_pool(const map_pool&) = delete;

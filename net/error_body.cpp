@@ -33,7 +33,9 @@ int status_of(ec code) {
   // Nothing was applied in these three, so that a client may simply try again.
   case ec::overloaded:
   case ec::shutting_down:
-  case ec::deadline_exceeded: return 503;
+  case ec::deadline_exceeded:
+  // And here trying again does not help before somebody has repaired it: see error_response.
+  case ec::unavailable: return 503;
   case ec::http_version: return 505;
   case ec::disk_full: return 507;
   case ec::ambiguous:
@@ -60,7 +62,8 @@ response error_response(const error& problem, std::string_view extra) {
   response answer;
   answer.status = status_of(problem.code);
   answer.body = error_body(problem, extra);
-  if (answer.status == 429 || answer.status == 503) answer.headers.emplace_back("Retry-After", "1");
+  if (answer.status == 503 && problem.code != ec::unavailable)
+    answer.headers.emplace_back("Retry-After", "1");
   return answer;
 }
 

@@ -9,7 +9,7 @@ int status_of(ec code);
 /// `{"status":"error","error":"<code word>","reason":"<phrase>"<extra>}`; extra is empty or
 /// `,"rev":"…"`.
 std::string error_body(const error& problem, std::string_view extra = {});
-/// The whole answer, with Retry-After where the status asks for it (429, 503).
+/// The whole answer, with Retry-After where trying again soon may help (503, but `unavailable`).
 response error_response(const error& problem, std::string_view extra = {});
 
 } // namespace treadmill::http

@@ -23,6 +23,14 @@ struct write_answer {
   std::vector<write_outcome> outcomes;
 };
 
+/// The process's limit of open files, and what of it others may take.
+struct open_file_limits {
+  uint64_t open_files = 0;
+  uint64_t connections = 0;
+  uint64_t feed_clients = 0;
+  uint64_t peer_connections = 0;
+};
+
 /// Facts that only the running node has, for /_system and the metrics.
 struct node_facts {
   std::string name;
@@ -40,7 +48,9 @@ struct node_facts {
   uint64_t restarts = 0;      ///< actors that died and were restarted
   uint64_t cut_peers = 0;     ///< they broke a bound
   std::string zmq_uri{};      ///< where peers are listened for; empty: nowhere
+  std::string map_problem{};  ///< why no worker for queries can be started; empty: none is known
   peer_traffic peers{};
+  open_file_limits open_files{};
 };
 
 /// A peer that an operator asks for.
@@ -133,12 +143,12 @@ public:
   /// Answers when the query's index, as the board shows it, was consistent at `sequence` or later
   /// (at once where it is). Any number may wait: they cost one catch-up. Errors: not_found (the
   /// query is not defined); overloaded (the deadline passed; with the progress); query_suspended;
-  /// shutting_down.
+  /// unavailable (no worker can be started); shutting_down.
   virtual void await_query(std::string bucket, std::string name, uint64_t sequence,
                            http::clock::time_point deadline,
                            std::function<void(result<void>)> answer) = 0;
   /// Compiles the map, and a reduction that is JavaScript, without running either. Errors: bad_map
-  /// with the place; overloaded.
+  /// with the place; unavailable; overloaded.
   virtual void check_functions(query_definition definition,
                                std::function<void(result<void>)> answer) = 0;
   /// Maps some documents. Errors: as check_functions; overloaded (as many trials run as may; the

@@ -100,6 +100,8 @@ void append_node(std::string& out, const std::string& url, const json& node) {
          printable(text_of(node, "durability"));
   if (!is_true(node, "writable")) out += "  TAKES NO WRITES";
   out += '\n';
+  if (const std::string problem = text_of(node, "map_problem"); !problem.empty())
+    out += "NO QUERIES: " + printable(problem) + '\n';
 }
 
 void append_buckets(std::string& out, const json& buckets) {

@@ -63,7 +63,7 @@ constexpr std::string_view components = R"json({
 "BucketMade":{"type":"object","required":["status","name"],"properties":{"status":{"type":"string","enum":["OK"]},"name":{"type":"string"}}},
 "Bucket":{"type":"object","required":["name","documents","deleted","conflicts","sequence","digest","bytes","queries","log"],"properties":{"name":{"type":"string"},"documents":{"type":"integer"},"deleted":{"type":"integer"},"conflicts":{"type":"integer"},"sequence":{"type":"integer"},"digest":{"type":"string"},"bytes":{"type":"integer"},"queries":{"type":"integer"},"log":{"type":"string"}}},
 "Buckets":{"type":"object","required":["count","buckets"],"properties":{"count":{"type":"integer"},"buckets":{"type":"array","items":{"$ref":"#/components/schemas/Bucket"}}}},
-"Node":{"type":"object","required":["name","node_id","version","durability","uptime_seconds","buckets","peers","zmq_uri","writable"],"properties":{"name":{"type":"string"},"node_id":{"type":"string"},"version":{"type":"string"},"durability":{"type":"string"},"uptime_seconds":{"type":"number"},"buckets":{"type":"integer"},"peers":{"type":"integer"},"zmq_uri":{"type":"string","nullable":true,"description":"Where peers are listened for."},"writable":{"type":"boolean"}}}
+"Node":{"type":"object","required":["name","node_id","version","durability","uptime_seconds","buckets","peers","zmq_uri","writable","map_problem"],"properties":{"name":{"type":"string"},"node_id":{"type":"string"},"version":{"type":"string"},"durability":{"type":"string"},"uptime_seconds":{"type":"number"},"buckets":{"type":"integer"},"peers":{"type":"integer"},"zmq_uri":{"type":"string","nullable":true,"description":"Where peers are listened for."},"writable":{"type":"boolean"},"map_problem":{"type":"string","nullable":true,"description":"Why no worker for queries can be started."},"limits":{"type":"object","description":"The limit of open files, and the connections that it has room for."}}}
 }})json";
 
 std::string_view value_schema(takes what) {
@@ -72,7 +72,7 @@ std::string_view value_schema(takes what) {
   case takes::flag: return R"({"type":"boolean"})";
   case takes::limit: return R"({"type":"integer","minimum":0,"maximum":10000000})";
   case takes::since:
-    return R"({"oneOf":[{"type":"integer","minimum":0},{"type":"string","enum":["now"]}]})";
+    return R"({"oneOf":[{"type":"integer","minimum":0},{"type":"string","pattern":"^(now|[0-9]+-[0-9a-f]{32})$"}]})";
   case takes::milliseconds: return R"({"type":"integer","minimum":0})";
   case takes::feed:
     return R"({"type":"string","enum":["normal","longpoll","continuous","eventsource"]})";

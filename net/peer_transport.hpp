@@ -1,5 +1,6 @@
 #pragma once
 #include "net/host_resolver.hpp"
+#include "net/replication_defaults.hpp"
 #include "storage/result.hpp"
 #include <chrono>
 #include <cstddef>
@@ -25,7 +26,7 @@ struct transport_options {
   size_t connection_held_bytes = size_t{8} * 1024 * 1024;
   size_t held_bytes = size_t{64} * 1024 * 1024;
   /// Connections that peers have made; above it the one that has been silent for longest is cut.
-  size_t connections = 256;
+  size_t connections = defaults::incoming_connections;
   /// How long a connection may take to be made, and to greet.
   std::chrono::milliseconds handshake{5000};
   /// The other machine is asked for a sign of life this often, in whole seconds, and a connection

@@ -22,6 +22,8 @@ inline constexpr milliseconds room_again{250};
 inline constexpr size_t making_buckets = 16;
 inline constexpr size_t unmade_buckets = 1024;
 inline constexpr size_t refused_buckets = 1000;
+/// Connections that peers, or strangers, have made at one time.
+inline constexpr size_t incoming_connections = 256;
 /// Bytes of one frame, packed and unpacked.
 inline constexpr size_t frame_bytes = size_t{16} * 1024 * 1024;
 /// Bytes of an `activity` frame, about, and entries in it: one batch that is applied at once.

@@ -101,7 +101,15 @@ void read_system(exchange& x) {
   out += R"(,"zmq_uri":)";
   append_string_or_null(out, facts.zmq_uri);
   out += R"(,"writable":)";
-  out += x.node.backend.rows().writable() ? "true}" : "false}";
+  out += x.node.backend.rows().writable() ? "true" : "false";
+  out += R"(,"map_problem":)";
+  append_string_or_null(out, facts.map_problem);
+  out += R"(,"limits":{"open_files":)";
+  append_number(out, facts.open_files.open_files);
+  append_fact(out, "connections", facts.open_files.connections);
+  append_fact(out, "feed_clients", facts.open_files.feed_clients);
+  append_fact(out, "peer_connections", facts.open_files.peer_connections);
+  out += "}}";
   x.answer(std::move(answer));
 }
 
@@ -171,7 +179,7 @@ void read_ready(exchange& x) {
   if (x.node.backend.stopping()) return x.answer.refuse({ec::shutting_down, "the node is ending"});
   auto answer = http::error_response({ec::overloaded, "the node does not take writes now"});
   if (!x.node.backend.rows().writable())
-    answer.body = http::error_body({ec::disk_full, "the store takes no writes now"});
+    answer.body = http::error_body(x.node.backend.rows().why_not_writable());
   x.answer(std::move(answer));
 }
 

@@ -39,6 +39,7 @@ std::string_view to_string(ec code) {
   case ec::query_suspended: return "query_suspended";
   case ec::bad_map: return "bad_map";
   case ec::bad_reduce: return "bad_reduce";
+  case ec::unavailable: return "unavailable";
   }
   return "internal";
 }

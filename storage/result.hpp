@@ -43,10 +43,11 @@ enum class ec : uint8_t {
   query_suspended = 32, ///< Too many documents broke the query's map: define it again.
   bad_map = 33,         ///< A map or reduce function that does not compile.
   bad_reduce = 34,      ///< A reduction met a value that it cannot take, or its function failed.
+  unavailable = 35,     ///< A part that this needs is missing here, or does not start.
 };
 
 /// The last value of `ec`: for tests that walk all of them.
-inline constexpr ec last_ec = ec::bad_reduce;
+inline constexpr ec last_ec = ec::unavailable;
 
 /// The code word that an answer carries, for example "bad_json".
 std::string_view to_string(ec code);

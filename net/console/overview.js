@@ -53,7 +53,7 @@ export function overview() {
     fsync: chart('fsync', value => value > 0 ? `${(value * 1000).toFixed(value < 0.01 ? 2 : 0)} ms` : '–')};
   const title = make('h1', {tabindex: '-1'}, named(''));
   const facts = make('dl', {class: 'facts'});
-  const fact = ['state', 'up', 'documents', 'size', 'durability', 'peers', 'version', 'node id'].map(name => {
+  const fact = ['state', 'up', 'documents', 'size', 'durability', 'peers', 'queries', 'version', 'node id'].map(name => {
     const value = make('dd');
     facts.append(make('div', {}, make('dt', {}, name), value));
     return [name, value];
@@ -83,6 +83,9 @@ export function overview() {
     show_text(values.durability, node.system.durability);
     const live = node.peers.filter(peer => peer.state === 'live').length;
     show_text(values.peers, node.peers.length === 0 ? 'none' : `${live} of ${node.peers.length} live`);
+    show_text(values.queries, node.system.map_problem ? 'no worker' : 'answered');
+    values.queries.className = node.system.map_problem ? 'bad' : '';
+    values.queries.title = node.system.map_problem || '';
     show_text(values.version, node.system.version);
     show_text(values['node id'], node.system.node_id.slice(0, 8));
     values['node id'].title = node.system.node_id;

@@ -1,5 +1,6 @@
 #include "actors/logging.hpp"
 #include "tests/actors/log_file.hpp"
+#include <atomic>
 #include <cmath>
 #include <doctest/doctest.h>
 #include <filesystem>
@@ -110,6 +111,49 @@ TEST_CASE("lines of many threads stay whole") {
   const auto lines = file.lines();
   CHECK(lines.size() == 1000);
   for (const auto& line : lines) CHECK(read(line)["i"].IsInt());
+}
+
+TEST_CASE("a log file that was moved away is made anew, and no line is lost on the way") {
+  const logging_to_file file(log::level::info, log::format::json);
+  const std::string moved = file.path + ".1";
+  std::atomic<bool> stop = false;
+  std::atomic<int> written = 0;
+  std::thread writer([&] {
+    for (int i = 0; !stop; ++i, ++written) log::info("work", {{"i", i}});
+  });
+  while (written < 100) std::this_thread::yield();
+  std::filesystem::rename(file.path, moved);
+  CHECK(log::reopen().empty());
+  const int before = written;
+  while (written < before + 100) std::this_thread::yield();
+  stop = true;
+  writer.join();
+  const auto late = file.lines();
+  CHECK(late.size() >= 100);
+  std::ifstream in(moved);
+  int first = 0;
+  for (std::string line; std::getline(in, line); ++first) CHECK(read(line)["i"].GetInt() == first);
+  CHECK(first + static_cast<int>(late.size()) == written);
+  std::filesystem::remove(moved);
+}
+
+TEST_CASE("a log file that cannot be opened anew is told, and the one that is open goes on") {
+  const std::string folder =
+      (std::filesystem::temp_directory_path() / "treadmill-log-folder").string() +
+      std::to_string(::getpid());
+  std::filesystem::create_directory(folder);
+  REQUIRE(log::start({log::level::info, log::format::text, folder + "/log"}).empty());
+  std::ifstream in(folder + "/log");
+  std::filesystem::remove_all(folder);
+  std::ofstream(folder).put('x'); // a file is there now
+  CHECK_FALSE(log::reopen().empty());
+  log::info("still here");
+  log::stop();
+  std::string line;
+  std::getline(in, line);
+  CHECK(line.find("still here") != std::string::npos);
+  std::filesystem::remove(folder);
+  CHECK(log::reopen().empty()); // to stderr there is nothing to open
 }
 
 TEST_CASE("a file that cannot be opened is an answer, not an exception") {

@@ -3,12 +3,36 @@
 #include <caf/binary_deserializer.hpp>
 #include <caf/binary_serializer.hpp>
 #include <doctest/doctest.h>
+#include <set>
+#include <utility>
+#include <vector>
 
 namespace treadmill::test {
 namespace {
 
+/// The types that were sent there and back.
+std::set<caf::type_id_t>& travelled() {
+  static std::set<caf::type_id_t> types;
+  return types;
+}
+
+/// Every type of our block either travels, or is marked as one that never leaves the process.
+template<caf::type_id_t... Offset>
+void check_all(std::integer_sequence<caf::type_id_t, Offset...>) {
+  constexpr auto begin = caf::id_block::treadmill::begin;
+  const auto check = [](caf::type_id_t id, bool is_local, const char* name) {
+    INFO(name);
+    CHECK((is_local || travelled().count(id) == 1));
+  };
+  (check(begin + Offset,
+         caf::allowed_unsafe_message_type<typename caf::type_by_id<begin + Offset>::type>::value,
+         caf::type_name_by_id<begin + Offset>::value),
+   ...);
+}
+
 template<typename Message>
 Message round_trip(actor_world& world, Message message) {
+  travelled().insert(caf::type_id<Message>::value);
   caf::binary_serializer::container_type bytes;
   caf::binary_serializer sink(world.system, bytes);
   REQUIRE_FALSE(sink(message));
@@ -126,6 +150,17 @@ TEST_CASE("every message that could travel comes back as it was, member by membe
   round_trip(world, batches_synced{});
   round_trip(world, flush_batch{});
   round_trip(world, tick{});
+
+  const auto started = round_trip(world, bucket_started{{"b", 4, log_id, true}, {}});
+  CHECK(started.facts.name == "b");
+  CHECK(started.facts.number == 4);
+  CHECK(started.facts.log_id == log_id);
+  CHECK(started.facts.fresh);
+  CHECK_FALSE(started.actor);
+  CHECK(round_trip(world, std::vector<follower_actor>{}).empty());
+
+  check_all(std::make_integer_sequence<caf::type_id_t, caf::id_block::treadmill::end -
+                                                           caf::id_block::treadmill::begin>());
 }
 
 TEST_CASE("every error code survives the way through CAF, and what is not ours is ambiguous") {

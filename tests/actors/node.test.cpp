@@ -70,6 +70,30 @@ TEST_CASE("a write to a bucket that is not there and must not be made is not fou
   CHECK(world.rows->buckets().empty());
 }
 
+TEST_CASE("calls whose deadline has passed before they are begun are not begun") {
+  node_world world;
+  const auto late = std::chrono::steady_clock::now() - std::chrono::milliseconds(1);
+  std::vector<ec> told;
+  const auto note = [&](const auto& answer) {
+    told.push_back(answer ? ec::none : answer.error().code);
+  };
+  world.gateway->create_bucket("b", late, note);
+  world.run();
+  CHECK(world.rows->buckets().empty());
+  world.gateway->create_bucket("b", soon(), note);
+  world.run();
+  CHECK(world.rows->buckets().size() == 1);
+  world.gateway->drop_bucket("b", late, note);
+  world.run();
+  CHECK(world.rows->buckets().size() == 1);
+  answer_box box;
+  world.gateway->write("new", true, group({put("a", "{}")}), late, box.function());
+  world.run();
+  CHECK(box.code() == ec::deadline_exceeded);
+  CHECK(world.rows->buckets().size() == 1);
+  CHECK(told == std::vector{ec::deadline_exceeded, ec::none, ec::deadline_exceeded});
+}
+
 TEST_CASE("past the bound of waiting writes a client is refused and nothing of it is applied") {
   node_world world({}, 3);
   answer_box first;

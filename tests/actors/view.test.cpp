@@ -421,6 +421,20 @@ TEST_CASE("without workers a query waits and tries again") {
   CHECK(world.indexed() == ids(0, 2));
 }
 
+TEST_CASE(
+    "without workers whoever waits for an index is told so at once, not that it may try again") {
+  query_world world;
+  world.pool->outcome = js::outcome::unavailable;
+  REQUIRE(world.put_documents(0, 2));
+  REQUIRE(world.define("m"));
+  const auto got = world.catch_up("b", "q");
+  REQUIRE_FALSE(got);
+  CHECK(got.error().code == ec::unavailable);
+  world.pool->outcome = js::outcome::done;
+  world.advance(defaults::view_pause);
+  CHECK(world.catch_up("b", "q"));
+}
+
 TEST_CASE("who waits for too long learns how far the index is") {
   query_world world;
   REQUIRE(world.define("m"));

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <doctest/doctest.h>
 #include <memory>
+#include <random>
 #include <thread>
 #include <vector>
 
@@ -64,6 +65,40 @@ TEST_CASE("with few file descriptors and many connections a node stays alive, do
   auto client = node.client();
   for (size_t i = 0; i < revs.size(); ++i)
     CHECK(client.get("/bucket/" + std::to_string(i)).member("rev") == revs[i]);
+}
+
+TEST_CASE("a crowd of idle connections takes no file from the store, whatever the limit is: writes "
+          "go on, and "
+          "the node says how many it takes") {
+  const temporary_folder folder;
+  node_process node({.executable = TREADMILL_BINARY,
+                     .data = folder / "data",
+                     .arguments = {"--write-buffer", "256KiB"}, // turns to new files all the time
+                     .open_files = 256});
+  REQUIRE(node.wait_ready());
+  auto honest = node.client();
+  const auto system = honest.get("/_system");
+  CHECK(system.body.find(R"("limits":{"open_files":256,"connections":)") != std::string::npos);
+  CHECK(node.output().find("the limit of open files is low") != std::string::npos);
+  std::vector<std::unique_ptr<http_client>> crowd;
+  for (size_t i = 0; i < 300; ++i) {
+    crowd.push_back(std::make_unique<http_client>(node.where()));
+    CHECK(crowd.back()->connect());
+    if (i < 40) CHECK(crowd.back()->get("/_system/health").status == 200); // and stays
+  }
+  std::mt19937 random(1);
+  for (int bulk = 0; bulk < 20; ++bulk) {
+    std::string lines;
+    for (int i = 0; i < 200; ++i) {
+      lines += R"({"id":")" + std::to_string(random() % 60'000) + R"(","t":")";
+      for (int n = 0; n < 300; ++n) lines += std::to_string(random() % 1000);
+      lines += "\"}\n";
+    }
+    const auto written =
+        honest.send("POST", "/bucket/_bulk", lines, {{"Content-Type", "application/x-ndjson"}});
+    CHECK(written.status == 200);
+  }
+  CHECK(honest.get("/_system/ready").status == 200);
 }
 
 } // namespace treadmill::cluster

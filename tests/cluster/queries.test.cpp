@@ -154,6 +154,26 @@ TEST_CASE("queries are right while their workers are killed") {
   CHECK(killed > 5);
 }
 
+TEST_CASE(
+    "a node without its worker says so wherever somebody looks, and that trying again is no use") {
+  const temporary_folder folder;
+  node_process node({.executable = TREADMILL_BINARY,
+                     .data = folder / "data",
+                     .arguments = {"--map-executable", folder / "none"}});
+  REQUIRE(node.wait_ready());
+  CHECK(node.wait_for_line("queries cannot be answered", 10s).find("is missing") !=
+        std::string::npos);
+  auto client = node.client();
+  CHECK(client.get("/_system").member("map_problem").find("is missing") != std::string::npos);
+  REQUIRE(client.send("PUT", "/b/d", R"({"n":1})").status == 201);
+  const auto refused = client.send("POST", "/b/_query/q", R"({"map":"doc => doc.n"})");
+  CHECK(refused.status == 503);
+  CHECK(refused.member("error") == "unavailable");
+  CHECK(refused.header("retry-after").empty());
+  CHECK(client.send("POST", "/b/_query", R"({"map":"doc => doc.n"})").member("error") ==
+        "unavailable");
+}
+
 TEST_CASE("a map that never ends is suspended, and other queries and writes go on") {
   query_job job(1);
   job.write(100);

@@ -6,7 +6,13 @@
 #include <chrono>
 #include <csignal>
 #include <doctest/doctest.h>
+#include <filesystem>
+#include <fstream>
+#include <pty.h>
+#include <sstream>
+#include <sys/wait.h>
 #include <thread>
+#include <unistd.h>
 
 using namespace std::chrono_literals;
 
@@ -114,6 +120,13 @@ void ends_cleanly(const std::vector<int>& signals) {
   CHECK(missing(node, documents) == 0);
 }
 
+bool holds(const std::string& file, std::string_view text) {
+  std::ifstream in(file);
+  std::stringstream all;
+  all << in.rdbuf();
+  return all.str().find(text) != std::string::npos;
+}
+
 constexpr size_t feeds = 100;
 
 } // namespace
@@ -128,6 +141,71 @@ TEST_CASE("SIGINT under load ends the node with 0, and every acknowledged write 
 
 TEST_CASE("further signals while a node ends do no harm") {
   ends_cleanly({SIGTERM, SIGINT, SIGTERM, SIGTERM, SIGINT});
+}
+
+TEST_CASE(
+    "SIGHUP and SIGUSR1 open the log file anew, without one they change nothing, as SIGUSR2 does") {
+  const temporary_folder folder;
+  node_process quiet({.executable = TREADMILL_BINARY, .data = folder / "quiet"});
+  REQUIRE(quiet.wait_ready());
+  const std::string log = folder / "log";
+  child_process node({.executable = TREADMILL_BINARY,
+                      .arguments = {"serve", "--data", folder / "data", "--http", "127.0.0.1:0",
+                                    "--zmq", "off", "--log-file", log}});
+  REQUIRE(poll_until([&] { return holds(log, " ready "); }));
+  for (const int number : {SIGHUP, SIGUSR1}) {
+    std::filesystem::rename(log, log + ".1");
+    node.signal(number);
+    quiet.signal(number);
+    CHECK(poll_until([&] { return holds(log, "the log was opened anew"); }));
+  }
+  node.signal(SIGUSR2);
+  quiet.signal(SIGUSR2);
+  CHECK(quiet.client().get("/_system/ready").status == 200);
+  node.signal(SIGTERM);
+  const auto end = node.wait(5s);
+  REQUIRE(end);
+  CHECK(end->code == 0);
+  CHECK(holds(log, " ended"));
+}
+
+TEST_CASE("a node whose terminal is closed ends in order, under nohup it goes on") {
+  const temporary_folder folder;
+  for (const bool nohup : {false, true}) {
+    CAPTURE(nohup);
+    const std::string log = folder / (nohup ? "nohup.log" : "log");
+    const std::vector<std::string> words{
+        TREADMILL_BINARY, "serve", "--data", folder / "data", "--http",
+        "127.0.0.1:0",    "--zmq", "off",    "--log-file",    log};
+    std::vector<char*> arguments;
+    for (const std::string& word : words) arguments.push_back(const_cast<char*>(word.c_str()));
+    arguments.push_back(nullptr);
+    int terminal = -1;
+    const pid_t pid = ::forkpty(&terminal, nullptr, nullptr, nullptr);
+    if (pid == 0) {
+      if (nohup) ::signal(SIGHUP, SIG_IGN);
+      ::execv(arguments.front(), arguments.data());
+      ::_exit(127);
+    }
+    REQUIRE(pid > 0);
+    CHECK(poll_until([&] { return holds(log, " ready "); }));
+    ::close(terminal); // the kernel hangs up
+    if (nohup) {
+      ::kill(pid, SIGUSR1); // is taken behind the hangup
+      CHECK(poll_until([&] { return holds(log, "opened anew"); }));
+      ::kill(pid, SIGTERM);
+    }
+    int status = 0;
+    const bool ended = poll_until([&] { return ::waitpid(pid, &status, WNOHANG) == pid; }, 10s);
+    CHECK(ended);
+    if (!ended) {
+      ::kill(pid, SIGKILL);
+      ::waitpid(pid, &status, 0);
+    }
+    CHECK(WIFEXITED(status));
+    CHECK(WEXITSTATUS(status) == 0);
+    CHECK(holds(log, " ended"));
+  }
 }
 
 TEST_CASE("a node that nothing was ever asked of ends at once") {

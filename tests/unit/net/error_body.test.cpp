@@ -51,6 +51,8 @@ TEST_CASE("an answer that asks to try again says when") {
   CHECK(retry_after(ec::overloaded) == "1");
   CHECK(retry_after(ec::shutting_down) == "1");
   CHECK(retry_after(ec::conflict).empty());
+  CHECK(http::status_of(ec::unavailable) == 503);
+  CHECK(retry_after(ec::unavailable).empty()); // nothing changes by itself
   CHECK(retry_after(ec::ambiguous).empty());
   const auto answer = http::error_response({ec::not_found, "missing"});
   CHECK(answer.status == 404);

@@ -214,6 +214,7 @@ public:
     facts.version = "0.1.0";
     facts.durability = "commit";
     facts.uptime_seconds = 1.5;
+    facts.open_files = {1024, 100, 50, 25};
     facts.commits = 7;
     facts.fsync_histogram = {1, 2};
     facts.fsync_seconds = 0.25;

@@ -55,6 +55,15 @@ TEST_CASE("a node that takes no writes says so, and one without anything shows e
   CHECK(text.find("queries") == std::string::npos);
 }
 
+TEST_CASE("a node without workers for queries says why") {
+  node_status status = a_node();
+  status.node =
+      R"({"name":"n","writable":true,"map_problem":"/bin/treadmill-map is\u001bmissing"})";
+  CHECK(status_text(status).value().find("\nNO QUERIES: /bin/treadmill-map is missing\n") !=
+        std::string::npos);
+  CHECK(status_json(status).find("map_problem") != std::string::npos);
+}
+
 TEST_CASE("what others have named does not move the cursor") {
   node_status status = a_node();
   status.peers =

@@ -116,6 +116,11 @@ TEST_CASE("the node tells its facts, at / too") {
   CHECK(std::string(facts["durability"].GetString()) == "commit");
   CHECK(facts["buckets"].GetUint64() == 1);
   CHECK(facts["writable"].GetBool());
+  CHECK(facts["map_problem"].IsNull());
+  CHECK(facts["limits"]["open_files"].GetUint64() == 1024);
+  CHECK(facts["limits"]["connections"].GetUint64() == 100);
+  CHECK(facts["limits"]["feed_clients"].GetUint64() == 50);
+  CHECK(facts["limits"]["peer_connections"].GetUint64() == 25);
   CHECK(facts["uptime_seconds"].GetDouble() == 1.5);
   CHECK(facts["node_id"].GetStringLength() == 36);
   CHECK(node.get("/").body == read.body);
