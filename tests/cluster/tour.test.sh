@@ -1,8 +1,13 @@
 #!/usr/bin/env bash
-# Runs the README's tours against fresh nodes, one and two that are federated, and compares every answer with what the README prints; `…` there matches anything.
+# Runs the README's tours against fresh nodes, one and two that are federated, and compares every answer with what the README prints.
 # usage: tour.test.sh TREADMILL README
 set -euo pipefail
 binary=$1 readme=$2
+declare -A replaced=()
+export patience=1
+commands=0 failures=0
+# shellcheck source=/dev/null
+. "$(dirname "${BASH_SOURCE[0]}")/readme.sh"
 work=$(mktemp -d)
 nodes=()
 cleanup() {
@@ -27,62 +32,18 @@ start() { # <name>
   zmq=$(sed -n 's/.* ready .*zmq=\([a-z0-9.:/]*\).*/\1/p' "$work/$1.log")
 }
 start tour
-address=$http
+replaced['127.0.0.1:1444']=$http
 start box1
-address1=$http
+replaced['127.0.0.1:1441']=$http
 start box2
-address2=$http zmq2=$zmq
+replaced['127.0.0.1:1442']=$http
+replaced['tcp://127.0.0.1:1452']=$zmq
 
-commands=0 failures=0 command='' expected=''
-# Reads of another node are asked again until what was written has come there.
-compare() {
-  [[ -n $command ]] || return 0
-  local answer pattern
-  pattern=${expected//\\/\\\\}
-  pattern=${pattern//[/\\[}
-  pattern=${pattern//\*/\\*}
-  pattern=${pattern//\?/\\?}
-  pattern=${pattern//…/*}
-  commands=$((commands + 1))
-  for _ in $(seq "$patience"); do
-    answer=$(bash -c "${command/curl /curl -s }" || true)
-    # shellcheck disable=SC2053 # the right side is a pattern
-    [[ $answer != $pattern ]] || return 0
-    [[ $command != *' -X '* ]] || break
-    sleep 0.1
-  done
-  failures=$((failures + 1))
-  printf 'command:  %s\nexpected: %s\nanswer:   %s\n\n' "$command" "$expected" "$answer"
-}
-# Runs what stands between two marks of the README.
-tour() { # <mark>
-  local line
-  while IFS= read -r line; do
-    case $line in
-      '$ '*)
-        compare
-        command=${line#\$ }
-        command=${command//127.0.0.1:1444/$address}
-        command=${command//127.0.0.1:1441/$address1}
-        command=${command//127.0.0.1:1442/$address2}
-        command=${command//tcp:\/\/127.0.0.1:1452/$zmq2}
-        expected=
-        ;;
-      '```'*)
-        compare
-        command=
-        ;;
-      *) [[ -z $command ]] || expected+=${expected:+$'\n'}${line//tcp:\/\/127.0.0.1:1452/$zmq2} ;;
-    esac
-  done < <(sed -n "/<!-- $1 -->/,/<!-- \/$1 -->/p" "$readme")
-  compare
-}
-patience=1
-tour tour
+tour tour "$readme"
 first=$commands
-curl -s -X POST "http://$address1/_system/peers" -d "{\"zmq_uri\":\"$zmq2\"}" >/dev/null
+curl -s -X POST "http://${replaced['127.0.0.1:1441']}/_system/peers" -d "{\"zmq_uri\":\"$zmq\"}" >/dev/null
 patience=100
-tour 'federation tour'
+tour 'federation tour' "$readme"
 
 for node in "${nodes[@]}"; do
   kill "$node"
