@@ -1,5 +1,6 @@
 #include "actors/open_files.hpp"
 #include <doctest/doctest.h>
+#include <initializer_list>
 
 using treadmill::open_file_needs;
 using treadmill::share_open_files;
