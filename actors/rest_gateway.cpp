@@ -242,12 +242,11 @@ void rest_gateway::merge(std::string bucket, rest::merge_request asked,
     place.reset();
     answer(answer_of(std::move(merged)));
   };
-  merge_documents message{std::move(batch), options_.counters->failed_commits.load(),
-                          std::make_shared<reply<replication::batch_outcome>>(
-                              std::move(give), replication::batch_outcome{not_begun().code,
-                                                                          not_begun().reason,
-                                                                          {}}),
-                          asked.deadline};
+  merge_documents message{
+      std::move(batch), options_.counters->failed_commits.load(),
+      std::make_shared<reply<replication::batch_outcome>>(
+          std::move(give), replication::batch_outcome{not_begun().code, not_begun().reason, {}}),
+      asked.deadline};
   with_bucket(std::move(bucket), true, asked.deadline, [message](result<bucket_actor> found) {
     if (!found) return (*message.answer)({found.error().code, found.error().reason, {}});
     caf::anon_send(*found, message);

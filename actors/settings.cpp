@@ -408,7 +408,8 @@ std::vector<setting> log_settings() {
        },
        [](const settings& all) { return std::string(log::to_string(all.logging.format)); },
        no_check},
-      {"log-file", "FILE", log_group, "appended to, opened anew at SIGHUP and SIGUSR1; empty: stderr",
+      {"log-file", "FILE", log_group,
+       "appended to, opened anew at SIGHUP and SIGUSR1; empty: stderr",
        [](settings& all, const std::string& text) -> result<void> {
          all.logging.file = text;
          return {};

@@ -155,7 +155,7 @@ private:
   int rest_seen_ = 0;
   ticks rescan_after_{0};
   bool refused_some_ = false;
-  bool rescans_ = false; ///< all documents are compared, until it has caught up
+  bool rescans_ = false;  ///< all documents are compared, until it has caught up
   std::string problem_{}; ///< why nothing more is taken in; empty: it is
 };
 
