@@ -1,4 +1,6 @@
 #include "tests/actors/peer_world.hpp"
+// The type ids come first.
+#include "actors/defaults.hpp"
 #include <algorithm>
 #include <doctest/doctest.h>
 
