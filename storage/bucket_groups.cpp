@@ -5,7 +5,7 @@
 namespace treadmill {
 
 void bucket_core::begin_group() {
-  group_.emplace();
+  group_ = open_group{};
   group_->items = items_.size();
   group_->rows = std::exchange(rows_, row_batch());
   group_->state = state_;
