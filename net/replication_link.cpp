@@ -312,8 +312,8 @@ void link::impl::forget_gone() {
 /// What the peer takes for ours, damaged or forged on its way, is not: it is told to begin anew.
 void link::impl::end_contradicted(ticks now) {
   std::erase_if(servings, [&](const auto& item) {
+    // No fault to count: after a restart of the stream a right peer can be silent for a while.
     if (!item.second->contradicted(now)) return false;
-    ++shared.rejected;
     shared.send(leave{item.first});
     told.erase(item.first); // and that the bucket is there is told again
     return true;
