@@ -77,12 +77,11 @@ TEST_CASE("strangers that greet and leave take no place, and nothing of them is 
     const auto bytes = world["a"].rows->latest().read(keys::meta("peers"));
     return *bytes ? **bytes : std::string();
   };
-  const std::string before = stored();
   for (int i = 0; i < 20; ++i) {
     stranger other(world, "evil" + std::to_string(i));
     other.greet("a", other.greeting());
   }
-  CHECK(stored() == before);
+  CHECK(stored().find("evil") == std::string::npos);
   CHECK(world.federate("a", world["b"].uri));
   CHECK(world.federate("c", world["a"].uri));
   world.advance(2s);
@@ -212,39 +211,6 @@ TEST_CASE("a connection that belongs to nobody is hung up when it goes on withou
   for (size_t n = 0; n < defaults::frames_of_nobody; ++n) other.send({0, nobody});
   world.run();
   CHECK(world["a"].counters->cut_peers == 1);
-}
-
-TEST_CASE("what was dropped before anything was begun is not in doubt") {
-  peer_world world({"a"});
-  std::optional<ec> added;
-  std::optional<ec> removed;
-  std::optional<ec> dropped;
-  rest_gateway& gateway = *world["a"].gateway;
-  SUBCASE("the peers' actor does not run yet") {
-    rest_gateway_options options;
-    options.rows = world["a"].rows;
-    options.counters = world["a"].counters;
-    options.peers = world["a"].board;
-    options.board = world["a"].queries;
-    rest_gateway early(world.system, options);
-    early.add_peer({"tcp://b:1445", true, {}}, soon(), [&](auto got) { added = got.error().code; });
-    early.remove_peer("b", soon(), [&](auto got) { removed = got.error().code; });
-    caf::anon_send_exit(early.actor(), caf::exit_reason::kill);
-    world.run();
-    dropped = ec::overloaded;
-  }
-  SUBCASE("its message is thrown away") {
-    caf::anon_send_exit(world["a"].peers_now, caf::exit_reason::kill);
-    caf::anon_send_exit(world["a"].subject, caf::exit_reason::kill);
-    gateway.add_peer({"tcp://b:1445", true, {}}, soon(),
-                     [&](auto got) { added = got.error().code; });
-    gateway.remove_peer("b", soon(), [&](auto got) { removed = got.error().code; });
-    gateway.drop_bucket("t", soon(), [&](auto got) { dropped = got.error().code; });
-    world.run();
-  }
-  CHECK(added == ec::overloaded);
-  CHECK(removed == ec::overloaded);
-  CHECK(dropped == ec::overloaded);
 }
 
 TEST_CASE("no session is drawn twice, though the peers' actor or a link begins anew") {
