@@ -402,7 +402,7 @@ TEST_CASE("a link that was established does not invite any more: its end is for 
 
 TEST_CASE("a copy of a peer's store is told so, and takes no part") {
   peer_world world({"a", "b"});
-  federate(world, "a", "b");
+  federate(world, "b", "a"); // whose store remembers a
   REQUIRE(world.put("a", "people", "sam", "{}"));
   world.run();
   world.stop("b");
