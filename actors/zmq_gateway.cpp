@@ -839,6 +839,8 @@ void read_registry(gateway_pointer self) {
   if (!stored || !*stored) {
     if (!stored)
       log::error("the list of peers cannot be read", {{"reason", stored.error().reason}});
+    else
+      state.stored = state.registry.encode(); // no row and an empty list are the same
     return;
   }
   state.stored = **stored;
