@@ -14,7 +14,7 @@ TEST_CASE("treadmill bench measures a node, and leaves nothing behind") {
   REQUIRE(node.wait_ready());
   const std::string url = "http://127.0.0.1:" + std::to_string(node.where().port);
   auto client = node.client();
-  const auto buckets = [&] { return client.get("/_system/buckets").body; };
+  const auto buckets = [&] { return client.get("/_system/buckets").line(); };
 
   child_process asked(
       {TREADMILL_BINARY, {"bench", url, "--seconds", "1", "--connections", "4", "--json"}});

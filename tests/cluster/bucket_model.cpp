@@ -226,9 +226,10 @@ void bucket_model::check_text(http_client& node, const std::string& id) {
   const auto answer = node.get("/" + name_ + "/" + id);
   const std::string& rev = last_of(one).rev;
   const std::string head = "{\"id\":\"" + id + "\",\"rev\":\"" + rev + "\",";
-  if (answer.status != 200 || !answer.body.starts_with(head))
+  const std::string shown = answer.line();
+  if (answer.status != 200 || !shown.starts_with(head))
     return complain(id + " was answered " + std::to_string(answer.status));
-  const std::string body = "{" + answer.body.substr(head.size());
+  const std::string body = "{" + shown.substr(head.size());
   const revision parent =
       one.sequences.size() < 2
           ? revision()

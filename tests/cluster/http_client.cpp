@@ -59,6 +59,10 @@ std::string http_answer::header(std::string_view name) const {
   return {};
 }
 
+std::string http_answer::line() const {
+  return body.ends_with('\n') ? body.substr(0, body.size() - 1) : std::string();
+}
+
 std::string http_answer::member(std::string_view name) const {
   const std::string before = '"' + std::string(name) + "\":\"";
   const size_t begin = body.find(before);

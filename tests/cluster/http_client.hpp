@@ -25,6 +25,8 @@ struct http_answer {
   std::string body{};
   std::string problem{};
 
+  /// The body's one line, without the end that each JSON answer has; empty where it has none.
+  std::string line() const;
   bool ok() const { return status >= 200 && status < 300; }
   std::string header(std::string_view name) const;
   /// The value of the first string member of that name, as it stands in the body's text.

@@ -87,8 +87,8 @@ public:
       const known_place& one = places_[random_() % count_];
       const auto answer = client.get("/places/" + one.id);
       const std::string stored = marked(one.id, one.text);
-      if (answer.status != 200 || answer.body != "{\"id\":\"" + one.id + "\",\"rev\":\"" + one.rev +
-                                                     "\"," + stored.substr(1))
+      if (answer.status != 200 || answer.line() != "{\"id\":\"" + one.id + "\",\"rev\":\"" +
+                                                       one.rev + "\"," + stored.substr(1))
         problems.push_back("a read of " + one.id + " was answered " + answer.body);
     }
   }

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -76,8 +77,8 @@ TEST_CASE("where too many files are open the store still opens its own, again an
   {
     sticky_env env(leveldb::Env::Default(), {[&] { return sync_directory(folder); },
                                              [&](const leveldb::Status&) { ++failures; }});
-    const no_files_left crowd;
-    for (int round = 0; round < 3; ++round) {
+    std::optional<no_files_left> crowd;
+    for (int round = 0; round < 4; ++round) {
       std::vector<std::unique_ptr<leveldb::WritableFile>> files;
       for (int i = 0; i < 6; ++i) {
         leveldb::WritableFile* file = nullptr;
@@ -89,6 +90,8 @@ TEST_CASE("where too many files are open the store still opens its own, again an
       leveldb::SequentialFile* read = nullptr;
       REQUIRE(env.NewSequentialFile(folder + "/000000.log", &read).ok());
       delete read;
+      // The first round was without: a sanitizer opens files itself when it meets a type.
+      if (!crowd) crowd.emplace();
     }
     CHECK(failures == 0);
     // Not without end: what is over it fails, and says why.
