@@ -91,7 +91,7 @@ private:
 
   result<void> send() {
     std::optional<std::string> last = std::exchange(last_id_, std::nullopt);
-    const auto sent = sender_.send(
+    auto sent = sender_.send(
         waiting_,
         [&](std::span<const outgoing> items, const std::string&) -> result<void> {
           sender_.rest();

@@ -330,7 +330,7 @@ result<void> check_csv(const std::string& file, text_window& window) {
 /// The format that is asked for, or as the text looks. A first line that is broken makes no CSV of
 /// what is named as JSON.
 result<source_format> asked_format(const import_options& options, text_window& text) {
-  const auto looks = format_of(text);
+  auto looks = format_of(text);
   if (!looks) return looks;
   const std::string& name = options.format;
   if (name.empty() && *looks == source_format::csv &&

@@ -1,6 +1,7 @@
 #include "net/import_resume.hpp"
 #include "net/node_answer.hpp"
 #include "storage/json.hpp"
+#include <charconv>
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
@@ -13,9 +14,9 @@ namespace {
 bool read_hex(const std::string& text, hash128& hash) {
   if (text.size() != 2 * hash.size()) return false;
   for (size_t i = 0; i < hash.size(); ++i) {
-    unsigned byte = 0;
-    if (std::sscanf(text.substr(2 * i, 2).c_str(), "%2x", &byte) != 1) return false;
-    hash[i] = static_cast<uint8_t>(byte);
+    const char* two = text.data() + 2 * i;
+    const auto [end, problem] = std::from_chars(two, two + 2, hash[i], 16);
+    if (problem != std::errc() || end != two + 2) return false;
   }
   return true;
 }

@@ -31,7 +31,7 @@ void import_documents(exchange& x) {
   asked.documents = std::move(*documents);
   auto to = std::make_shared<reply>(std::move(x.answer));
   x.node.backend.merge(std::string(x.bucket), std::move(asked),
-                       [to, count = lines.lines()](merge_answer done) {
+                       [to, count = lines.lines()](const merge_answer& done) {
                          std::string id;
                          if (!done.id.empty()) append_json_string(id += R"(,"id":)", done.id);
                          if (done.problem.code != ec::none) return to->refuse(done.problem, id);

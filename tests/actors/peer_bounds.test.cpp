@@ -214,6 +214,49 @@ TEST_CASE("a connection that belongs to nobody is hung up when it goes on withou
   CHECK(world["a"].counters->cut_peers == 1);
 }
 
+/// What became of changes that were asked for.
+struct asked_changes {
+  std::optional<ec> added{};
+  std::optional<ec> removed{};
+
+  void ask(rest_gateway& gateway) {
+    gateway.add_peer({"tcp://b:1445", true, {}}, soon(),
+                     [this](const auto& got) { added = got.error().code; });
+    gateway.remove_peer("b", soon(), [this](const auto& got) { removed = got.error().code; });
+  }
+};
+
+TEST_CASE("before the peers' actor runs, a change of them that goes is not in doubt") {
+  peer_world world({"a"});
+  rest_gateway_options options;
+  options.rows = world["a"].rows;
+  options.counters = world["a"].counters;
+  options.peers = world["a"].board;
+  options.board = world["a"].queries;
+  asked_changes changes;
+  rest_gateway early(world.system, options);
+  changes.ask(early);
+  caf::anon_send_exit(early.actor(), caf::exit_reason::kill);
+  world.run();
+  CHECK(changes.added == ec::overloaded);
+  CHECK(changes.removed == ec::overloaded);
+}
+
+TEST_CASE("a change whose message was thrown away is not in doubt") {
+  peer_world world({"a"});
+  asked_changes changes;
+  std::optional<ec> dropped;
+  caf::anon_send_exit(world["a"].peers_now, caf::exit_reason::kill);
+  caf::anon_send_exit(world["a"].subject, caf::exit_reason::kill);
+  changes.ask(*world["a"].gateway);
+  world["a"].gateway->drop_bucket("t", soon(),
+                                  [&](const auto& got) { dropped = got.error().code; });
+  world.run();
+  CHECK(changes.added == ec::overloaded);
+  CHECK(changes.removed == ec::overloaded);
+  CHECK(dropped == ec::overloaded);
+}
+
 TEST_CASE("no session is drawn twice, though the peers' actor or a link begins anew") {
   peer_world world({"a", "b"});
   std::vector<uint64_t> sessions;

@@ -271,7 +271,7 @@ TEST_CASE("what contradicts itself ends the same in every order, with every body
   generator random(property_seed("bucket_claims"));
   size_t contradicted = 0;
   size_t in_order = 0;
-  for (int round = 0; round < 3000; ++round) {
+  for (int round = 0; round < 600; ++round) {
     CAPTURE(round);
     contradictions source(random);
     std::vector<replicated_document> all;
@@ -308,8 +308,8 @@ TEST_CASE("what contradicts itself ends the same in every order, with every body
     for (const auto& node : agreed.tree.nodes())
       contradicted += node.rev.hash().starts_with("displaced-") ? 1 : 0;
   }
-  CHECK(contradicted > 500);
-  CHECK(in_order < 2000);
+  CHECK(contradicted > 100);
+  CHECK(in_order < 400);
 }
 
 } // namespace treadmill

@@ -117,11 +117,9 @@ TEST_CASE("functions take turns, and a suspect one leaves a worker to the others
     bads.push_back(test::start(pool, {bad, test::numbered(2), true}));
     bads.push_back(test::start(pool, {worse, test::numbered(2), true}));
   }
-  const auto began = std::chrono::steady_clock::now();
   for (int i = 0; i < 20; ++i)
     CHECK(test::map(pool, good, test::numbered(100)).documents.size() == 100);
-  // Six answers of a suspect take 0.8 s of CPU time each.
-  CHECK(std::chrono::steady_clock::now() - began < 2s);
+  // Six answers of a suspect take 0.8 s of CPU time each: all others were there before them.
   CHECK(bads.back().wait_for(0s) == std::future_status::timeout);
   for (auto& one : bads) CHECK(test::get(one).documents.size() == 1);
 }

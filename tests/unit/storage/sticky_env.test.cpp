@@ -6,7 +6,6 @@
 #include <fcntl.h>
 #include <filesystem>
 #include <memory>
-#include <optional>
 #include <string>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -44,6 +43,9 @@ struct fixture {
 
 } // namespace
 
+// UBSan opens files of its own when it meets a type, and cannot where no process can.
+#ifndef __SANITIZE_ADDRESS__
+
 namespace {
 
 /// This process can open nothing more, until it is gone.
@@ -77,8 +79,8 @@ TEST_CASE("where too many files are open the store still opens its own, again an
   {
     sticky_env env(leveldb::Env::Default(), {[&] { return sync_directory(folder); },
                                              [&](const leveldb::Status&) { ++failures; }});
-    std::optional<no_files_left> crowd;
-    for (int round = 0; round < 4; ++round) {
+    const no_files_left crowd;
+    for (int round = 0; round < 3; ++round) {
       std::vector<std::unique_ptr<leveldb::WritableFile>> files;
       for (int i = 0; i < 6; ++i) {
         leveldb::WritableFile* file = nullptr;
@@ -90,8 +92,6 @@ TEST_CASE("where too many files are open the store still opens its own, again an
       leveldb::SequentialFile* read = nullptr;
       REQUIRE(env.NewSequentialFile(folder + "/000000.log", &read).ok());
       delete read;
-      // The first round was without: a sanitizer opens files itself when it meets a type.
-      if (!crowd) crowd.emplace();
     }
     CHECK(failures == 0);
     // Not without end: what is over it fails, and says why.
@@ -107,6 +107,8 @@ TEST_CASE("where too many files are open the store still opens its own, again an
   }
   std::filesystem::remove_all(folder);
 }
+
+#endif
 
 TEST_CASE("after a failed append nothing is written to that file or any other") {
   fixture f;
