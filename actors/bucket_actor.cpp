@@ -38,7 +38,7 @@ void begin_new_generation(bucket_pointer self) {
   self->send(self->state.options.storage, begin_generation{self->state.options.number});
 }
 
-void hand_over(bucket_pointer self) {
+void hand_over(bucket_pointer self, bool makes_room = false) {
   bucket_actor_state& state = self->state;
   if (!state.core || !state.core->dirty() || state.core->in_group()) return;
   bucket_core::batch batch = state.core->take_batch();
@@ -51,7 +51,8 @@ void hand_over(bucket_pointer self) {
   if (batch.queries) state.query_batch = batch.number;
   self->send(state.options.storage,
              commit_batch{state.options.number, state.generation, batch.number,
-                          std::make_shared<const row_batch>(std::move(batch.rows)), lazy});
+                          std::make_shared<const row_batch>(std::move(batch.rows)), lazy,
+                          makes_room});
 }
 
 /// As much as may be is on its way: what waits is gone on with when something of it is written.
@@ -103,6 +104,21 @@ private:
 // Work, in slices
 // -------------------------------------------------------------------------------------------------
 
+/// It takes away a query. Such a write is in a batch of its own, which is written below the floor
+/// of free space, too.
+bool makes_room(const write_group& group) {
+  return group.ops.size() == 1 && group.ops.front().what == write_op::kind::remove &&
+         is_query_document(group.ops.front().id);
+}
+
+/// Less than the floor is free: refused here, since a batch that storage refuses costs the bucket
+/// its core.
+std::optional<error> lack_of_room(const bucket_actor_state& state) {
+  const store& rows = *state.options.rows;
+  if (rows.writable() || rows.failed()) return std::nullopt;
+  return rows.why_not_writable();
+}
+
 enum class slice_end : uint8_t {
   done,      ///< with the work that is in front
   time_over, ///< it is gone on with after others had their turn
@@ -130,7 +146,8 @@ void answer_write(bucket_pointer self, const write_documents& asked) {
                            {},
                            {},
                            state.now.begun});
-  in_parts ? hand_over(self) : hand_over_soon(self);
+  const bool room = makes_room(*asked.group);
+  in_parts || room ? hand_over(self, room) : hand_over_soon(self);
 }
 
 /// The time of a write is over. What was applied of one that is not atomic stays.
@@ -179,9 +196,14 @@ slice_end go_on(bucket_pointer self, const write_documents& asked, steady_time u
     return slice_end::done;
   }
   if (!state.now.started) {
+    const bool room = makes_room(group);
+    if (const auto lack = lack_of_room(state); lack && !room) {
+      answer_problem(asked.answer, lack->code, lack->reason);
+      return slice_end::done;
+    }
     asked.answer->begin(rest::write_answer{
         {ec::ambiguous, "the write may or may not have been applied: read to know"}, {}});
-    start_work(self, group.atomic);
+    start_work(self, group.atomic || room);
   }
   const bool many = group.ops.size() > 1;
   std::optional<one_slice> slice;
@@ -261,6 +283,10 @@ slice_end go_on(bucket_pointer self, const merge_documents& asked, steady_time u
     (*asked.answer)({ec::deadline_exceeded, "it took too long; nothing was applied", {}});
     return slice_end::done;
   }
+  if (const auto lack = lack_of_room(state); lack && !state.now.started) {
+    (*asked.answer)({lack->code, lack->reason, {}});
+    return slice_end::done;
+  }
   if (!state.now.started && !start_merge(self, asked)) {
     answer_merge(self, asked);
     return slice_end::done;
@@ -283,7 +309,7 @@ slice_end go_on(bucket_pointer self, const merge_documents& asked, steady_time u
 
 slice_end go_on(bucket_pointer self, const record_checkpoint& asked, steady_time) {
   bucket_actor_state& state = self->state;
-  if (is_stale(state, asked.failures)) return slice_end::done;
+  if (is_stale(state, asked.failures) || lack_of_room(state)) return slice_end::done;
   state.core->note_checkpoint(asked.peer, asked.reached);
   hand_over_soon(self);
   return slice_end::done;

@@ -63,7 +63,8 @@ int status(const command_line& asked) {
 }
 
 /// What was given, or what holds without it.
-std::string text_given(const command_line& asked, const std::string& name, std::string without) {
+std::string text_given(const command_line& asked, const std::string& name,
+                       const std::string& without) {
   const auto given = asked.given.find(name);
   return given == asked.given.end() ? without : given->second;
 }

@@ -72,7 +72,8 @@ struct commit_batch {
   uint64_t generation = 0;
   uint64_t number = 0;
   std::shared_ptr<const row_batch> rows{};
-  bool lazy = false; ///< it has no activity: not synced for its own sake
+  bool lazy = false;       ///< it has no activity: not synced for its own sake
+  bool makes_room = false; ///< it takes away queries alone: written below the floor, too
 };
 
 /// Answers commit_batch. Code none: the batch is on disk, or, where it is not `synced`, in LevelDB,

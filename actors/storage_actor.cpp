@@ -72,9 +72,8 @@ void note_failures(storage_state& state) {
 /// Everything before it in LevelDB's log is durable.
 void note_sync(storage_state& state) { state.exposed = {}; }
 
-void flush(storage_state& state) {
-  state.flush_sent = false;
-  std::vector<storage_state::waiting_batch> good = take_writable(state);
+void commit(storage_state& state, std::vector<storage_state::waiting_batch>&& good,
+            store::room changes) {
   if (good.empty()) return;
   std::vector<const row_batch*> batches;
   batches.reserve(good.size());
@@ -83,7 +82,7 @@ void flush(storage_state& state) {
       std::any_of(good.begin(), good.end(), [](const auto& item) { return !item.batch.lazy; });
   const bool sync = eager && state.options.sync_interval.count() == 0;
   const clock::time_point begin = clock::now();
-  const result<void> done = state.options.rows->commit(batches, sync);
+  const result<void> done = state.options.rows->commit(batches, sync, changes);
   if (done) {
     if (eager) count_commit(*state.options.counters, good.size(), clock::now() - begin);
     state.unsynced = state.unsynced || (eager && !sync);
@@ -102,6 +101,18 @@ void flush(storage_state& state) {
     if (done.error().code == ec::ambiguous) state.to_tell[item.batch.bucket] = std::move(item.from);
     item.answer.deliver(refusal(item.batch, done.error().code, done.error().reason));
   }
+}
+
+void flush(storage_state& state) {
+  state.flush_sent = false;
+  std::vector<storage_state::waiting_batch> good = take_writable(state);
+  if (good.empty() || state.options.rows->check_space())
+    return commit(state, std::move(good), store::room::taken);
+  // Behind what is refused now: of a bucket of that, it rests on what is not there.
+  std::vector<storage_state::waiting_batch> others;
+  for (auto& item : good) (item.batch.makes_room ? state.waiting : others).push_back(item);
+  commit(state, std::move(others), store::room::taken);
+  commit(state, take_writable(state), store::room::made);
 }
 
 void tell_buckets(storage_pointer self) {
@@ -169,7 +180,7 @@ caf::result<generation_begun> begin(storage_pointer self, const begin_generation
   if (!rows.alive(asked.bucket)) {
     return generation_begun{0, static_cast<uint8_t>(ec::not_found), "the bucket was dropped"};
   }
-  if (!rows.writable()) {
+  if (rows.failed()) {
     const error why = rows.why_not_writable();
     return generation_begun{0, static_cast<uint8_t>(why.code), why.reason};
   }
@@ -212,7 +223,8 @@ result<void> write_index(storage_state& state, const commit_index& batch) {
   if (!batch.drops && !has_room_for_index(state))
     return fail(ec::disk_full, "the disk is nearly full: it has no room for more rows of queries");
   const row_batch* only = batch.rows.get();
-  auto done = rows.commit({&only, 1}, batch.sync);
+  auto done =
+      rows.commit({&only, 1}, batch.sync, batch.drops ? store::room::made : store::room::taken);
   if (done && batch.sync) note_sync(state);
   if (done && !batch.sync) state.exposed.indexes.insert({batch.bucket, batch.index});
   state.index_bytes += only->bytes();
@@ -273,7 +285,7 @@ result<void> drop_indexes(storage_state& state, const drop_query& asked) {
     if (index != 0) batch.put(keys::dead_index(asked.bucket, index), "");
   }
   const row_batch* only = &batch;
-  auto done = rows.commit({&only, 1}, false);
+  auto done = rows.commit({&only, 1}, false, store::room::made);
   state.cleaning = true;
   return done;
 }

@@ -129,8 +129,8 @@ result<void> store::impl::write(const row_batch& batch, bool sync) {
   return write({&only, 1}, sync);
 }
 
-result<void> store::commit(std::span<const row_batch* const> batches, bool sync) {
-  if (impl_->failed || !impl_->above_floor()) return impl_->read_only();
+result<void> store::commit(std::span<const row_batch* const> batches, bool sync, room changes) {
+  if (impl_->failed || (changes == room::taken && !impl_->above_floor())) return impl_->read_only();
   if (!sync) impl_->hold_synced();
   return impl_->write(batches, sync);
 }
@@ -338,9 +338,10 @@ bool store::compacting() const {
 
 error store::why_not_writable() const { return impl_->why_read_only(); }
 
+bool store::failed() const { return impl_->failed.load(std::memory_order_acquire); }
+
 bool store::writable() const {
-  return !impl_->failed.load(std::memory_order_acquire) &&
-         !impl_->low_space.load(std::memory_order_acquire);
+  return !failed() && !impl_->low_space.load(std::memory_order_acquire);
 }
 
 uint64_t store::failures() const { return impl_->failures.load(std::memory_order_acquire); }

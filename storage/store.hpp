@@ -84,10 +84,16 @@ public:
   // Writer
   // ------------------------------------------------------------------------------------------------------------
 
+  /// What a commit does to the free space.
+  enum class room : uint8_t {
+    taken,
+    made, ///< it removes what takes much room: done below the floor, too
+  };
   /// Writes all batches as one, in order; with `sync` it returns after the fsync.
   /// Errors: disk_full (the store is read-only; nothing was attempted), ambiguous (this write
   /// failed).
-  result<void> commit(std::span<const row_batch* const> batches, bool sync);
+  result<void> commit(std::span<const row_batch* const> batches, bool sync,
+                      room changes = room::taken);
   /// Makes what was committed without sync durable. Errors: as commit.
   result<void> sync();
   /// Closes and opens LevelDB again. First it makes sure that there is the space that this needs,
@@ -127,7 +133,9 @@ public:
   /// Something is asked for and not done yet.
   bool compacting() const;
 
-  /// False after a failed write until the reopen, and while less than the floor is free.
+  /// From a failed write until the reopen: nothing at all is written.
+  bool failed() const;
+  /// False while it has failed, and while less than the floor is free.
   bool writable() const;
   /// How often a failed write, LevelDB's own in the background included, made it read-only. It is
   /// counted when that happens, whatever call met it: a caller that keeps in memory what it

@@ -4,6 +4,7 @@
 #include "tests/actors/node_world.hpp"
 #include <doctest/doctest.h>
 #include <set>
+#include <thread>
 
 namespace treadmill::test {
 namespace {
@@ -397,6 +398,44 @@ TEST_CASE("an index leaves room on the disk: it is suspended with the reason, an
     CHECK(world.shown() == nullptr);
   }
   CHECK(world.slots->free() == 4);
+}
+
+TEST_CASE("below the floor of free space a query is dropped, and its rows go") {
+  query_world world;
+  REQUIRE(world.put_documents(0, 50));
+  REQUIRE(world.define("m"));
+  REQUIRE(world.catch_up("b", "q"));
+  const disk_space before = world.space;
+  world.space.free_bytes = defaults::free_floor_bytes / 2;
+  std::this_thread::sleep_for(2 * defaults::free_space_age);
+  write_op removal;
+  removal.what = write_op::kind::remove;
+  removal.id = query_document_id("q");
+  answer_box removed;
+  answer_box other;
+  SUBCASE("where nobody knew of it yet, with another bucket's write") {
+    world.write(other, "c", {put("a", "{}")});
+    world.write(removed, "b", {removal});
+    world.run();
+    CHECK(other.code() == ec::disk_full);
+  }
+  SUBCASE("where it is known") {
+    CHECK_FALSE(world.put_documents(50, 51));
+    CHECK_FALSE(world.rows->writable());
+    CHECK_FALSE(world.put_documents(51, 52));
+    world.write(removed, "b", {removal});
+    world.run();
+  }
+  CHECK(removed.ok());
+  for (int i = 0; i < 20; ++i) world.advance(defaults::tick_interval);
+  CHECK(world.shown() == nullptr);
+  CHECK(world.stored_rows() == 0);
+  CHECK_FALSE(world.put_documents(52, 53));
+  CHECK_FALSE(world.define("m"));
+  world.space = before;
+  std::this_thread::sleep_for(2 * defaults::free_space_age);
+  world.advance(defaults::tick_interval);
+  CHECK(world.put_documents(53, 54));
 }
 
 TEST_CASE("a map that is no function suspends its query at once") {
