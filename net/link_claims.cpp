@@ -1,4 +1,5 @@
 #include "net/link_claims.hpp"
+#include "net/replication_defaults.hpp"
 #include <algorithm>
 
 namespace treadmill::replication {
@@ -66,6 +67,8 @@ result<void> list_leaves(const row_view& rows, uint32_t bucket, const std::strin
                          const local_document& here, want::wanted& into) {
   for (const revision_tree::node& leaf : here.tree.nodes()) {
     if (!leaf.leaf || leaf.deleted) continue;
+    if (!into.after.empty() && !(leaf.rev < into.after)) continue; // it came, or need not
+    if (into.leaves.size() + into.elsewhere.size() >= defaults::wanted_leaves) break;
     if (!leaf.elsewhere()) {
       into.leaves.push_back(leaf.rev);
       continue;

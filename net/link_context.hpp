@@ -60,8 +60,9 @@ struct link_context {
   uint64_t refused_documents = 0;
   std::vector<std::string> refused{};
   uint64_t cuts = 0;
-  uint64_t held = 0;   ///< bytes of activity that wait to be applied
-  bool useful = false; ///< the frame that is being looked at brought what was asked for
+  uint64_t held = 0;      ///< bytes of activity and documents that wait to be applied
+  uint64_t assembled = 0; ///< of them, those of bodies that come in parts
+  bool useful = false;    ///< the frame that is being looked at brought what was asked for
 
   /// What may be on its way of a bucket's activity.
   uint64_t window() const {

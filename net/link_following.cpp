@@ -1,5 +1,6 @@
 #include "net/link_following.hpp"
 #include "storage/keys.hpp"
+#include "storage/query_definition.hpp"
 
 namespace treadmill::replication {
 
@@ -12,6 +13,7 @@ following::following(link_context& shared, bucket_info bucket, checkpoint from)
 void following::begin_session(ticks now) {
   streaming_ = false;
   peer_sequence_ = 0;
+  refused_.clear();
   start_over(now);
   again_at_ = now;
 }
@@ -24,6 +26,7 @@ void following::start_over(ticks now) {
   pending_.clear();
   wanted_.clear();
   assembling_.clear();
+  assembled_.clear();
   asking_ = false;
   applying_ = 0;
   valid_from_ = last_ticket_ + 1;
@@ -150,11 +153,12 @@ void following::taken_in(activity&& what, ticks now) {
   const size_t bytes = into.bytes;
   const uint64_t share = into.share;
   const auto rows = shared_.rows->latest();
+  looked_up last;
   for (peer_entry& entry : what.entries) {
     ++shared_.entries_in;
     into.bytes += entry.id.size() + 64;
     into.share += window_share(entry);
-    const auto looked = look_at(std::move(entry), *rows, into, now);
+    const auto looked = look_at(std::move(entry), *rows, last, into, now);
     if (!looked && looked.error().code == ec::bad_request) return reject(now);
     if (!looked) {
       problem_ = looked.error().reason;
@@ -254,16 +258,20 @@ result<following::knowledge> following::look_at(const peer_change& change, const
 }
 
 /// What is not known here is merged as it came where that is all that is new, else asked for.
-result<void> following::look_at(peer_entry&& entry, const row_view& rows, batch& into, ticks now) {
-  const auto here = read_local(rows, bucket_.number, entry.id);
-  if (!here && here.error().code == ec::corrupt) { // one damaged row holds up nothing else
-    give_up(entry.id);
-    return {};
+result<void> following::look_at(peer_entry&& entry, const row_view& rows, looked_up& last,
+                                batch& into, ticks now) {
+  if (last.id != entry.id) {
+    auto found = read_local(rows, bucket_.number, entry.id);
+    if (!found && found.error().code == ec::corrupt) { // one damaged row holds up nothing else
+      give_up(entry.id);
+      return {};
+    }
+    if (!found) return tl::unexpected(found.error());
+    last = {entry.id, std::move(*found)};
   }
-  if (!here) return tl::unexpected(here.error());
-  if (entry.digest && rescans_ && *here) {
-    const document_row& row = (*here)->stored.row;
-    const auto digest = digest_of(rows, bucket_.number, entry.id, row, (*here)->tree);
+  const auto& here = last.here;
+  if (entry.digest && rescans_ && here) {
+    const auto digest = digest_of(rows, bucket_.number, entry.id, here->stored.row, here->tree);
     if (!digest) return tl::unexpected(digest.error());
     // Whatever it is that differs: it need not be among what the entry is about.
     entry.changes.front().differs = *digest != *entry.digest;
@@ -272,7 +280,7 @@ result<void> following::look_at(peer_entry&& entry, const row_view& rows, batch&
   extends.id = entry.id;
   std::vector<revision_tree::node> nodes;
   for (peer_change& change : entry.changes) {
-    const auto known = look_at(change, entry.id, *here, rows);
+    const auto known = look_at(change, entry.id, here, rows);
     if (!known) return tl::unexpected(known.error());
     switch (*known) {
     case knowledge::known: break;
@@ -286,11 +294,12 @@ result<void> following::look_at(peer_entry&& entry, const row_view& rows, batch&
       break;
     }
     case knowledge::unknown:
+      if (refused_.count(entry.id) != 0) break;
       const bool elsewhere = shared_.patient && !change.body && !change.deleted;
       change.body.reset();
       into.missing[entry.id].push_back(std::move(change));
       if (assembling_.count(entry.id) != 0) break;
-      wanted_.try_emplace(entry.id, wanted{elsewhere ? now + defaults::patience : now, false});
+      wanted_.try_emplace(entry.id, wanted{elsewhere ? now + defaults::patience : now, false, {}});
       break;
     }
   }
@@ -342,281 +351,77 @@ void following::give_up(const std::string& id) {
   }
 }
 
-// Documents that are asked for
-// -------------------------------------------------------------------------------------------------
-
-/// What is due is asked for, and what waits for nothing any more goes on its way.
-void following::go_on(ticks now) {
-  ask(now);
-  hand_over();
-  pop_done(now);
-}
-
-/// Asks for what is due, the first batches first: no more is fetched than will soon be applied.
-void following::ask(ticks now) {
-  if (asking_ && ask_again_at_ > now) return; // one request at a time
-  const bool again = std::exchange(asking_, false);
-  if (again) {
-    shared_.answers.repeated();
-    for (auto& [id, item] : wanted_) item.asked = false;
-  }
-  ask_again_at_ = now + shared_.answer_wait();
-  want asked;
-  asked.bucket = bucket_.name;
-  size_t bytes = 0;
-  size_t leaves = 0;
-  const auto rows = shared_.rows->latest();
-  for (batch& waiting : queue_) {
-    if (bytes > defaults::window_bytes) break;
-    bytes += waiting.bytes;
-    std::vector<std::string> ids;
-    for (const auto& [id, revs] : waiting.missing) ids.push_back(id);
-    for (const std::string& id : ids) {
-      if (asked.documents.size() >= defaults::wanted_documents) break;
-      if (leaves >= defaults::wanted_leaves) break;
-      const size_t before = asked.documents.size();
-      if (!ask_for(id, *rows, asked, now)) return;
-      if (asked.documents.size() == before) continue;
-      leaves += asked.documents.back().leaves.size() + asked.documents.back().elsewhere.size();
-    }
-  }
-  if (asked.documents.empty()) return;
-  asking_ = true;
-  if (!again) asked_at_ = now;
-  shared_.send(std::move(asked));
-}
-
-/// What has come from elsewhere meanwhile is not asked for any more. False where nothing can be
-/// read now.
-bool following::ask_for(const std::string& id, const row_view& rows, want& asked, ticks now) {
-  const auto found = wanted_.find(id);
-  if (found == wanted_.end() || found->second.at > now) return true;
-  const auto here = read_local(rows, bucket_.number, id);
-  if (!here && here.error().code == ec::corrupt) {
-    give_up(id);
-    resolve(id);
-    wanted_.erase(found);
-    return true;
-  }
-  if (!here) return false;
-  bool needed = false;
-  for (batch& waiting : queue_) {
-    const auto missing = waiting.missing.find(id);
-    if (missing == waiting.missing.end()) continue;
-    std::erase_if(missing->second, [&](const peer_change& told) {
-      return knows_all(told, id, *here, rows).value_or(false);
-    });
-    if (missing->second.empty()) {
-      waiting.missing.erase(missing);
-    } else {
-      needed = true;
-    }
-  }
-  if (!needed) {
-    wanted_.erase(found);
-    return true;
-  }
-  want::wanted one;
-  one.id = id;
-  if (*here && !list_leaves(rows, bucket_.number, id, **here, one)) return false;
-  asked.documents.push_back(std::move(one));
-  found->second = {ask_again_at_, true};
-  return true;
-}
-
-void following::delivered(documents&& what, ticks now) {
-  const auto is_asked = [this](const documents::sent& item) {
-    const auto found = wanted_.find(item.id);
-    return found != wanted_.end() && found->second.asked;
-  };
-  // The second answer to a request that was repeated: what is asked for now is still to come.
-  if (std::none_of(what.items.begin(), what.items.end(), is_asked)) return;
-  shared_.answers.answered(now - asked_at_);
-  shared_.useful = true;
-  asking_ = false;
-  for (documents::sent& item : what.items) {
-    if (!is_asked(item)) continue; // came already
-    if (!settle(std::move(item), now)) return reject(now);
-  }
-  for (auto& [id, item] : wanted_) {
-    if (std::exchange(item.asked, false)) item.at = now; // the answer was cut: ask for the rest
-  }
-  go_on(now);
-}
-
-/// False where it breaks a rule.
-bool following::settle(documents::sent&& item, ticks now) {
-  const std::string id = item.id;
-  ++shared_.fetched;
+/// The document is above a limit of this node: what is known of it stays, no more is fetched. (That
+/// of a query depends on how many others there are.)
+void following::refused(const std::string& id) {
+  give_up(id);
+  if (!is_query_document(id) && refused_.size() < defaults::refused_remembered) refused_.insert(id);
   wanted_.erase(id);
-  if (item.tree.empty()) { // the peer has dropped its bucket, and made it again
-    fall_back(now);
-    return true;
-  }
-  auto tree = revision_tree::decode(item.tree);
-  if (!tree) return false;
-  assembly made;
-  made.document.id = id;
-  made.document.tree = std::move(*tree);
-  for (documents::sent_body& body : item.bodies) {
-    if (body.size > shared_.options.limits.document_bytes) {
-      give_up(id);
-      resolve(id);
-      return true;
-    }
-    if (body.body) {
-      made.document.bodies.push_back({body.rev, std::move(*body.body)});
-    } else if (body.size > 0) {
-      made.left.emplace_back(body.rev, body.size);
-    }
-  }
-  if (made.left.empty()) return finish(std::move(made.document), now);
-  assembly& started = assembling_[id] = std::move(made);
-  if (assembling_.size() == 1) ask_part(id, started, now);
-  return true;
-}
-
-/// A document is here, whole. False where it breaks a rule.
-bool following::finish(replicated_document&& document, ticks now) {
-  const auto right = check_replicated(document, shared_.options.limits);
-  if (!right && !is_own_limit(document.id, right.error().code)) return false;
-  if (right) {
-    complete(std::move(document), now);
-  } else {
-    give_up(document.id);
-    resolve(document.id);
-  }
-  return true;
-}
-
-void following::ask_part(const std::string& id, assembly& of, ticks now) {
-  of.asked_at = now;
-  want_part asked;
-  asked.bucket = bucket_.name;
-  asked.id = id;
-  asked.rev = of.left.front().first;
-  asked.offset = of.body.size();
-  shared_.send(std::move(asked));
-}
-
-void following::delivered(part&& what, ticks now) {
-  const auto found = assembling_.find(what.id);
-  if (found == assembling_.end()) return;
-  assembly& of = found->second;
-  if (of.left.front().first != what.rev) return;
-  if (what.size == 0) { // superseded meanwhile: ask for the document as it is now
-    wanted_[what.id] = {now, false};
-    assembling_.erase(found);
-    return go_on(now);
-  }
-  if (what.offset != of.body.size()) return; // came already
-  if (what.size != of.left.front().second || what.bytes.empty()) return reject(now);
-  shared_.useful = true;
-  of.body += what.bytes;
-  if (of.body.size() == what.size) {
-    of.document.bodies.push_back({what.rev, std::exchange(of.body, {})});
-    of.left.pop_front();
-  }
-  if (!of.left.empty()) return ask_part(what.id, of, now);
-  replicated_document document = std::move(of.document);
-  assembling_.erase(found);
-  if (!finish(std::move(document), now)) return reject(now);
-  if (!assembling_.empty()) ask_part(assembling_.begin()->first, assembling_.begin()->second, now);
-  hand_over();
-  pop_done(now);
-}
-
-namespace {
-
-/// Whether a document, as it came, leaves nothing to ask for about this revision: it has it, or it
-/// has forgotten it.
-bool answers(const revision_tree& tree, const revision& rev) {
-  if (tree.find(rev) != nullptr) return true;
-  const auto nodes = tree.nodes();
-  return !nodes.empty() && uint64_t{nodes.front().rev.number()} >=
-                               uint64_t{rev.number()} + ::treadmill::defaults::revision_depth;
-}
-
-} // namespace
-
-/// A document came whole: it goes with the first batch that waits for it. A later one may wait for
-/// what the document was not yet when it was sent: then it is asked for again.
-void following::complete(replicated_document&& document, ticks now) {
-  const std::string id = document.id;
-  const revision_tree tree = document.tree;
-  const auto first = std::find_if(queue_.begin(), queue_.end(), [&](const batch& waiting) {
-    return waiting.missing.count(id) != 0;
-  });
-  if (first == queue_.end()) return;
-  note_pending(document, *first);
-  for (const leaf_body& body : document.bodies) {
-    first->bytes += body.body.size();
-    first->held.add(body.body.size());
-  }
-  first->documents.push_back(std::move(document));
-  bool lacking = false;
-  for (batch& waiting : queue_) {
-    const auto missing = waiting.missing.find(id);
-    if (missing == waiting.missing.end()) continue;
-    std::erase_if(missing->second,
-                  [&](const peer_change& told) { return answers(tree, told.rev); });
-    if (missing->second.empty()) {
-      waiting.missing.erase(missing);
-    } else {
-      lacking = true;
-    }
-  }
-  if (lacking) wanted_[id] = {now + defaults::patience, false};
-}
-
-void following::resolve(const std::string& id) {
-  for (batch& waiting : queue_) waiting.missing.erase(id);
+  assembling_.erase(id);
+  resolve(id);
 }
 
 // Applying
 // -------------------------------------------------------------------------------------------------
 
-/// Hands over what is complete, in order. What was known needs no batch of its own.
+/// Hands over what is complete, in order. What was known needs no batch of its own. Of the first
+/// that still waits for documents those that came go ahead of it, so that few are held: merging is
+/// a union, and the checkpoint stays behind all of them.
 void following::hand_over() {
   for (batch& next : queue_) {
     if (next.done || next.ticket != 0) continue;
-    if (!next.missing.empty() || applying_ >= defaults::applying) return;
-    if (next.documents.empty()) {
+    if (applying_ >= defaults::applying) return;
+    if (!next.missing.empty()) {
+      if (next.fetched_bytes >= defaults::documents_bytes) submit(next, false);
+      return;
+    }
+    if (next.documents.empty() && !next.in_parts) {
       next.done = true;
       continue;
     }
-    next.ticket = ++last_ticket_;
-    ++applying_;
-    shared_.documents_in += next.documents.size();
-    const bool first = run_ == 0;
-    while (run_ == 0) run_ = shared_.options.random();
-    shared_.out.batches.push_back({bucket_.number,
-                                   next.ticket,
-                                   shared_.peer_id,
-                                   run_,
-                                   first,
-                                   std::move(next.documents),
-                                   next.reached,
-                                   {}});
+    submit(next, true);
   }
+}
+
+/// `whole`: with the checkpoint behind it.
+void following::submit(batch& of, bool whole) {
+  const uint64_t ticket = ++last_ticket_;
+  if (whole) {
+    of.ticket = ticket;
+  } else {
+    of.in_parts = true;
+    of.bytes -= std::min(of.bytes, of.fetched_bytes);
+    of.fetched_bytes = 0;
+    ahead_[ticket] = std::exchange(of.fetched, held_bytes());
+  }
+  ++applying_;
+  shared_.documents_in += of.documents.size();
+  const bool first = run_ == 0;
+  while (run_ == 0) run_ = shared_.options.random();
+  apply_batch made{bucket_.number, ticket, shared_.peer_id, run_, first, {}, {}, {}};
+  made.documents = std::exchange(of.documents, {});
+  if (whole) made.reached = of.reached;
+  shared_.out.batches.push_back(std::move(made));
 }
 
 void following::applied(uint64_t ticket, ec code, ticks now,
                         const std::vector<std::string>& refused_ids) {
+  const bool ahead = ahead_.erase(ticket) != 0;
   if (ticket < valid_from_) return;
-  for (const std::string& id : refused_ids) give_up(id);
+  for (const std::string& id : refused_ids) refused(id);
   if (code != ec::none) {
     problem_ = "what came could not be written: " + std::string(::treadmill::to_string(code));
     return fall_back(now);
   }
+  if (ahead) --applying_;
   for (batch& waiting : queue_) {
     if (waiting.ticket != ticket) continue;
     waiting.done = true;
     --applying_;
   }
   retry_.reset();
-  hand_over();
-  pop_done(now);
+  begin_assembly(now);
+  go_on(now);
 }
 
 void following::pop_done(ticks now) {
@@ -661,8 +466,12 @@ void following::tick(ticks now) {
   if (acknowledge_at_ >= ticks(0) && now >= acknowledge_at_) acknowledge(now);
   if (!wanted_.empty()) go_on(now);
   if (!assembling_.empty()) { // one at a time
-    auto& [id, of] = *assembling_.begin();
-    if (now >= of.asked_at + shared_.answers.wait()) ask_part(id, of, now);
+    const auto active = assembling_.find(assembled_);
+    if (active == assembling_.end()) {
+      begin_assembly(now);
+    } else if (now >= active->second.asked_at + shared_.answers.wait()) {
+      ask_part(active->first, active->second, now);
+    }
   }
   // Where the peer has more and nothing comes, a frame got lost.
   if (now >= again_at_ && !gone_ && (!streaming_ || !answered_ || lacks())) begin_stream(now);
@@ -675,8 +484,11 @@ ticks following::due() const {
   // What was due and is not asked for waits for its turn, or for the store.
   for (const auto& [id, item] : wanted_)
     at = std::min(at, item.at > ticked_at_ ? item.at : ticked_at_ + defaults::again_soon);
-  if (!assembling_.empty())
-    at = std::min(at, assembling_.begin()->second.asked_at + shared_.answers.wait());
+  if (const auto active = assembling_.find(assembled_); active != assembling_.end()) {
+    at = std::min(at, active->second.asked_at + shared_.answers.wait());
+  } else if (!assembling_.empty()) {
+    at = std::min(at, ticked_at_ + defaults::again_soon);
+  }
   if (!gone_ && (!streaming_ || !answered_ || lacks())) at = std::min(at, again_at_);
   return at;
 }
@@ -702,6 +514,7 @@ void following::compare(uint64_t taken, ticks now) {
   rescan_after_ = now + defaults::rescan_pause;
   ++shared_.rescans;
   stored_ = checkpoint{peer_log_, 0, {}};
+  refused_.clear();
   start_over(now);
   rescans_ = true;
   begin_stream(now);

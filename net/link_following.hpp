@@ -64,20 +64,34 @@ private:
     size_t bytes = 0;
     uint64_t share = 0; ///< of the window
     held_bytes held{};
-    uint64_t ticket = 0; ///< 0: not handed over
+    held_bytes fetched{};       ///< of its documents that were asked for
+    uint64_t fetched_bytes = 0; ///< the same
+    bool in_parts = false;      ///< some of its documents went ahead of it
+    uint64_t ticket = 0;        ///< 0: not handed over
     bool done = false;
   };
   /// A document that is asked for.
   struct wanted {
     ticks at{0}; ///< when to ask; again, where that is past
     bool asked = false;
+    revision after{};    ///< what came of it already, see want
+    uint32_t newest = 0; ///< the largest number of a revision of what came
   };
-  /// A document whose bodies come in parts.
+  /// A document, or a part of one, whose bodies come in parts.
   struct assembly {
     replicated_document document{};
     std::deque<std::pair<revision, uint64_t>> left{}; ///< leaves and the sizes of their bodies
     std::string body{};                               ///< of the first of them, as far as it came
+    wanted next{};                                    ///< what to ask for then, where there is more
+    held_bytes held{};
+    held_bytes body_held{};
+    held_bytes counted{}; ///< the same, among the bodies that are being put together
     ticks asked_at{0};
+  };
+  /// The document that an entry was about last: entries of one often follow each other.
+  struct looked_up {
+    std::string id{};
+    std::optional<local_document> here{};
   };
   enum class knowledge : uint8_t { known, extends, unknown };
 
@@ -86,7 +100,8 @@ private:
   void fall_back(ticks now);
   void reject(ticks now);
   void acknowledge(ticks now);
-  result<void> look_at(peer_entry&& entry, const row_view& rows, batch& into, ticks now);
+  result<void> look_at(peer_entry&& entry, const row_view& rows, looked_up& last, batch& into,
+                       ticks now);
   result<knowledge> look_at(const peer_change& change, const std::string& id,
                             const std::optional<local_document>& here, const row_view& rows) const;
   bool knows(const std::string& id, const revision& rev,
@@ -99,17 +114,27 @@ private:
   void go_on(ticks now);
   void ask(ticks now);
   bool ask_for(const std::string& id, const row_view& rows, want& asked, ticks now);
+  bool is_asked(const documents::sent& item) const;
   bool settle(documents::sent&& item, ticks now);
-  bool finish(replicated_document&& document, ticks now);
+  bool finish(assembly&& whole, ticks now);
+  bool may_fetch() const;
+  void begin_assembly(ticks now);
   void ask_part(const std::string& id, assembly& of, ticks now);
-  void complete(replicated_document&& document, ticks now);
+  ec take_body(const std::string& id, assembly& of);
+  void attach(replicated_document&& document, batch& to);
+  void note_came(const replicated_document& part);
+  void complete(replicated_document&& document, uint32_t newest, ticks now);
   void give_up(const std::string& id);
+  void leave_out(const std::string& id);
+  void refused(const std::string& id);
   void resolve(const std::string& id);
+  batch* first_waiting_for(const std::string& id);
   bool lacks() const;
   size_t queued_bytes() const;
   bool has_room(ticks now);
   batch& open_batch();
   void hand_over();
+  void submit(batch& of, bool whole);
   void pop_done(ticks now);
   void note_soon(ticks now);
 
@@ -133,11 +158,13 @@ private:
   uint64_t run_ = 0;        ///< of batches that rest on each other; 0: the next one begins a run
   uint64_t valid_from_ = 1; ///< answers to older tickets are of a stream that was given up
   size_t applying_ = 0;
+  std::map<uint64_t, held_bytes> ahead_{}; ///< what goes ahead and is being applied, by ticket
   std::map<std::string, wanted> wanted_{};
   bool asking_ = false; ///< documents were asked for, and have not come
   ticks asked_at_{0};
   ticks ask_again_at_{0};
   std::map<std::string, assembly> assembling_{};
+  std::string assembled_{}; ///< whose body is being put together; empty: none
   documents_by_id pending_{};
   uint64_t last_batch_ = 0;
   uint64_t peer_sequence_ = 0;
@@ -155,8 +182,9 @@ private:
   int rest_seen_ = 0;
   ticks rescan_after_{0};
   bool refused_some_ = false;
-  bool rescans_ = false;  ///< all documents are compared, until it has caught up
-  std::string problem_{}; ///< why nothing more is taken in; empty: it is
+  std::set<std::string> refused_{}; ///< above a limit of this node: not asked for in this session
+  bool rescans_ = false;            ///< all documents are compared, until it has caught up
+  std::string problem_{};           ///< why nothing more is taken in; empty: it is
 };
 
 } // namespace treadmill::replication

@@ -12,6 +12,10 @@ namespace treadmill::replication {
 struct serving::slice {
   activity frame{};
   size_t bytes = 0;
+  /// The document that was looked at last: entries of one often follow each other.
+  std::string id{};
+  stored_document document{};
+  revision_tree tree{};
 };
 
 /// A smaller number is one of before. Only where the peer goes on with it the larger one never was
@@ -162,7 +166,7 @@ namespace {
 
 /// Everything that an older entry brought is in the ancestry of the one leaf that there is.
 bool superseded(const activity_entry& logged, const document_row& row, const revision_tree& tree) {
-  return row.sequence > logged.sequence && tree.leaves().size() == 1;
+  return row.sequence > logged.sequence && tree.leaf_count() == 1;
 }
 
 /// The revisions that an entry tells of: its own, and in place of those older ones that it lets be
@@ -170,11 +174,10 @@ bool superseded(const activity_entry& logged, const document_row& row, const rev
 std::vector<revision> told_by(const activity_entry& logged, const document_row& row,
                               const revision_tree& tree) {
   std::vector<revision> told = logged.changes;
-  const auto leaves = tree.leaves();
-  if (row.sequence != logged.sequence || leaves.size() != 1 || !leaves.front().elsewhere())
-    return told;
-  if (std::find(told.begin(), told.end(), leaves.front().rev) == told.end())
-    told.push_back(leaves.front().rev);
+  if (row.sequence != logged.sequence || tree.leaf_count() != 1) return told;
+  const revision_tree::node& leaf = *tree.winner();
+  if (leaf.elsewhere() && std::find(told.begin(), told.end(), leaf.rev) == told.end())
+    told.push_back(leaf.rev);
   return told;
 }
 
@@ -194,22 +197,35 @@ peer_change change_of(const revision& rev, const revision_tree& tree) {
 
 } // namespace
 
-/// Adds an entry, unless a later one has superseded it.
-result<bool> serving::append_entry(const row_view& rows, const activity_entry& logged,
-                                   slice& made) const {
+/// Reads the document of an entry.
+result<void> serving::look_up(const row_view& rows, const activity_entry& logged,
+                              slice& made) const {
+  if (made.document.bytes && made.id == logged.id) return {};
   auto found = read_document(rows, bucket_.number, logged.id);
   if (!found) return tl::unexpected(found.error());
   if (!*found) return fail(ec::corrupt, "an activity entry without its document");
-  const document_row& row = (*found)->row;
-  const auto tree = row.tree();
+  auto tree = (*found)->row.tree();
   if (!tree) return tl::unexpected(tree.error());
-  if (superseded(logged, row, *tree)) return false;
+  made.id = logged.id;
+  made.document = std::move(**found);
+  made.tree = std::move(*tree);
+  return {};
+}
+
+/// Adds an entry, unless a later one has superseded it.
+result<bool> serving::append_entry(const row_view& rows, const activity_entry& logged,
+                                   slice& made) const {
+  if (auto found = look_up(rows, logged, made); !found) return tl::unexpected(found.error());
+  const document_row& row = made.document.row;
+  const revision_tree& tree = made.tree;
+  if (superseded(logged, row, tree)) return false;
   peer_entry entry;
   entry.sequence = logged.sequence;
   entry.id = logged.id;
-  for (const revision& rev : told_by(logged, row, *tree)) {
-    peer_change change = change_of(rev, *tree);
-    if (const auto* node = tree->find(rev); node != nullptr && node->leaf && node->elsewhere()) {
+  for (const revision& rev : told_by(logged, row, tree)) {
+    if (entry.changes.size() == defaults::sent_changes) break; // who lacks one asks for them all
+    peer_change change = change_of(rev, tree);
+    if (const auto* node = tree.find(rev); node != nullptr && node->leaf && node->elsewhere()) {
       const auto claim = claim_of_leaf(rows, bucket_.number, logged.id, row, *node);
       if (!claim) return tl::unexpected(claim.error());
       change.claim = *claim;
@@ -222,112 +238,13 @@ result<bool> serving::append_entry(const row_view& rows, const activity_entry& l
     entry.changes.push_back(std::move(change));
   }
   if (digests_ && row.sequence == logged.sequence) {
-    const auto digest = digest_of(rows, bucket_.number, logged.id, row, *tree);
+    const auto digest = digest_of(rows, bucket_.number, logged.id, row, tree);
     if (!digest) return tl::unexpected(digest.error());
     entry.digest = *digest;
   }
   made.bytes += window_share(entry);
   made.frame.entries.push_back(std::move(entry));
   return true;
-}
-
-// Documents
-// -------------------------------------------------------------------------------------------------
-
-namespace {
-
-/// The leaves that the peer says it has.
-class peer_leaves {
-public:
-  explicit peer_leaves(const want::wanted& asked) : own_(asked.leaves.begin(), asked.leaves.end()) {
-    for (const want::claimed_leaf& leaf : asked.elsewhere) elsewhere_[leaf.rev] = leaf.claim;
-  }
-  bool has_named(const revision& rev) const { return own_.count(rev) != 0; }
-  bool has_claimed(const revision_tree::node& leaf, std::string_view body) const {
-    if (!leaf.elsewhere()) return false;
-    const auto found = elsewhere_.find(leaf.rev);
-    return found != elsewhere_.end() && found->second == claim_of(leaf.parent, false, body);
-  }
-
-private:
-  std::set<revision> own_;
-  std::map<revision, hash128> elsewhere_{};
-};
-
-/// Adds up what of the document the peer has not got. A document that is not there is sent without
-/// a tree.
-result<documents::sent> document_for(const row_view& rows, uint32_t bucket,
-                                     const want::wanted& asked) {
-  documents::sent made;
-  made.id = asked.id;
-  auto found = read_document(rows, bucket, asked.id);
-  if (!found) return tl::unexpected(found.error());
-  if (!*found) return made;
-  auto tree = read_tree(rows, bucket, asked.id, (*found)->row);
-  if (!tree) return tl::unexpected(tree.error());
-  made.tree = tree->encode();
-  size_t inlined = 0;
-  const peer_leaves known(asked);
-  for (const revision_tree::node& leaf : tree->leaves()) {
-    if (leaf.deleted || known.has_named(leaf.rev)) continue;
-    auto body = read_leaf_body(rows, bucket, asked.id, (*found)->row, leaf.rev);
-    if (!body) return tl::unexpected(body.error());
-    if (!*body) return fail(ec::corrupt, "a leaf without its body");
-    if (known.has_claimed(leaf, **body)) continue;
-    documents::sent_body sent;
-    sent.rev = leaf.rev;
-    sent.size = (*body)->size();
-    inlined += sent.size;
-    if (inlined <= defaults::documents_bytes) sent.body = std::move(**body);
-    made.bodies.push_back(std::move(sent));
-  }
-  return made;
-}
-
-size_t bytes_of(const documents::sent& item) {
-  size_t bytes = item.id.size() + item.tree.size() + 32;
-  for (const documents::sent_body& body : item.bodies)
-    bytes += 48 + (body.body ? body.body->size() : 0);
-  return bytes;
-}
-
-} // namespace
-
-void serve_documents(link_context& shared, const bucket_info& bucket, const want& asked) {
-  // A snapshot: the rows of a document have to belong together.
-  const auto rows = shared.rows->synced();
-  documents answer;
-  answer.bucket = bucket.name;
-  size_t bytes = 0;
-  for (const want::wanted& item : asked.documents) {
-    auto made = document_for(*rows, bucket.number, item);
-    if (!made) break; // the peer asks again
-    bytes += bytes_of(*made);
-    answer.items.push_back(std::move(*made));
-    if (bytes >= defaults::documents_bytes) break;
-  }
-  if (!answer.items.empty()) shared.send(std::move(answer));
-}
-
-void serve_part(link_context& shared, const bucket_info& bucket, const want_part& asked) {
-  const auto rows = shared.rows->synced();
-  const auto found = read_document(*rows, bucket.number, asked.id);
-  if (!found) return;
-  part answer;
-  answer.bucket = bucket.name;
-  answer.id = asked.id;
-  answer.rev = asked.rev;
-  answer.offset = asked.offset;
-  if (*found) {
-    const auto body = read_leaf_body(*rows, bucket.number, asked.id, (*found)->row, asked.rev);
-    if (!body) return;
-    if (*body && asked.offset <= (*body)->size()) {
-      answer.size = (*body)->size();
-      answer.bytes = (*body)->substr(asked.offset, defaults::part_bytes);
-    }
-  }
-  if (answer.size == 0) answer.offset = 0;
-  shared.send(std::move(answer));
 }
 
 } // namespace treadmill::replication

@@ -371,6 +371,9 @@ void put(std::string& out, const want& x) {
       put_hash(out, leaf.claim);
     }
   }
+  if (!x.in_parts) return;
+  put_varint(out, x.documents.size());
+  for (const want::wanted& item : x.documents) put_rev(out, item.after);
 }
 
 void take(fields& in, want& x) {
@@ -382,6 +385,7 @@ void take(fields& in, want& x) {
     for (revision& rev : item.leaves) rev = in.rev();
     if (!in.ok()) return;
   }
+  x.in_parts = false;
   if (!in.more()) return;
   for (want::wanted& item : x.documents) {
     item.elsewhere.resize(in.count(2 + packed_bytes));
@@ -391,6 +395,10 @@ void take(fields& in, want& x) {
     }
     if (!in.ok()) return;
   }
+  if (!in.more()) return;
+  x.in_parts = true;
+  if (!in.require(in.count(1) == x.documents.size())) return;
+  for (want::wanted& item : x.documents) item.after = in.rev_or_none();
 }
 
 void put(std::string& out, const documents& x) {
@@ -407,6 +415,8 @@ void put(std::string& out, const documents& x) {
       if (body.body) put_bytes(out, *body.body);
     }
   }
+  put_varint(out, x.items.size());
+  for (const documents::sent& item : x.items) put_rev(out, item.next);
 }
 
 void take(fields& in, documents& x) {
@@ -424,6 +434,8 @@ void take(fields& in, documents& x) {
     }
     if (!in.ok()) return;
   }
+  if (!in.more() || !in.require(in.count(1) == x.items.size())) return;
+  for (documents::sent& item : x.items) item.next = in.rev_or_none();
 }
 
 void put(std::string& out, const want_part& x) {

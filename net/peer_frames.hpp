@@ -92,6 +92,7 @@ struct peer_change {
   /// claim_of a leaf that was made elsewhere. (A node that knows nothing of claims sends none.)
   std::optional<hash128> claim{};
   bool differs = false; ///< not sent: the document is to be fetched, whatever is known of it
+  bool came = false;    ///< not sent: a part of the document that came has it
 };
 
 struct peer_entry {
@@ -115,7 +116,7 @@ struct activity {
   std::vector<peer_entry> entries{};
 };
 
-/// Asks for whole documents.
+/// Asks for documents.
 struct want {
   /// A live leaf that was made elsewhere, as the sender of this frame has it.
   struct claimed_leaf {
@@ -126,9 +127,11 @@ struct want {
     std::string id{};
     std::vector<revision> leaves{}; ///< live ones that the sender of this frame has, by their names
     std::vector<claimed_leaf> elsewhere{}; ///< those whose names do not say what they are
+    revision after{}; ///< only the branches of leaves that come after it, newest first
   };
   std::string bucket{};
   std::vector<wanted> documents{};
+  bool in_parts = true; ///< a large document may come branch by branch; false: of an older node
 };
 
 /// Answers `want`: some of what was asked for, in order; the rest is to be asked for again.
@@ -142,6 +145,7 @@ struct documents {
     std::string id{};
     std::string tree{}; ///< encoded; empty: there is no such document
     std::vector<sent_body> bodies{};
+    revision next{}; ///< there is more: to be asked for with this as `after`
   };
   std::string bucket{};
   std::vector<sent> items{};

@@ -41,13 +41,25 @@ inline constexpr size_t applying = 4;
 inline constexpr size_t served_at_once = 4;
 /// Bytes of a body up to which it travels with its entry.
 inline constexpr size_t inline_bytes = size_t{64} * 1024;
-/// Leaves in one `want`, beyond which no further document is asked for with it.
+/// Leaves that are named in one `want` of a document, and beyond which no further one is asked for
+/// with it.
 inline constexpr size_t wanted_leaves = 10'000;
 /// Documents in one `want`; bytes of the `documents` that answer it, about.
 inline constexpr size_t wanted_documents = 1000;
 inline constexpr size_t documents_bytes = size_t{1024} * 1024;
 /// Bytes of a body above which it goes in parts, and of one part.
 inline constexpr size_t part_bytes = size_t{1024} * 1024;
+/// Nodes of a revision tree that are sent at once: a larger one goes in parts, some branches each.
+inline constexpr size_t part_nodes = 4000;
+/// Changes of one entry that are sent. (No more are logged; an older build may have.)
+inline constexpr size_t sent_changes = 10'000;
+/// Bytes of bodies that are read to tell a node of an older build their sizes.
+inline constexpr size_t sized_bytes = size_t{64} * 1024 * 1024;
+/// Bytes that are held for a peer, about, beyond which no more documents are asked for until some
+/// of them are applied.
+inline constexpr uint64_t fetched_bytes = uint64_t{16} * 1024 * 1024;
+/// Documents of a bucket that are remembered as being above a limit of this node.
+inline constexpr size_t refused_remembered = 1000;
 /// Buckets that each heartbeat names although nothing changed.
 inline constexpr size_t heads_again = 64;
 /// Refused documents, and buckets, that are shown with a link.

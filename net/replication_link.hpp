@@ -107,7 +107,7 @@ struct link_status {
   /// Buckets of the peer that have no place here: some of their names, and how many (about).
   std::vector<std::string> refused_buckets{};
   uint64_t refused_bucket_count = 0;
-  uint64_t held_bytes = 0; ///< of its activity, in memory
+  uint64_t held_bytes = 0; ///< of its activity and documents, in memory
   uint64_t waited = 0;     ///< frames that waited, because the peer had used up its time
   uint64_t cuts = 0;       ///< of its connection, because it broke a bound
   std::vector<bucket_progress> buckets{};

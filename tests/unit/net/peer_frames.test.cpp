@@ -37,9 +37,11 @@ std::vector<frame> all_frames() {
   sent.entries[1].digest = hash128{6};
   sent.entries[0].changes[0].claim = hash128{3};
   sent.entries[1].changes[1].claim = hash128{4};
-  want wanted{"a", {{"d1", {native, elsewhere}, {}}, {"d2", {}, {{elsewhere, hash128{5}}}}}};
-  documents delivered{"a",
-                      {{"d1", "tree", {{native, 2, "{}"}, {elsewhere, 9, {}}}}, {"d2", "", {}}}};
+  want wanted{"a",
+              {{"d1", {native, elsewhere}, {}, {}}, {"d2", {}, {{elsewhere, hash128{5}}}, native}}};
+  documents delivered{
+      "a",
+      {{"d1", "tree", {{native, 2, "{}"}, {elsewhere, 9, {}}}, elsewhere}, {"d2", "", {}, {}}}};
   return {greeting,
           goodbye{parting::same_name},
           told,
@@ -95,6 +97,13 @@ TEST_CASE("the fields of a frame arrive in their places") {
   REQUIRE(wanted.documents[1].elsewhere.size() == 1);
   CHECK(wanted.documents[1].elsewhere[0].rev == elsewhere);
   CHECK(wanted.documents[1].elsewhere[0].claim == hash128{5});
+  CHECK(wanted.in_parts);
+  CHECK(wanted.documents[0].after.empty());
+  CHECK(wanted.documents[1].after == native);
+  const auto documents_read = decode_frame(encode_frame({1, frames[7]}, false), most);
+  const auto& delivered = std::get<documents>(documents_read->content);
+  CHECK(delivered.items[0].next == elsewhere);
+  CHECK(delivered.items[1].next.empty());
   const auto hello_read = decode_frame(encode_frame({1, frames[0]}, false), most);
   CHECK(std::get<hello>(hello_read->content).buckets == std::vector<std::string>{"a", "b"});
 }
@@ -118,7 +127,7 @@ TEST_CASE("what follows the known fields is ignored: a newer node may add some")
   }
 }
 
-TEST_CASE("frames without claims, as older nodes send them, are read") {
+TEST_CASE("frames without claims or parts, as older nodes send them, are read") {
   const auto frames = all_frames();
   activity sent = std::get<activity>(frames[5]);
   for (peer_entry& entry : sent.entries)
@@ -131,6 +140,12 @@ TEST_CASE("frames without claims, as older nodes send them, are read") {
   REQUIRE(read);
   CHECK(std::get<activity>(read->content).entries.size() == 2);
   want wanted = std::get<want>(frames[6]);
+  wanted.in_parts = false;
+  bytes = encode_frame({1, wanted}, false);
+  const auto whole = decode_frame(bytes, most);
+  REQUIRE(whole);
+  CHECK(!std::get<want>(whole->content).in_parts);
+  CHECK(std::get<want>(whole->content).documents[1].elsewhere.size() == 1);
   wanted.documents[1].elsewhere.clear();
   bytes = encode_frame({1, wanted}, false);
   bytes.resize(bytes.size() - 2); // an empty list for each document
@@ -138,6 +153,27 @@ TEST_CASE("frames without claims, as older nodes send them, are read") {
   const auto asked = decode_frame(bytes, most);
   REQUIRE(asked);
   CHECK(std::get<want>(asked->content).documents.size() == 2);
+  CHECK(!std::get<want>(asked->content).in_parts);
+  documents delivered = std::get<documents>(frames[7]);
+  for (documents::sent& item : delivered.items) item.next = {};
+  bytes = encode_frame({1, delivered}, false);
+  bytes.resize(bytes.size() - 3); // the list of what to go on with
+  seal_frame(bytes);
+  const auto answered = decode_frame(bytes, most);
+  REQUIRE(answered);
+  CHECK(std::get<documents>(answered->content).items[1].next.empty());
+}
+
+TEST_CASE("a list of places to go on at that is not one for each document is refused") {
+  std::string bytes = encode_frame({1, want{"a", {{"d", {}, {}, {}}}}}, false);
+  bytes.back() = '\x01'; // half a revision
+  seal_frame(bytes);
+  CHECK(!decode_frame(bytes, most));
+  bytes = encode_frame({1, want{"a", {}}}, false);
+  bytes.back() = '\x02';
+  bytes += std::string(2, '\0');
+  seal_frame(bytes);
+  CHECK(!decode_frame(bytes, most));
 }
 
 TEST_CASE("a claim of no change is refused") {
