@@ -65,6 +65,7 @@ bool agrees(const peer_change& told, const known_claim& known) {
 
 result<void> list_leaves(const row_view& rows, uint32_t bucket, const std::string& id,
                          const local_document& here, want::wanted& into) {
+  size_t read = 0;
   for (const revision_tree::node& leaf : here.tree.nodes()) {
     if (!leaf.leaf || leaf.deleted) continue;
     if (!into.after.empty() && !(leaf.rev < into.after)) continue; // it came, or need not
@@ -73,9 +74,12 @@ result<void> list_leaves(const row_view& rows, uint32_t bucket, const std::strin
       into.leaves.push_back(leaf.rev);
       continue;
     }
-    const auto claim = claim_of_leaf(rows, bucket, id, here.stored.row, leaf);
-    if (!claim) return tl::unexpected(claim.error());
-    if (*claim) into.elsewhere.push_back({leaf.rev, **claim});
+    if (read >= defaults::named_bytes) break;
+    const auto body = read_leaf_body(rows, bucket, id, here.stored.row, leaf.rev);
+    if (!body) return tl::unexpected(body.error());
+    if (!*body) continue; // it changed between two reads of a view that moves
+    read += (*body)->size();
+    into.elsewhere.push_back({leaf.rev, claim_of(leaf.parent, false, **body)});
   }
   return {};
 }

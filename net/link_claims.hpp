@@ -43,7 +43,7 @@ result<hash128> digest_of(const row_view& rows, uint32_t bucket, const std::stri
                           const document_row& row, const revision_tree& tree);
 
 /// Lists the live leaves of a document after the one that is named in `into`, as many as a frame
-/// may hold: those of Treadmill's own by name, others with their claims.
+/// may hold and as may be read: those of Treadmill's own by name, others with their claims.
 result<void> list_leaves(const row_view& rows, uint32_t bucket, const std::string& id,
                          const local_document& here, want::wanted& into);
 

@@ -3,6 +3,7 @@
 #include "net/replication_defaults.hpp"
 #include "net/replication_link.hpp"
 #include <algorithm>
+#include <map>
 #include <string>
 #include <utility>
 
@@ -37,6 +38,13 @@ inline uint64_t window_share(const peer_entry& entry) {
   return bytes;
 }
 
+/// What a batch holds while it is being applied.
+struct batch_charge {
+  held_bytes activity{};
+  held_bytes documents{};
+  bool fetched = false; ///< it has documents that were asked for
+};
+
 /// Of the two directions of all buckets of a link.
 struct link_context {
   link_options options{};
@@ -60,9 +68,29 @@ struct link_context {
   uint64_t refused_documents = 0;
   std::vector<std::string> refused{};
   uint64_t cuts = 0;
-  uint64_t held = 0;      ///< bytes of activity and documents that wait to be applied
+  uint64_t held = 0;      ///< bytes of activity and documents, until they are applied
   uint64_t assembled = 0; ///< of them, those of bodies that come in parts
+  uint64_t expected = 0;  ///< bytes of documents that buckets asked for and that have not come
+  bool crowded = false;   ///< a bucket found no room for documents: others let it go first
+  std::string turn{};     ///< the bucket that asked for documents, or a body, last
   bool useful = false;    ///< the frame that is being looked at brought what was asked for
+  uint64_t tickets = 0;   ///< of batches of all buckets: the last one
+  /// The bytes of batches that are being applied, by bucket and ticket: counted until the answer
+  /// comes, even if their stream was given up meanwhile.
+  std::map<std::pair<uint32_t, uint64_t>, batch_charge> applying{};
+
+  /// Documents of the bucket that were asked for are being applied.
+  bool applies_fetched(uint32_t bucket) const {
+    return std::any_of(applying.lower_bound({bucket, 0}),
+                       applying.upper_bound({bucket, UINT64_MAX}),
+                       [](const auto& item) { return item.second.fetched; });
+  }
+  /// No document of the peer is asked for, comes in parts, or is being applied after that.
+  bool is_idle() const {
+    return expected == 0 && assembled == 0 &&
+           std::none_of(applying.begin(), applying.end(),
+                        [](const auto& item) { return item.second.fetched; });
+  }
 
   /// What may be on its way of a bucket's activity.
   uint64_t window() const {

@@ -29,10 +29,17 @@ private:
   std::map<revision, hash128> elsewhere_{};
 };
 
-/// A document whose rows are read, and what of it is sent.
-struct answered_document {
+/// What the documents of one answer are read from, and how many bytes of bodies were.
+struct document_source {
   const row_view& rows;
   uint32_t bucket = 0;
+  bool in_parts = true;
+  size_t read = 0;
+};
+
+/// A document whose rows are read, and what of it is sent.
+struct answered_document {
+  document_source& from;
   const want::wanted& asked;
   const peer_leaves had;
   stored_document stored{};
@@ -44,20 +51,23 @@ struct answered_document {
 /// The body of a leaf; nothing where the peer has it.
 result<std::optional<std::string>> body_for(const answered_document& of,
                                             const revision_tree::node& leaf) {
-  auto body = read_leaf_body(of.rows, of.bucket, of.asked.id, of.stored.row, leaf.rev);
+  auto body = read_leaf_body(of.from.rows, of.from.bucket, of.asked.id, of.stored.row, leaf.rev);
   if (!body) return body;
   if (!*body) return fail(ec::corrupt, "a leaf without its body");
+  of.from.read += (*body)->size();
   if (of.had.has_claimed(leaf, **body)) body->reset();
   return body;
 }
 
-/// Adds the body of a leaf where the peer needs it; false: there is no room for it. One that is too
-/// large to travel along is named with its size: the only one then.
+/// Adds the body of a leaf where the peer needs it; false: there is no room for it, or enough was
+/// read for this answer. One that is too large to travel along is named with its size: the only one
+/// then.
 result<bool> append_body(answered_document& of, const revision_tree::node& leaf) {
   if (leaf.deleted || of.had.has_named(leaf.rev)) return true;
   auto& bodies = of.made.bodies;
   if (!bodies.empty() && (!bodies.back().body || of.inlined >= defaults::documents_bytes))
     return false;
+  if (of.from.read >= defaults::compared_bytes) return false;
   auto body = body_for(of, leaf);
   if (!body) return tl::unexpected(body.error());
   if (!*body) return true;
@@ -156,20 +166,26 @@ result<void> append_whole(answered_document& of) {
   return {};
 }
 
-/// What of the document the peer has not got. One that is not there is sent without a tree.
-result<documents::sent> document_for(const row_view& rows, uint32_t bucket,
-                                     const want::wanted& asked, bool in_parts) {
-  answered_document of{rows, bucket, asked, peer_leaves(asked)};
-  of.made.id = asked.id;
-  auto found = read_document(rows, bucket, asked.id);
+/// Reads the document, if it is there, and adds what of it the peer has not got.
+result<void> read_and_append(answered_document& of) {
+  const document_source& from = of.from;
+  auto found = read_document(from.rows, from.bucket, of.asked.id);
   if (!found) return tl::unexpected(found.error());
-  if (!*found) return std::move(of.made);
-  auto tree = read_tree(rows, bucket, asked.id, (*found)->row);
+  if (!*found) return {};
+  auto tree = read_tree(from.rows, from.bucket, of.asked.id, (*found)->row);
   if (!tree) return tl::unexpected(tree.error());
   of.stored = std::move(**found);
   of.tree = std::move(*tree);
-  const auto done = in_parts ? append_branches(of) : append_whole(of);
-  if (!done) return tl::unexpected(done.error());
+  return from.in_parts ? append_branches(of) : append_whole(of);
+}
+
+/// What of the document the peer has not got. A document that is not there, or has no leaf after
+/// the one that was named, is sent without a tree, with the name that was asked with.
+result<documents::sent> document_for(document_source& from, const want::wanted& asked) {
+  answered_document of{from, asked, peer_leaves(asked)};
+  of.made.id = asked.id;
+  if (auto done = read_and_append(of); !done) return tl::unexpected(done.error());
+  if (of.made.tree.empty()) of.made.next = asked.after;
   return std::move(of.made);
 }
 
@@ -188,12 +204,13 @@ void serve_documents(link_context& shared, const bucket_info& bucket, const want
   documents answer;
   answer.bucket = bucket.name;
   size_t bytes = 0;
+  document_source from{*rows, bucket.number, asked.in_parts};
   for (const want::wanted& item : asked.documents) {
-    auto made = document_for(*rows, bucket.number, item, asked.in_parts);
+    auto made = document_for(from, item);
     if (!made) break; // the peer asks again
     bytes += bytes_of(*made);
     answer.items.push_back(std::move(*made));
-    if (bytes >= defaults::documents_bytes) break;
+    if (bytes >= defaults::documents_bytes || from.read >= defaults::compared_bytes) break;
   }
   if (!answer.items.empty()) shared.send(std::move(answer));
 }

@@ -12,6 +12,15 @@ uint64_t bytes_of(const replicated_document& document) {
   return bytes;
 }
 
+/// Whether each body is that of a live leaf, and each of another one.
+bool are_of_leaves(const std::vector<documents::sent_body>& bodies, const revision_tree& tree) {
+  std::set<revision> leaves;
+  return std::all_of(bodies.begin(), bodies.end(), [&](const documents::sent_body& body) {
+    const revision_tree::node* leaf = tree.find(body.rev);
+    return leaf != nullptr && leaf->leaf && !leaf->deleted && leaves.insert(body.rev).second;
+  });
+}
+
 } // namespace
 
 /// What is due is asked for, and what waits for nothing any more goes on its way.
@@ -24,12 +33,17 @@ void following::go_on(ticks now) {
 /// Asks for what is due, the first batches first: no more is fetched than will soon be applied.
 void following::ask(ticks now) {
   if (asking_ && ask_again_at_ > now) return; // one request at a time
-  const bool again = std::exchange(asking_, false);
+  const bool again = asking_;
+  stop_asking();
   if (again) {
     shared_.answers.repeated();
     for (auto& [id, item] : wanted_) item.asked = false;
   }
-  if (!may_fetch()) return;
+  if (wanted_.empty()) return;
+  if (!may_fetch()) {
+    shared_.crowded = true;
+    return;
+  }
   ask_again_at_ = now + shared_.answer_wait();
   want asked;
   asked.bucket = bucket_.name;
@@ -52,6 +66,9 @@ void following::ask(ticks now) {
   }
   if (asked.documents.empty()) return;
   asking_ = true;
+  shared_.turn = bucket_.name;
+  expected_ = held_bytes(shared_.expected);
+  expected_.add(defaults::answer_bytes);
   if (!again) asked_at_ = now;
   shared_.send(std::move(asked));
 }
@@ -97,10 +114,24 @@ bool following::ask_for(const std::string& id, const row_view& rows, want& asked
   return true;
 }
 
-/// Whether there is room for more documents. Some may always be asked for where none is being
-/// applied: what is held waits for them, maybe.
+/// Whether there is room for more documents. A bucket that has none on their way has more room, so
+/// that a large document of another one does not hold it up. Where no bucket has any, one may
+/// always ask, each in its turn: what is held may be waiting for its documents.
 bool following::may_fetch() const {
-  return shared_.held < defaults::fetched_bytes || (applying_ == 0 && assembling_.empty());
+  const uint64_t held = shared_.held + shared_.expected;
+  if (held < defaults::fetched_bytes) return true;
+  if (!assembling_.empty() || shared_.applies_fetched(bucket_.number)) return false;
+  return held < defaults::crowded_bytes || (shared_.is_idle() && !shared_.crowded);
+}
+
+void following::stop_asking() {
+  asking_ = false;
+  expected_ = {};
+}
+
+void following::use_room(ticks now) {
+  begin_assembly(now);
+  if (!wanted_.empty()) go_on(now);
 }
 
 /// Whether it is what was asked for last: an answer that comes late has leaves that came already.
@@ -108,7 +139,8 @@ bool following::is_asked(const documents::sent& item) const {
   const auto found = wanted_.find(item.id);
   if (found == wanted_.end() || !found->second.asked) return false;
   const revision& after = found->second.after;
-  if (after.empty() || item.tree.empty()) return true;
+  if (item.tree.empty()) return item.next == after;
+  if (after.empty()) return true;
   const auto tree = revision_tree::decode(item.tree);
   return !tree || tree->empty() || tree->nodes().front().rev < after;
 }
@@ -120,7 +152,7 @@ void following::delivered(documents&& what, ticks now) {
     return;
   shared_.answers.answered(now - asked_at_);
   shared_.useful = true;
-  asking_ = false;
+  stop_asking();
   for (documents::sent& item : what.items) {
     if (!is_asked(item)) continue;
     if (!settle(std::move(item), now)) return reject(now);
@@ -141,12 +173,14 @@ bool following::settle(documents::sent&& item, ticks now) {
     return true;
   }
   if (item.tree.empty()) { // all that was to come is superseded: ask for it as it is now
+    shared_.useful = false;
     wanted_[id] = {now, false, {}};
     return true;
   }
   auto tree = revision_tree::decode(item.tree);
   if (!tree || tree->empty()) return false;
   if (!item.next.empty() && tree->find(item.next) == nullptr) return false;
+  if (!are_of_leaves(item.bodies, *tree)) return false;
   assembly made;
   made.document.id = id;
   made.next = {now, false, item.next};
@@ -165,7 +199,7 @@ bool following::settle(documents::sent&& item, ticks now) {
   }
   if (made.left.empty()) return finish(std::move(made), now);
   made.held = held_bytes(shared_.held);
-  made.held.add(bytes_of(made.document));
+  made.held.add(bytes_of(made.document) + made.left.size() * sizeof(made.left.front()));
   if (assembled_ == id) assembled_.clear();
   assembling_[id] = std::move(made);
   begin_assembly(now);
@@ -190,14 +224,26 @@ bool following::finish(assembly&& whole, ticks now) {
   return true;
 }
 
+/// As of documents; one body of each peer may always be put together.
+bool following::may_assemble(uint64_t size) const {
+  const uint64_t held = shared_.held + size;
+  if (held <= defaults::fetched_bytes) return true;
+  if (shared_.assembled == 0 && !shared_.crowded) return true;
+  return held <= defaults::crowded_bytes && !shared_.applies_fetched(bucket_.number);
+}
+
 /// Asks for the first part of a body where none is being put together here, and there is room for
-/// it; one of each peer may always be put together.
+/// it.
 void following::begin_assembly(ticks now) {
   if (assembling_.empty() || assembling_.count(assembled_) != 0) return;
   auto& [id, of] = *assembling_.begin();
   const uint64_t size = of.left.front().second;
-  if (shared_.assembled > 0 && shared_.held + size > defaults::fetched_bytes) return;
+  if (!may_assemble(size)) {
+    shared_.crowded = true;
+    return;
+  }
   assembled_ = id;
+  shared_.turn = bucket_.name;
   of.body_held = held_bytes(shared_.held);
   of.body_held.add(size);
   of.counted = held_bytes(shared_.assembled);

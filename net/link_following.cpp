@@ -27,9 +27,8 @@ void following::start_over(ticks now) {
   wanted_.clear();
   assembling_.clear();
   assembled_.clear();
-  asking_ = false;
-  applying_ = 0;
-  valid_from_ = last_ticket_ + 1;
+  stop_asking();
+  applying_.clear();
   run_ = 0;
   received_ = stored_;
   streaming_ = false;
@@ -370,7 +369,7 @@ void following::refused(const std::string& id) {
 void following::hand_over() {
   for (batch& next : queue_) {
     if (next.done || next.ticket != 0) continue;
-    if (applying_ >= defaults::applying) return;
+    if (applying_.size() >= defaults::applying) return;
     if (!next.missing.empty()) {
       if (next.fetched_bytes >= defaults::documents_bytes) submit(next, false);
       return;
@@ -385,16 +384,19 @@ void following::hand_over() {
 
 /// `whole`: with the checkpoint behind it.
 void following::submit(batch& of, bool whole) {
-  const uint64_t ticket = ++last_ticket_;
+  const uint64_t ticket = ++shared_.tickets;
+  batch_charge& held = shared_.applying[{bucket_.number, ticket}];
+  held.documents = std::move(of.fetched);
+  held.fetched = of.fetched_bytes > 0;
   if (whole) {
     of.ticket = ticket;
+    held.activity = std::move(of.held);
   } else {
     of.in_parts = true;
     of.bytes -= std::min(of.bytes, of.fetched_bytes);
     of.fetched_bytes = 0;
-    ahead_[ticket] = std::exchange(of.fetched, held_bytes());
   }
-  ++applying_;
+  applying_.insert(ticket);
   shared_.documents_in += of.documents.size();
   const bool first = run_ == 0;
   while (run_ == 0) run_ = shared_.options.random();
@@ -406,19 +408,15 @@ void following::submit(batch& of, bool whole) {
 
 void following::applied(uint64_t ticket, ec code, ticks now,
                         const std::vector<std::string>& refused_ids) {
-  const bool ahead = ahead_.erase(ticket) != 0;
-  if (ticket < valid_from_) return;
+  shared_.applying.erase({bucket_.number, ticket});
+  if (applying_.erase(ticket) == 0) return; // of a stream that was given up
   for (const std::string& id : refused_ids) refused(id);
   if (code != ec::none) {
     problem_ = "what came could not be written: " + std::string(::treadmill::to_string(code));
     return fall_back(now);
   }
-  if (ahead) --applying_;
-  for (batch& waiting : queue_) {
-    if (waiting.ticket != ticket) continue;
-    waiting.done = true;
-    --applying_;
-  }
+  for (batch& waiting : queue_)
+    if (waiting.ticket == ticket) waiting.done = true;
   retry_.reset();
   begin_assembly(now);
   go_on(now);
@@ -457,7 +455,7 @@ void following::tick(ticks now) {
   ticked_at_ = now;
   if (note_at_ >= ticks(0) && now >= note_at_) {
     note_at_ = ticks(-1);
-    if (applying_ == 0) { // else a later one is written with what is being applied
+    if (applying_.empty()) { // else a later one is written with what is being applied
       noted_at_ = now;
       written_ = stored_;
       shared_.out.notes.push_back({bucket_.number, shared_.peer_id, stored_});

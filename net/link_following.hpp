@@ -30,6 +30,8 @@ public:
   void applied(uint64_t ticket, ec code, ticks now,
                const std::vector<std::string>& refused_ids = {});
   void tick(ticks now);
+  /// Some of what is held for the peer is released: asks for what found no room.
+  void use_room(ticks now);
   /// A new session: whatever was on its way is lost.
   void begin_session(ticks now);
   /// The peer has no such bucket any more.
@@ -118,6 +120,8 @@ private:
   bool settle(documents::sent&& item, ticks now);
   bool finish(assembly&& whole, ticks now);
   bool may_fetch() const;
+  bool may_assemble(uint64_t size) const;
+  void stop_asking();
   void begin_assembly(ticks now);
   void ask_part(const std::string& id, assembly& of, ticks now);
   ec take_body(const std::string& id, assembly& of);
@@ -154,13 +158,11 @@ private:
   back_off retry_{defaults::retry_first, defaults::retry_most};
   std::deque<batch> queue_{};
   uint64_t queued_share_ = 0; ///< of the window, together
-  uint64_t last_ticket_ = 0;
-  uint64_t run_ = 0;        ///< of batches that rest on each other; 0: the next one begins a run
-  uint64_t valid_from_ = 1; ///< answers to older tickets are of a stream that was given up
-  size_t applying_ = 0;
-  std::map<uint64_t, held_bytes> ahead_{}; ///< what goes ahead and is being applied, by ticket
+  uint64_t run_ = 0;          ///< of batches that rest on each other; 0: the next one begins a run
+  std::set<uint64_t> applying_{}; ///< tickets of this stream that are not answered
   std::map<std::string, wanted> wanted_{};
   bool asking_ = false; ///< documents were asked for, and have not come
+  held_bytes expected_{};
   ticks asked_at_{0};
   ticks ask_again_at_{0};
   std::map<std::string, assembly> assembling_{};

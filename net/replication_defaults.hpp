@@ -55,9 +55,16 @@ inline constexpr size_t part_nodes = 4000;
 inline constexpr size_t sent_changes = 10'000;
 /// Bytes of bodies that are read to tell a node of an older build their sizes.
 inline constexpr size_t sized_bytes = size_t{64} * 1024 * 1024;
-/// Bytes that are held for a peer, about, beyond which no more documents are asked for until some
-/// of them are applied.
+/// Bytes of bodies that are read to name the leaves in one `want`, and to answer one: fewer, so
+/// that the leaves that an answer looks at are among those that were named.
+inline constexpr size_t named_bytes = size_t{64} * 1024 * 1024;
+inline constexpr size_t compared_bytes = size_t{32} * 1024 * 1024;
+/// Bytes that are held for a peer, about, beyond which a bucket asks for more documents only where
+/// none of its own are on their way; and beyond which it does so only where no bucket has any.
 inline constexpr uint64_t fetched_bytes = uint64_t{16} * 1024 * 1024;
+inline constexpr uint64_t crowded_bytes = uint64_t{32} * 1024 * 1024;
+/// Bytes that an answer with documents counts while it has not come: an honest one is smaller.
+inline constexpr uint64_t answer_bytes = uint64_t{4} * 1024 * 1024;
 /// Documents of a bucket that are remembered as being above a limit of this node.
 inline constexpr size_t refused_remembered = 1000;
 /// Buckets that each heartbeat names although nothing changed.

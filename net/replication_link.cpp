@@ -63,6 +63,7 @@ struct link::impl {
   void serve_all(ticks now);
   void send_heads(bool all, ticks now);
   void compare(const std::string& bucket, ticks now);
+  void share_room(ticks now);
   void show_problems(link_status& shown) const;
 
   link_context shared{};
@@ -224,6 +225,7 @@ void link::impl::handle(want&& what, ticks) {
 
 void link::impl::handle(documents&& what, ticks now) {
   if (following* bucket = followed(what.bucket)) bucket->delivered(std::move(what), now);
+  share_room(now);
 }
 
 void link::impl::handle(want_part&& what, ticks) {
@@ -233,6 +235,7 @@ void link::impl::handle(want_part&& what, ticks) {
 
 void link::impl::handle(part&& what, ticks now) {
   if (following* bucket = followed(what.bucket)) bucket->delivered(std::move(what), now);
+  share_room(now);
 }
 
 // Buckets
@@ -377,6 +380,15 @@ void link::impl::compare(const std::string& bucket, ticks now) {
     follows->compare(served->second->taken(), now);
 }
 
+/// Some of what is held for the peer may be released: the buckets that found no room look again, in
+/// turn.
+void link::impl::share_room(ticks now) {
+  if (!established || !std::exchange(shared.crowded, false)) return;
+  const auto first = followings.upper_bound(shared.turn);
+  for (auto next = first; next != followings.end(); ++next) next->second->use_room(now);
+  for (auto next = followings.begin(); next != first; ++next) next->second->use_room(now);
+}
+
 // The link
 // -------------------------------------------------------------------------------------------------
 
@@ -440,6 +452,7 @@ void link::tick(ticks now) {
   }
   if (me.serve_at >= ticks(0) && now >= me.serve_at) me.serve_all(now);
   for (auto& [name, bucket] : me.followings) bucket->tick(now);
+  me.share_room(now);
 }
 
 void link::advanced(uint32_t number, ticks now) {
@@ -454,8 +467,11 @@ void link::advanced(uint32_t number, ticks now) {
 
 void link::applied(uint32_t number, uint64_t ticket, ec code, ticks now,
                    const std::vector<std::string>& refused) {
-  for (auto& [name, bucket] : impl_->followings)
-    if (bucket->bucket().number == number) return bucket->applied(ticket, code, now, refused);
+  impl& me = *impl_;
+  for (auto& [name, bucket] : me.followings)
+    if (bucket->bucket().number == number) bucket->applied(ticket, code, now, refused);
+  me.shared.applying.erase({number, ticket}); // of a bucket that is not followed any more
+  me.share_room(now);
 }
 
 void link::bucket_made(const std::string& name, ec code, ticks now) {

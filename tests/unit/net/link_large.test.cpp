@@ -3,6 +3,7 @@
 #include "net/link_serving.hpp"
 #include "net/peer_frames.hpp"
 #include "storage/query_definition.hpp"
+#include "tests/unit/net/asking_node.hpp"
 #include "tests/unit/net/link_world.hpp"
 #include <doctest/doctest.h>
 
@@ -10,18 +11,11 @@
 namespace treadmill::replication {
 namespace {
 
+using test::body_of;
 using test::link_world;
 using test::linked_node;
-
-/// A leaf of its own, made elsewhere; a tombstone without a body.
-replicated_document leaf(const std::string& id, int n, std::optional<std::string> body) {
-  replicated_document made;
-  made.id = id;
-  const revision rev(1, "l" + std::to_string(1'000'000 + n));
-  made.tree.add(rev, {}, !body, true);
-  if (body) made.bodies.push_back({rev, std::move(*body)});
-  return made;
-}
+using test::one_leaf;
+using test::plant;
 
 replicated_document tombstones(const std::string& id, int from, int count) {
   replicated_document made;
@@ -34,17 +28,6 @@ replicated_document tombstones(const std::string& id, int from, int count) {
   }
   made.tree = revision_tree::of(std::move(nodes));
   return made;
-}
-
-void plant(linked_node& node, const replicated_document& document,
-           const tree_limits& limits = {100'000, 1'000'000}) {
-  const auto merged = node.core("b").merge(document, limits);
-  REQUIRE_MESSAGE(merged, merged.error().reason);
-  node.commit(node.core("b"));
-}
-
-std::string body_of(size_t bytes, int n) {
-  return R"({"text":")" + std::string(bytes, static_cast<char>('a' + n % 26)) + "\"}";
 }
 
 /// Watches what documents on their way have in them.
@@ -76,7 +59,7 @@ TEST_CASE("a document with many large conflicting bodies arrives one of them aft
   for (const size_t bytes : {size_t{300'000}, size_t{2'500'000}}) {
     link_world world;
     constexpr int count = 12;
-    for (int n = 0; n < count; ++n) plant(world.a, leaf("x", n, body_of(bytes, n)));
+    for (int n = 0; n < count; ++n) plant(world.a, one_leaf("x", n, body_of(bytes, n)));
     world.a.put("b", "after", "{}");
     size_t largest = 0; // batch that the follower has applied
     world.b.applies = [&](const apply_batch& batch) {
@@ -103,7 +86,8 @@ TEST_CASE("many large documents of one stretch of the log are applied as they co
   link_world world;
   world.a.core("b");
   for (int n = 0; n < 30; ++n) {
-    plant(world.a, leaf("d" + std::to_string(n), n, body_of(700'000, n))); // too large to go along
+    plant(world.a,
+          one_leaf("d" + std::to_string(n), n, body_of(700'000, n))); // too large to go along
   }
   size_t largest = 0;
   world.b.applies = [&](const apply_batch& batch) {
@@ -200,7 +184,7 @@ TEST_CASE("a definition that no client could make here is named, and does not ho
 
 TEST_CASE("a node of an older build is told the whole document, and sizes it can refuse") {
   link_world world;
-  for (int n = 0; n < 4; ++n) plant(world.a, leaf("x", n, body_of(900'000, n)));
+  for (int n = 0; n < 4; ++n) plant(world.a, one_leaf("x", n, body_of(900'000, n)));
   link_context shared;
   shared.rows = world.a.local.get();
   const bucket_info bucket = *world.a.rows->find_bucket("b");
@@ -220,173 +204,9 @@ TEST_CASE("a node of an older build is told the whole document, and sizes it can
   CHECK(!sent.bodies[2].body.has_value());
 }
 
-namespace {
-
-revision_tree::node late_leaf(const revision& rev) {
-  revision_tree::node made;
-  made.rev = rev;
-  made.foreign = made.deleted = true;
-  return made;
-}
-
-/// A node that follows, and a peer's answers to it.
-struct asking {
-  linked_node node{"a", 1};
-  bucket_info bucket = *node.rows->create_bucket("b");
-  link_context shared{};
-  std::optional<following> followed{};
-
-  /// The peer tells of these, which are made elsewhere, in one entry.
-  explicit asking(const std::vector<revision>& told) {
-    shared.rows = node.local.get();
-    shared.options.random = [] { return 1; };
-    followed.emplace(shared, bucket, checkpoint{});
-    followed->announced({"b", hash128{1}, 1, {}}, ticks(0));
-    activity logged;
-    logged.bucket = "b";
-    logged.stream = shared.streams;
-    logged.log_id = hash128{1};
-    logged.through = logged.last = 1;
-    peer_entry& entry = logged.entries.emplace_back();
-    entry.sequence = 1;
-    entry.id = "d";
-    for (const revision& rev : told) {
-      peer_change& change = entry.changes.emplace_back();
-      change.rev = rev;
-      change.foreign = true;
-    }
-    followed->taken_in(std::move(logged), ticks(1));
-  }
-  void answer(std::vector<revision_tree::node> nodes, const revision& next) {
-    documents made;
-    made.bucket = "b";
-    made.items.push_back({"d", revision_tree::of(std::move(nodes)).encode(), {}, next});
-    followed->delivered(std::move(made), ticks(2));
-  }
-  /// The answer of an older node: the whole document, its bodies to be asked for.
-  void answer_whole(const std::vector<std::pair<revision, uint64_t>>& sizes) {
-    documents made;
-    made.bucket = "b";
-    documents::sent& item = made.items.emplace_back();
-    item.id = "d";
-    revision_tree tree;
-    for (const auto& [rev, size] : sizes) {
-      tree.add(rev, {}, false, true);
-      item.bodies.push_back({rev, size, std::nullopt});
-    }
-    item.tree = tree.encode();
-    followed->delivered(std::move(made), ticks(2));
-  }
-  void give(const revision& rev, const std::string& body) {
-    followed->delivered(part{"b", "d", rev, 0, body.size(), body}, ticks(2));
-  }
-  /// What is asked for now, if anything is.
-  std::optional<want> asked() {
-    std::optional<want> found;
-    for (const std::string& bytes : std::exchange(shared.out.frames, {})) {
-      const auto opened = decode_frame(bytes, defaults::frame_bytes);
-      if (const auto* one = std::get_if<want>(&opened->content)) found = *one;
-    }
-    return found;
-  }
-};
-
-} // namespace
-
-TEST_CASE("a document is fetched to its end, also what an earlier part had or what is forgotten") {
-  const revision high(3000, "high");
-  const revision middle(5, "middle");
-  const revision low(2, "low");
-  const revision forgotten(1, "forgotten");
-  asking peer({high, middle, low, forgotten});
-  REQUIRE(peer.asked());
-  peer.answer({late_leaf(high)}, high);
-  auto next = peer.asked();
-  REQUIRE(next);
-  CHECK(next->documents.at(0).after == high);
-  CHECK(peer.shared.out.batches.empty());
-  peer.answer({late_leaf(high)}, high); // the same once more: an older answer, late
-  CHECK(!peer.asked());
-  peer.answer({late_leaf(middle)}, middle);
-  next = peer.asked();
-  REQUIRE(next);
-  CHECK(next->documents.at(0).after == middle);
-  peer.answer({late_leaf(low)}, {});
-  CHECK(!peer.asked());
-  REQUIRE(peer.shared.out.batches.size() == 1);
-  CHECK(peer.shared.out.batches[0].documents.size() == 3);
-  CHECK(peer.shared.out.batches[0].reached->sequence == 1);
-  CHECK(peer.shared.fetched == 1);
-  CHECK(peer.shared.rejected == 0);
-  CHECK(peer.shared.held > 0);
-  peer.followed->applied(peer.shared.out.batches[0].ticket, ec::none, ticks(3));
-  CHECK(peer.shared.held == 0);
-  CHECK(peer.followed->caught_up());
-}
-
-TEST_CASE("a place to go on at that is none of what came is refused") {
-  asking peer({revision(3, "a")});
-  REQUIRE(peer.asked());
-  peer.answer({late_leaf(revision(3, "a"))}, revision(9, "b"));
-  CHECK(peer.shared.rejected == 1);
-  CHECK(peer.shared.held == 0);
-}
-
-TEST_CASE("where what was to come is superseded meanwhile the document is asked for anew") {
-  asking peer({revision(3, "a"), revision(2, "b")});
-  REQUIRE(peer.asked());
-  peer.answer({late_leaf(revision(3, "a"))}, revision(3, "a"));
-  REQUIRE(peer.asked());
-  peer.answer({}, {});
-  const auto again = peer.asked();
-  REQUIRE(again);
-  CHECK(again->documents.at(0).after.empty());
-  CHECK(peer.shared.rejected == 0);
-}
-
-TEST_CASE("of an older node's document each body goes on its way as it comes") {
-  const revision one(3, "one");
-  const revision other(2, "other");
-  const std::string large = body_of(2'000'000, 1);
-  asking peer({one, other});
-  peer.answer_whole({{one, large.size()}, {other, 2}});
-  CHECK(peer.shared.held > large.size());
-  peer.give(other, "{}"); // not its turn
-  CHECK(peer.shared.out.batches.empty());
-  peer.give(one, large);
-  REQUIRE(peer.shared.out.batches.size() == 1);
-  CHECK(!peer.shared.out.batches[0].reached);
-  CHECK(peer.shared.out.batches[0].documents[0].bodies[0].body == large);
-  peer.give(other, "{}");
-  CHECK(peer.shared.out.batches.size() == 2);
-  CHECK(peer.shared.out.batches[1].reached);
-  for (const apply_batch& batch : std::exchange(peer.shared.out.batches, {})) {
-    for (const replicated_document& document : batch.documents)
-      CHECK(peer.node.core("b").merge(document));
-    peer.followed->applied(batch.ticket, ec::none, ticks(3));
-  }
-  CHECK(peer.shared.held == 0);
-  CHECK(peer.shared.assembled == 0);
-  CHECK(peer.followed->caught_up());
-}
-
-TEST_CASE("of an older node's document with a body above a limit no more is asked for") {
-  const revision one(3, "one");
-  const revision other(2, "other");
-  asking peer({one, other});
-  peer.shared.options.limits.depth = 3;
-  const std::string deep = R"({"a":[[[[[1]]]]]})";
-  peer.answer_whole({{one, deep.size()}, {other, 2}});
-  peer.give(one, deep);
-  CHECK(peer.shared.refused == std::vector<std::string>{"b/d"});
-  CHECK(peer.shared.rejected == 0);
-  CHECK(peer.followed->caught_up());
-  CHECK(peer.shared.held == 0);
-}
-
 TEST_CASE("leaves that came already are not named again") {
   linked_node node("a", 1);
-  for (int n = 0; n < 5; ++n) plant(node, leaf("x", n, body_of(10, n)));
+  for (int n = 0; n < 5; ++n) plant(node, one_leaf("x", n, body_of(10, n)));
   const uint32_t bucket = node.rows->find_bucket("b")->number;
   const auto rows = node.local->latest();
   const auto here = read_local(*rows, bucket, "x");
