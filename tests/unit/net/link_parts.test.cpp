@@ -480,4 +480,24 @@ TEST_CASE("many buckets with large documents arrive, with few of them on their w
   CHECK(world.b.link->status(world.now).held_bytes == 0);
 }
 
+TEST_CASE("buckets that hold much go on one after the other, and all arrive") {
+  link_world world;
+  world.delay = ticks(5);
+  constexpr int count = 16;
+  for (int n = 0; n < count; ++n) {
+    const std::string name = "b" + std::to_string(n);
+    plant(world.a, one_leaf("x", n, body_of(900'000, n)), {}, name); // the others wait for it
+    for (int i = 0; i < 60; ++i) world.a.put(name, "d" + std::to_string(i), body_of(60'000, i));
+  }
+  world.passes = [&](const std::string& passing) {
+    const auto opened = decode_frame(passing, defaults::frame_bytes);
+    return world.now > ticks(3000) || !std::holds_alternative<documents>(opened->content);
+  };
+  world.run(ticks(3000));
+  CHECK(world.b.link->status(world.now).held_bytes > defaults::crowded_bytes);
+  world.run(ticks(20'000));
+  for (int n = 0; n < count; ++n) CHECK(world.same("b" + std::to_string(n)));
+  CHECK(world.b.link->status(world.now).held_bytes == 0);
+}
+
 } // namespace treadmill::replication
