@@ -166,7 +166,7 @@ void following::delivered(documents&& what, ticks now) {
 /// False where it breaks a rule.
 bool following::settle(documents::sent&& item, ticks now) {
   const std::string id = item.id;
-  const wanted asked = std::move(wanted_.extract(id).mapped());
+  const wanted asked = wanted_.extract(id).mapped();
   if (asked.after.empty()) ++shared_.fetched;
   if (item.tree.empty() && asked.after.empty()) { // the peer has dropped its bucket, and made it
     fall_back(now);                               // again

@@ -325,7 +325,7 @@ bool following::take_changes(replicated_document&& made, batch& into) {
 void following::note_pending(const replicated_document& document, batch& brought_by) {
   auto& item = *pending_.try_emplace(document.id).first;
   on_their_way& waiting = item.second;
-  for (known_claim& one : claims_of(document)) waiting.revisions.push_back(std::move(one));
+  for (const known_claim& one : claims_of(document)) waiting.revisions.push_back(one);
   if (waiting.batch == brought_by.number) return;
   // A document that was asked for goes with the first batch that waits for it, which may lie before
   // one that brings more of it.
