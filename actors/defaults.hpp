@@ -31,9 +31,6 @@ inline constexpr uint32_t query_strikes = 10;
 /// Parts of the builds of all queries whose rows may be in memory: those of one build and so many.
 /// Each has the rows of one answer of a worker at most.
 inline constexpr size_t more_row_slots = 3;
-/// What LevelDB may need for a compaction below the first two levels: a file, and those of the next
-/// level that it overlaps.
-inline constexpr uint64_t compaction_reserve = uint64_t{26} * 1024 * 1024;
 /// Trials of maps that run or wait at one time; further ones are answered 503.
 inline constexpr size_t trials = 4;
 /// What one trial may take: time, and bytes of rows. It ends with the piece that goes beyond, and

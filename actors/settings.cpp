@@ -300,7 +300,8 @@ std::vector<setting> limit_settings() {
       ranged("max-queries", limits_group, count_form, &settings::queries, 1, 100'000,
              "queries of a bucket"),
       ranged("free-disk-floor", limits_group, size_form, &settings::free_floor_bytes, 0, 1024 * gib,
-             "writes get 507 below it (or below 5 % of the disk if less); 0: off"),
+             "writes get 507 below it (on a small disk below 5 % of it, or 18 MiB) and what a "
+             "compaction may need; 0: off"),
   };
 }
 

@@ -160,11 +160,23 @@ void reopen(storage_pointer self) {
   }
 }
 
+/// Below the floor, where it takes what makes room alone, more and more seldom: a compaction that
+/// fills the disk would be tried again at each.
+bool may_reopen(storage_state& state, bool roomy, clock::time_point now) {
+  constexpr std::chrono::seconds first{1};
+  constexpr std::chrono::seconds most{60};
+  if (!roomy && now < state.reopen_at) return false;
+  state.reopen_pause = roomy ? first : std::min(2 * state.reopen_pause, most);
+  state.reopen_at = now + state.reopen_pause;
+  return true;
+}
+
 void look_after(storage_pointer self) {
   storage_state& state = self->state;
   store& rows = *state.options.rows;
   note_failures(state);
-  if (!rows.writable() && rows.check_space() && !rows.writable()) reopen(self);
+  const bool roomy = rows.writable() || rows.check_space();
+  if (rows.failed() && may_reopen(state, roomy, clock::now())) reopen(self);
   sync_if_due(self, clock::now());
   clean_up(state);
 }
@@ -196,23 +208,12 @@ index_committed answer_of(const commit_index& batch, const result<void>& done) {
   return {batch.index, static_cast<uint8_t>(done.error().code), done.error().reason};
 }
 
-uint64_t files_at(const store& rows, const char* level) {
-  const auto count = rows.property(std::string("leveldb.num-files-at-level") + level);
-  return count ? std::strtoull(count->c_str(), nullptr, 10) : 0;
-}
-
-/// An index can be made again, so that it leaves room to what cannot: to writes of clients the
-/// floor, and to LevelDB what a compaction of what is there may take.
+/// An index can be made again, so that it leaves room to what cannot: to writes of clients.
 bool has_room_for_index(const storage_state& state) {
   const storage_options& options = state.options;
   if (options.free_floor_bytes == 0) return true;
-  const disk_space space = options.rows->space();
-  constexpr uint64_t file_bytes = uint64_t{2} * 1024 * 1024; // of LevelDB, below the first level
-  const uint64_t first_levels = (2 + files_at(*options.rows, "0")) * options.write_buffer_bytes +
-                                files_at(*options.rows, "1") * file_bytes;
-  const uint64_t others = files_at(*options.rows, "2") > 0 ? defaults::compaction_reserve : 0;
-  const uint64_t floor = std::min(options.free_floor_bytes, space.total_bytes / 20);
-  return space.free_bytes >= floor + first_levels + others;
+  const uint64_t needed = options.rows->free_floor() + 2 * options.write_buffer_bytes;
+  return options.rows->space().free_bytes >= needed;
 }
 
 result<void> write_index(storage_state& state, const commit_index& batch) {

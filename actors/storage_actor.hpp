@@ -61,9 +61,11 @@ struct storage_state {
   /// on disk.
   std::unordered_map<uint32_t, caf::strong_actor_ptr> to_tell{};
   std::chrono::steady_clock::time_point synced_at{};
-  bool cleaning = true;         ///< rows of dropped buckets may be there
-  size_t index_bytes = 0;       ///< written to indexes since the last tick
-  unsigned put_off = 0;         ///< times that cleaning up was, one after the other
+  bool cleaning = true;   ///< rows of dropped buckets may be there
+  size_t index_bytes = 0; ///< written to indexes since the last tick
+  unsigned put_off = 0;   ///< times that cleaning up was, one after the other
+  std::chrono::steady_clock::time_point reopen_at{}; ///< below the floor: not before
+  std::chrono::seconds reopen_pause{1};
   std::string reopen_problem{}; ///< why the last try to reopen failed; empty: none did
   static inline constexpr const char* name = "storage";
 };

@@ -67,7 +67,7 @@ inline constexpr size_t write_buffer_bytes = 8 * mebibyte;
 inline constexpr size_t block_cache_bytes = 16 * mebibyte;
 /// Free space below which the store does not try to reopen after a failed write.
 inline constexpr uint64_t reopen_free_bytes = 2 * mebibyte;
-/// Free space below which writes are refused (or 5 % of the file system, if that is less).
+/// Free space below which writes are refused; on a small file system less (store_options).
 inline constexpr uint64_t free_floor_bytes = 256 * mebibyte;
 /// How long a look at the free space is believed.
 inline constexpr std::chrono::milliseconds free_space_age{200};

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <random>
+#include <sstream>
 
 namespace treadmill {
 namespace {
@@ -72,13 +73,44 @@ disk_space store::impl::ask_space() const {
   return {info.available, info.capacity};
 }
 
+/// What LevelDB may write at its own time: tables that are made of all of the first two levels, and
+/// below them of one and of those that it overlaps.
+uint64_t store::impl::compaction_need() const {
+  constexpr uint64_t lower_levels = 26 * defaults::mebibyte;
+  std::string stats;
+  if (db == nullptr || !db->GetProperty("leveldb.stats", &stats)) return 0;
+  uint64_t need = 0;
+  std::istringstream lines(stats);
+  for (std::string line; std::getline(lines, line);) {
+    std::istringstream words(line);
+    unsigned level = 0;
+    uint64_t files = 0;
+    uint64_t mebibytes = 0;
+    if (!(words >> level >> files >> mebibytes)) continue; // of its head
+    need += level < 2 ? mebibytes * defaults::mebibyte : 0;
+    if (level >= 2 && files > 0) return need + lower_levels;
+  }
+  return need;
+}
+
+/// On a small file system less than the setting: 5 % of it, but what a reopen needs in any case, so
+/// that a store whose disk was filled all the same opens again. And what a compaction needs.
+uint64_t store::impl::floor_of(const disk_space& space) const {
+  const uint64_t reopen = options.reopen_free_bytes + 2 * options.write_buffer_bytes;
+  return std::min(options.free_floor_bytes, std::max(space.total_bytes / 20, reopen)) +
+         compaction_need();
+}
+
+/// Asks for the free space now and then, and where what was written since may have used it up.
 bool store::impl::above_floor() {
   if (options.free_floor_bytes == 0) return true;
   const auto now = std::chrono::steady_clock::now();
-  if (now - space_asked > defaults::free_space_age) {
+  if (now - space_asked > defaults::free_space_age || written >= spare_space) {
     space_asked = now;
     const disk_space space = ask_space();
-    const uint64_t floor = std::min(options.free_floor_bytes, space.total_bytes / 20);
+    const uint64_t floor = floor_of(space);
+    written = 0;
+    spare_space = space.free_bytes - std::min(space.free_bytes, floor);
     low_space.store(space.free_bytes < floor, std::memory_order_release);
   }
   return !low_space.load(std::memory_order_acquire);
@@ -98,6 +130,7 @@ result<void> store::impl::write(std::span<const row_batch* const> batches, bool 
     for (const row_batch* batch : batches) joined.Append(batch->impl_->rows);
   }
   ++writes;
+  written += rows->ApproximateSize();
   const leveldb::Status status = db->Write(how, rows);
   ++writes;
   if (!status.ok()) note_failure(status);
@@ -337,6 +370,8 @@ bool store::compacting() const {
 }
 
 error store::why_not_writable() const { return impl_->why_read_only(); }
+
+uint64_t store::free_floor() const { return impl_->floor_of(impl_->ask_space()); }
 
 bool store::failed() const { return impl_->failed.load(std::memory_order_acquire); }
 

@@ -31,8 +31,8 @@ struct store_options {
   size_t block_cache_bytes = defaults::block_cache_bytes;
   size_t buckets = defaults::buckets;
   uint64_t reopen_free_bytes = defaults::reopen_free_bytes;
-  /// Writes are refused (disk_full) while less than this, or than 5 % of the file system if that is
-  /// less, is free. 0: no floor.
+  /// Writes are refused (disk_full) while less is free than this (on a small file system 5 % of it,
+  /// or what a reopen needs) and what LevelDB may need to compact what is there. 0: no floor.
   uint64_t free_floor_bytes = defaults::free_floor_bytes;
   leveldb::Env* env = nullptr; ///< below the store's own guards; nullptr: the system's
   /// Makes new and renamed entries of the directory durable; false: it failed. Empty: the system's,
@@ -133,6 +133,8 @@ public:
   /// Something is asked for and not done yet.
   bool compacting() const;
 
+  /// What must be free for writes, of the file system as it is now.
+  uint64_t free_floor() const;
   /// From a failed write until the reopen: nothing at all is written.
   bool failed() const;
   /// False while it has failed, and while less than the floor is free.

@@ -56,6 +56,8 @@ struct store::impl {
 
   // Writing
   disk_space ask_space() const;
+  uint64_t compaction_need() const;
+  uint64_t floor_of(const disk_space& space) const;
   bool above_floor();
   result<void> write(std::span<const row_batch* const> batches, bool sync);
   result<void> write(const row_batch& batch, bool sync);
@@ -111,6 +113,8 @@ struct store::impl {
   std::atomic<bool> lacks_files{false}; ///< because too many files were open
   std::atomic<bool> low_space{false};
   std::chrono::steady_clock::time_point space_asked{};
+  uint64_t spare_space = 0; ///< above the floor, when it was asked for
+  uint64_t written = 0;     ///< bytes since then
   bool unsynced = false; ///< something was committed since the last sync
 
   /// A dropped bucket or index: the key that marks it, and what lies between its ends.

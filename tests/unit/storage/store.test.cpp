@@ -633,21 +633,66 @@ TEST_CASE("below the floor of free space only what makes room is written") {
   clean_up(rows);
   CHECK(read(rows.latest(), keys::document(made.number, "x")) == "(none)");
   CHECK(!rows.writable());
-  space.free_bytes = 500;
+  space.free_bytes = rows.free_floor();
   wait_for(true);
   CHECK(write(rows, "x", "y"));
   CHECK(rows.create_bucket("c"));
 }
 
-TEST_CASE("on a small file system the floor is 5 % of it, and 0 is no floor") {
+TEST_CASE("on a small file system the floor is 5 % of it or what a reopen needs, and 0 is none") {
+  fixture f;
+  f.options.free_floor_bytes = 500 * defaults::mebibyte;
+  f.options.reopen_free_bytes = 2 * defaults::mebibyte;
+  f.options.write_buffer_bytes = 4 * defaults::mebibyte;
+  const auto writes_with = [&](uint64_t free, uint64_t total) {
+    f.options.space = [free, total] { return disk_space{free, total}; };
+    store& rows = f.start();
+    const auto done = write(rows, "x", "y");
+    if (!done) CHECK(done.error().code == ec::disk_full);
+    CHECK(rows.writable() == done.has_value());
+    return done.has_value();
+  };
+  const uint64_t large = 400 * defaults::mebibyte;
+  CHECK(writes_with(large / 20, large));
+  CHECK_FALSE(writes_with(large / 20 - 1, large));
+  const uint64_t small = 100 * defaults::mebibyte;
+  CHECK(writes_with(10 * defaults::mebibyte, small));
+  CHECK_FALSE(writes_with(10 * defaults::mebibyte - 1, small));
+  CHECK(f.start().free_floor() == 10 * defaults::mebibyte);
+  f.options.free_floor_bytes = 0;
+  CHECK(writes_with(0, small));
+}
+
+TEST_CASE("what a compaction may need is left free beside the floor") {
   fixture f;
   f.options.free_floor_bytes = 500;
-  f.options.space = [] { return disk_space{10, 200}; };
-  CHECK(write(f.start(), "x", "y"));
-  f.options.space = [] { return disk_space{9, 200}; };
-  CHECK(write(f.start(), "x", "y").error().code == ec::disk_full);
-  f.options.free_floor_bytes = 0;
-  CHECK(write(f.start(), "x", "y"));
+  f.options.write_buffer_bytes = defaults::mebibyte;
+  f.options.space = [] { return disk_space{uint64_t{1} << 40, uint64_t{1} << 40}; };
+  store& rows = f.start();
+  CHECK(rows.free_floor() == 500);
+  std::mt19937 random(1);
+  for (int i = 0; i < 40; ++i) {
+    std::string value(100'000, ' ');
+    for (char& c : value) c = static_cast<char>(random());
+    REQUIRE(write(rows, "k" + std::to_string(random()), value));
+  }
+  CHECK(rows.free_floor() >= 500 + 2 * defaults::mebibyte);
+}
+
+TEST_CASE("the floor holds against what is written between two looks at the free space") {
+  fixture f;
+  uint64_t free = 2 * defaults::mebibyte;
+  f.options.free_floor_bytes = defaults::mebibyte;
+  f.options.space = [&] { return disk_space{free, uint64_t{1} << 30}; };
+  store& rows = f.start();
+  const std::string value(100'000, 'x');
+  int written = 0;
+  const auto begin = std::chrono::steady_clock::now();
+  for (; written < 100 && write(rows, "k" + std::to_string(written), value); ++written)
+    free -= std::min<uint64_t>(free, value.size());
+  MESSAGE("refused after " << (std::chrono::steady_clock::now() - begin) / 1us << " us");
+  CHECK(written >= 10);
+  CHECK(written <= 12);
 }
 
 // Reading
