@@ -371,7 +371,10 @@ bool store::compacting() const {
 
 error store::why_not_writable() const { return impl_->why_read_only(); }
 
-uint64_t store::free_floor() const { return impl_->floor_of(impl_->ask_space()); }
+uint64_t store::free_floor() const {
+  const slice_gate::pass pass(impl_->gate); // the database is not closed meanwhile
+  return impl_->floor_of(impl_->ask_space());
+}
 
 bool store::failed() const { return impl_->failed.load(std::memory_order_acquire); }
 
