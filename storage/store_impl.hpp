@@ -115,7 +115,7 @@ struct store::impl {
   std::chrono::steady_clock::time_point space_asked{};
   uint64_t spare_space = 0; ///< above the floor, when it was asked for
   uint64_t written = 0;     ///< bytes since then
-  bool unsynced = false; ///< something was committed since the last sync
+  bool unsynced = false;    ///< something was committed since the last sync
 
   /// A dropped bucket or index: the key that marks it, and what lies between its ends.
   struct dead_range {
