@@ -480,6 +480,8 @@ uint64_t bucket_actor_state::forget_batches(uint64_t up_to) {
 
 bucket_actor::behavior_type bucket(bucket_pointer self, bucket_options options) {
   self->state.options = std::move(options);
+  // A predecessor may have died behind a batch with definitions, which is there now.
+  self->state.query_batch = 1;
   begin_new_generation(self);
   return {
       [self](const write_documents& asked) { take(self, asked); },
