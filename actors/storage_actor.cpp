@@ -108,7 +108,8 @@ void flush(storage_state& state) {
   std::vector<storage_state::waiting_batch> good = take_writable(state);
   if (good.empty() || state.options.rows->check_space())
     return commit(state, std::move(good), store::room::taken);
-  // Behind what is refused now: of a bucket of that, it rests on what is not there.
+  // What makes room is looked at again after the others were refused: it rests on what its bucket
+  // sent before it.
   std::vector<storage_state::waiting_batch> others;
   for (auto& item : good) (item.batch.makes_room ? state.waiting : others).push_back(item);
   commit(state, std::move(others), store::room::taken);

@@ -292,6 +292,33 @@ TEST_CASE("what keeps a failed store from being reopened is logged once, and fee
   CHECK(woken >= 1);
 }
 
+TEST_CASE("a store that failed opens again below the floor of free space, for what makes room") {
+  node_world world;
+  answer_box lost;
+  answer_box refused;
+  world.broken = true;
+  const std::string large = R"({"text":")" + std::string(70'000, 'x') + "\"}"; // for a new log
+  for (int i = 0; i < 10 && lost.code() == ec::none; ++i) {
+    world.write(lost, "b", {put("large", large)});
+    world.run();
+  }
+  CHECK(lost.code() == ec::ambiguous);
+  world.broken = false;
+  world.space.free_bytes = defaults::free_floor_bytes / 2;
+  std::this_thread::sleep_for(2 * defaults::free_space_age);
+  REQUIRE(world.rows->failed());
+  world.advance(defaults::tick_interval);
+  CHECK_FALSE(world.rows->failed());
+  CHECK_FALSE(world.rows->writable());
+  world.write(refused, "b", {put("a", "{}")});
+  world.run();
+  CHECK(refused.code() == ec::disk_full);
+  result<void> dropped = fail(ec::internal, "");
+  world.gateway->drop_bucket("b", soon(), [&](result<void> done) { dropped = done; });
+  world.run();
+  CHECK(dropped);
+}
+
 TEST_CASE("whatever call meets a failing disk, a bucket with unsynced writes starts over") {
   node_world world(std::chrono::hours(1));
   const auto drop = [&](const std::string& bucket) {

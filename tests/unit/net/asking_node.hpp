@@ -117,20 +117,10 @@ struct asking_node {
   }
   /// What is asked for now, if anything is; other frames are forgotten.
   std::optional<replication::want> asked(const std::string& name = "b") {
-    read_frames();
-    const auto found = wants.find(name);
-    if (found == wants.end()) return std::nullopt;
-    std::optional<replication::want> last = std::move(found->second);
-    wants.erase(found);
-    return last;
+    return taken(wants, name);
   }
   std::optional<replication::want_part> asked_part(const std::string& name = "b") {
-    read_frames();
-    const auto found = wanted_parts.find(name);
-    if (found == wanted_parts.end()) return std::nullopt;
-    std::optional<replication::want_part> last = std::move(found->second);
-    wanted_parts.erase(found);
-    return last;
+    return taken(wanted_parts, name);
   }
   /// Answers the batches that were handed over until now.
   void apply_all(const std::vector<std::string>& refused = {}) {
@@ -146,6 +136,14 @@ struct asking_node {
   ticks now{1};
 
 private:
+  /// What was asked for last of that bucket; it is forgotten.
+  template<class T>
+  std::optional<T> taken(std::map<std::string, T>& from, const std::string& name) {
+    read_frames();
+    auto last = from.extract(name);
+    if (last.empty()) return std::nullopt;
+    return std::move(last.mapped());
+  }
   void read_frames() {
     for (const std::string& bytes : std::exchange(shared.out.frames, {})) {
       const auto opened = replication::decode_frame(bytes, replication::defaults::frame_bytes);
