@@ -151,7 +151,10 @@ void reopen(storage_pointer self) {
   note_failures(state);
   const auto done = state.options.rows->try_reopen();
   if (done) {
-    log::info("the store was reopened and takes writes again");
+    log::info(
+        state.options.rows->writable()
+            ? "the store was reopened and takes writes again"
+            : "the store was reopened; it takes what makes room alone until the disk has more");
     state.reopen_problem.clear();
     tell_buckets(self);
   } else if (state.reopen_problem != done.error().reason) {
