@@ -96,6 +96,7 @@ private:
   // The end
   void run_for(ticks how_long);
   void heal();
+  bool is_whole() const;
   void converge();
   void rest();
   void be_quiet();
@@ -117,6 +118,7 @@ private:
   frame_faults frame_faults_;
   std::vector<bool> joined_{};
   std::set<std::pair<size_t, std::string>> dropped_{};
+  std::set<std::pair<size_t, std::string>> remade_{}; ///< of those, by healing
   size_t operations_left_ = 0;
   uint64_t unique_ = 0;
   bool healed_ = false;
@@ -501,16 +503,22 @@ void world::heal() {
     if (!nodes_[a]->has_peer(b)) nodes_[a]->add_peer(b, true);
     if (!nodes_[b]->has_peer(a)) nodes_[b]->add_peer(a, true);
   }
-  const bool remade = random_.chance(500);
-  for (const auto& [at, bucket] : std::set(dropped_)) {
-    if (remade) nodes_[at]->make_bucket(bucket);
-  }
+  if (random_.chance(500)) remade_ = dropped_;
+  for (const auto& [at, bucket] : remade_) nodes_[at]->make_bucket(bucket);
+}
+
+/// What healing began is done: a bucket that is not there yet keeps nobody apart.
+bool world::is_whole() const {
+  return std::all_of(nodes_.begin(), nodes_.end(), [](const auto& one) { return one->up(); }) &&
+         std::all_of(remade_.begin(), remade_.end(), [this](const auto& made) {
+           return nodes_[made.first]->has_bucket(made.second);
+         });
 }
 
 void world::converge() {
   const ticks begin = now();
   const ticks most = lied_about_digests() ? rescan_allowance : most_convergence;
-  while (!checker_.converged()) {
+  while (!is_whole() || !checker_.converged()) {
     if (now() - begin >= most) {
       const std::string wrong = checker_.check_all();
       fail("the nodes did not come together: " + (wrong.empty() ? "digests differ" : wrong));
