@@ -240,8 +240,9 @@ bool merge_one(bucket_actor_state& state, const replication::apply_batch& what,
   if (whole && merged)
     if (auto fits = core.check_group(); !fits) problem = fits.error();
   if (problem.code == ec::none) return true;
-  if (whole || is_own_limit(document.id, problem.code)) outcome.refused.push_back(document.id);
-  if (!whole && is_own_limit(document.id, problem.code)) return true;
+  const bool left_out = !whole && is_left_out(document.id, problem.code);
+  if (whole || left_out) outcome.refused.push_back(document.id);
+  if (left_out) return true;
   outcome.code = problem.code;
   outcome.reason = problem.reason;
   if (whole) {

@@ -353,6 +353,12 @@ rest::node_facts rest_gateway::facts() const {
   facts.queued_writes = counters.queued_writes.load();
   facts.restarts = counters.restarts.load();
   facts.cut_peers = counters.cut_peers.load();
+  facts.budgets.write_bytes = counters.bytes_on_their_way.load();
+  facts.budgets.trials = functions_.trials();
+  if (options_.slots) {
+    facts.budgets.row_slots = options_.slots->count();
+    facts.budgets.row_slots_taken = options_.slots->count() - options_.slots->free();
+  }
   facts.open_files = options_.open_files;
   facts.map_problem = js::map_pool::problem_of(options_.map_executable);
   if (options_.transport_facts) options_.transport_facts(facts);

@@ -2,6 +2,7 @@
 #include "actors/function_calls.hpp"
 #include "actors/interfaces.hpp"
 #include "actors/node_counters.hpp"
+#include "actors/row_slots.hpp"
 #include "net/node_backend.hpp"
 #include "storage/store.hpp"
 #include <caf/actor_system.hpp>
@@ -33,6 +34,7 @@ struct rest_gateway_options {
   json_limits limits{};
   /// Workers of functions that are compiled and tried; nothing: none are.
   std::shared_ptr<js::map_pool> lane{};
+  std::shared_ptr<const row_slots> slots{}; ///< of all queries
 };
 
 /// The bridge between HTTP threads and the actor system: what the REST routes ask of the node

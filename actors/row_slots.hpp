@@ -18,7 +18,7 @@ class row_slots : public std::enable_shared_from_this<row_slots> {
 public:
   using slot = std::shared_ptr<void>; ///< free again with its last copy
 
-  explicit row_slots(size_t count) : free_(count) {}
+  explicit row_slots(size_t count) : count_(count), free_(count) {}
 
   /// nullptr: none is free; `wake` is called, once, when one is kept for `who`, who then asks
   /// again.
@@ -26,11 +26,13 @@ public:
   /// Who is called no more, and what was kept for it is free.
   void leave(uint64_t who);
   size_t free() const;
+  size_t count() const { return count_; }
 
 private:
   slot make();
   void release();
 
+  const size_t count_;
   mutable std::mutex mutex_{};
   size_t free_;
   std::deque<std::pair<uint64_t, std::function<void()>>> waiting_{};

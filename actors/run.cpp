@@ -139,6 +139,9 @@ js::pool_options options_of_lane(const settings& how) {
   return options;
 }
 
+/// Parts of all runs that the pool holds at one time.
+size_t parts_out(const settings& how) { return 2 * options_of_pool(how).workers + 1; }
+
 int failed_start(const error& problem) {
   log::error("the node cannot start", {{"reason", problem.reason}});
   log::stop();
@@ -226,8 +229,8 @@ private:
       return system.spawn(zmq_gateway, std::move(chosen));
     };
     options.board = board_;
-    options.parts_out = 2 * options_of_pool(how_).workers + 1;
-    options.slots = std::make_shared<row_slots>(options.parts_out + defaults::more_row_slots);
+    options.parts_out = parts_out(how_);
+    options.slots = slots_;
     node_ = actors_.spawn(node, options);
     gateway_.connect(node_);
   }
@@ -251,6 +254,7 @@ private:
   rest_gateway_options with_peers(rest_gateway_options options) {
     options.peers = peers_;
     options.lane = lane_;
+    options.slots = slots_;
     options.transport_facts = [this](rest::node_facts& facts) {
       const replication::transport_counters counts = transport_.counters();
       facts.zmq_uri = transport_.endpoint();
@@ -272,6 +276,8 @@ private:
   std::shared_ptr<node_counters> counters_ = std::make_shared<node_counters>();
   std::shared_ptr<rest::query_board> board_ = std::make_shared<rest::query_board>();
   std::shared_ptr<rest::peer_board> peers_ = std::make_shared<rest::peer_board>();
+  std::shared_ptr<row_slots> slots_ =
+      std::make_shared<row_slots>(parts_out(how_) + defaults::more_row_slots);
   std::shared_ptr<peer_wire> wire_;
   replication::transport transport_;
   std::shared_ptr<js::map_pool> pool_;

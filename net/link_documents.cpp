@@ -179,12 +179,27 @@ result<void> read_and_append(answered_document& of) {
   return from.in_parts ? append_branches(of) : append_whole(of);
 }
 
+/// A document that cannot be read here holds up no other. It is named as larger than any, which
+/// every peer leaves out, with a leaf that no peer takes in.
+documents::sent unreadable(const std::string& id) {
+  documents::sent made;
+  made.id = id;
+  revision_tree tree;
+  const revision rev(1, "-"); // before all others, whatever is asked to come after
+  tree.add(rev, {}, false, true);
+  made.tree = tree.encode();
+  made.bodies.push_back({rev, UINT64_MAX, std::nullopt});
+  return made;
+}
+
 /// What of the document the peer has not got. A document that is not there, or has no leaf after
 /// the one that was named, is sent without a tree, with the name that was asked with.
 result<documents::sent> document_for(document_source& from, const want::wanted& asked) {
   answered_document of{from, asked, peer_leaves(asked)};
   of.made.id = asked.id;
-  if (auto done = read_and_append(of); !done) return tl::unexpected(done.error());
+  const auto done = read_and_append(of);
+  if (!done && done.error().code == ec::corrupt) return unreadable(asked.id);
+  if (!done) return tl::unexpected(done.error());
   if (of.made.tree.empty()) of.made.next = asked.after;
   return std::move(of.made);
 }
@@ -215,22 +230,32 @@ void serve_documents(link_context& shared, const bucket_info& bucket, const want
   if (!answer.items.empty()) shared.send(std::move(answer));
 }
 
+namespace {
+
+/// Nothing: it is no leaf any more.
+result<std::optional<std::string>> body_of(const row_view& rows, const bucket_info& bucket,
+                                           const want_part& asked) {
+  const auto found = read_document(rows, bucket.number, asked.id);
+  if (!found) return tl::unexpected(found.error());
+  if (!*found) return std::optional<std::string>();
+  return read_leaf_body(rows, bucket.number, asked.id, (*found)->row, asked.rev);
+}
+
+} // namespace
+
 void serve_part(link_context& shared, const bucket_info& bucket, const want_part& asked) {
   const auto rows = shared.rows->synced();
-  const auto found = read_document(*rows, bucket.number, asked.id);
-  if (!found) return;
+  auto body = body_of(*rows, bucket, asked);
+  if (!body && body.error().code != ec::corrupt) return; // the peer asks again
+  if (!body) body = std::optional<std::string>();        // the document's answer tells what it is
   part answer;
   answer.bucket = bucket.name;
   answer.id = asked.id;
   answer.rev = asked.rev;
   answer.offset = asked.offset;
-  if (*found) {
-    const auto body = read_leaf_body(*rows, bucket.number, asked.id, (*found)->row, asked.rev);
-    if (!body) return;
-    if (*body && asked.offset <= (*body)->size()) {
-      answer.size = (*body)->size();
-      answer.bytes = (*body)->substr(asked.offset, defaults::part_bytes);
-    }
+  if (*body && asked.offset <= (*body)->size()) {
+    answer.size = (*body)->size();
+    answer.bytes = (*body)->substr(asked.offset, defaults::part_bytes);
   }
   if (answer.size == 0) answer.offset = 0;
   shared.send(std::move(answer));

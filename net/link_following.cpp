@@ -364,14 +364,17 @@ void following::refused(const std::string& id) {
 // -------------------------------------------------------------------------------------------------
 
 /// Hands over what is complete, in order. What was known needs no batch of its own. Of the first
-/// that still waits for documents those that came go ahead of it, so that few are held: merging is
-/// a union, and the checkpoint stays behind all of them.
+/// that still waits for documents those that came go ahead of it: merging is a union, and the
+/// checkpoint stays behind all of them. So few are held, and two peers that tell of each other's
+/// writes do not wait for each other. (What is fetched goes when it is worth a batch: a document in
+/// many parts is merged as often.)
 void following::hand_over() {
   for (batch& next : queue_) {
     if (next.done || next.ticket != 0) continue;
     if (applying_.size() >= defaults::applying) return;
     if (!next.missing.empty()) {
-      if (next.fetched_bytes >= defaults::documents_bytes) submit(next, false);
+      const bool worth = next.fetched_bytes == 0 || next.fetched_bytes >= defaults::documents_bytes;
+      if (worth && !next.documents.empty()) submit(next, false);
       return;
     }
     if (next.documents.empty() && !next.in_parts) {

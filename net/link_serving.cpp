@@ -154,7 +154,7 @@ result<serving::slice> serving::read_slice(const row_view& rows, const bucket_st
         made.bytes >= defaults::batch_bytes) {
       break;
     }
-    auto appended = append_entry(rows, entry, made);
+    auto appended = append(rows, entry, made);
     if (!appended) return tl::unexpected(appended.error());
     made.frame.through = entry.sequence;
     made.frame.chain = entry.chain;
@@ -212,13 +212,28 @@ result<void> serving::look_up(const row_view& rows, const activity_entry& logged
   return {};
 }
 
+/// A document that cannot be read here holds up no other: its revisions are named alone.
+result<void> serving::append(const row_view& rows, const activity_entry& logged,
+                             slice& made) const {
+  auto appended = append_entry(rows, logged, made);
+  if (appended || appended.error().code != ec::corrupt) return appended;
+  peer_entry entry;
+  entry.sequence = logged.sequence;
+  entry.id = logged.id;
+  for (const revision& rev : logged.changes)
+    entry.changes.push_back(change_of(rev, revision_tree()));
+  made.bytes += window_share(entry);
+  made.frame.entries.push_back(std::move(entry));
+  return {};
+}
+
 /// Adds an entry, unless a later one has superseded it.
-result<bool> serving::append_entry(const row_view& rows, const activity_entry& logged,
+result<void> serving::append_entry(const row_view& rows, const activity_entry& logged,
                                    slice& made) const {
   if (auto found = look_up(rows, logged, made); !found) return tl::unexpected(found.error());
   const document_row& row = made.document.row;
   const revision_tree& tree = made.tree;
-  if (superseded(logged, row, tree)) return false;
+  if (superseded(logged, row, tree)) return {};
   peer_entry entry;
   entry.sequence = logged.sequence;
   entry.id = logged.id;
@@ -244,7 +259,7 @@ result<bool> serving::append_entry(const row_view& rows, const activity_entry& l
   }
   made.bytes += window_share(entry);
   made.frame.entries.push_back(std::move(entry));
-  return true;
+  return {};
 }
 
 } // namespace treadmill::replication

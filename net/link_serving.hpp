@@ -40,7 +40,8 @@ private:
   bool is_late(const follow& what, ticks now);
   result<slice> read_slice(const row_view& rows, const bucket_state& state) const;
   result<void> look_up(const row_view& rows, const activity_entry& logged, slice& made) const;
-  result<bool> append_entry(const row_view& rows, const activity_entry& logged, slice& made) const;
+  result<void> append(const row_view& rows, const activity_entry& logged, slice& made) const;
+  result<void> append_entry(const row_view& rows, const activity_entry& logged, slice& made) const;
   bool serve_slice(const row_view& rows, const bucket_state& state);
 
   link_context& shared_;

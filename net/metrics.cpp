@@ -79,6 +79,8 @@ void append_commits(std::string& out, const node_facts& facts) {
          facts.failed_commits);
   single(out, "treadmill_queued_writes", "gauge", "Writes accepted and not yet answered.",
          facts.queued_writes);
+  single(out, "treadmill_write_bytes", "gauge", "Bytes of batches on their way to the disk.",
+         facts.budgets.write_bytes);
   single(out, "treadmill_actor_restarts_total", "counter", "Actors that died and were restarted.",
          facts.restarts);
   single(out, "treadmill_peer_cuts_total", "counter", "Peers that were cut, as they broke a bound.",
@@ -98,7 +100,8 @@ void append_server(std::string& out, const http::server_counters& server) {
          server.bad_requests);
   single(out, "treadmill_http_timeouts_total", "counter", "Connections ended by a deadline.",
          server.timeouts);
-  single(out, "treadmill_http_held_bytes", "gauge", "Bytes of request bodies held now.",
+  single(out, "treadmill_http_held_bytes", "gauge",
+         "Bytes of requests, of what handling them takes, and of answers that wait.",
          server.request_bytes);
 }
 
@@ -148,6 +151,7 @@ struct query_sample {
   uint64_t rows = 0;
   uint64_t sequence = 0;
   uint64_t behind = 0; ///< entries of the activity that its index has not seen
+  uint64_t suspended = 0;
 };
 
 std::vector<query_sample> query_samples(const store& rows, const query_board& queries) {
@@ -163,25 +167,34 @@ std::vector<query_sample> query_samples(const store& rows, const query_board& qu
       if (samples.size() == metrics_queries) return samples;
       const uint64_t seen = std::min(query->state.position, last);
       samples.push_back({"bucket=\"" + bucket.name + "\",query=\"" + escaped(query->name) + '"',
-                         query->state.rows, query->state.sequence, last - seen});
+                         query->state.rows, query->state.sequence, last - seen,
+                         query->phase == query_phase::suspended ? 1U : 0U});
     }
   }
   return samples;
 }
 
-// What the workers that run maps count will follow here, from the node's facts.
-void append_queries(std::string& out, const store& rows, const query_board& queries) {
+void append_queries(std::string& out, const store& rows, const query_board& queries,
+                    const budget_use& budgets) {
+  single(out, "treadmill_query_row_slots", "gauge",
+         "Places for rows of queries that wait in memory.", budgets.row_slots);
+  single(out, "treadmill_query_row_slots_taken", "gauge", "Of those, the ones that are taken.",
+         budgets.row_slots_taken);
+  single(out, "treadmill_query_trials", "gauge", "Trials of maps that run or wait.",
+         budgets.trials);
   struct family {
     std::string_view name;
     std::string_view help;
     uint64_t query_sample::*member;
   };
-  static constexpr std::array<family, 3> families{
+  static constexpr std::array<family, 4> families{
       family{"treadmill_query_rows", "Rows of the index.", &query_sample::rows},
       family{"treadmill_query_sequence", "Sequence that the index covers.",
              &query_sample::sequence},
       family{"treadmill_query_behind", "Entries that the index has not seen.",
-             &query_sample::behind}};
+             &query_sample::behind},
+      family{"treadmill_query_suspended", "1 where it takes in nothing and answers why.",
+             &query_sample::suspended}};
   const auto samples = query_samples(rows, queries);
   for (const family& one : families) {
     head(out, one.name, "gauge", one.help);
@@ -241,7 +254,8 @@ void append_peers(std::string& out, const peer_traffic& traffic,
              &link_status::fetched},
       family{"treadmill_peer_rejected_total", "counter", "Frames that break a rule.",
              &link_status::rejected},
-      family{"treadmill_peer_refused_total", "counter", "Documents above a limit of this node.",
+      family{"treadmill_peer_refused_total", "counter",
+             "Documents left out: above a limit of this node, or damaged.",
              &link_status::refused_documents},
       family{"treadmill_peer_restarts_total", "counter", "From 0: another log of the peer.",
              &link_status::restarts},
@@ -364,7 +378,7 @@ std::string metrics_text(const request_metrics& requests, const node_facts& fact
   append_server(out, server);
   append_commits(out, facts);
   append_buckets(out, rows);
-  append_queries(out, rows, queries);
+  append_queries(out, rows, queries, facts.budgets);
   append_peers(out, facts.peers, peers.all());
   append_leveldb(out, rows);
   append_memory(out);

@@ -31,6 +31,14 @@ struct open_file_limits {
   uint64_t peer_connections = 0;
 };
 
+/// What is taken of budgets of the whole node.
+struct budget_use {
+  uint64_t write_bytes = 0; ///< of batches on their way to the disk
+  uint64_t row_slots = 0;   ///< rows of queries that wait in memory: places that there are
+  uint64_t row_slots_taken = 0;
+  uint64_t trials = 0; ///< that run or wait
+};
+
 /// Facts that only the running node has, for /_system and the metrics.
 struct node_facts {
   std::string name;
@@ -51,6 +59,7 @@ struct node_facts {
   std::string map_problem{};  ///< why no worker for queries can be started; empty: none is known
   peer_traffic peers{};
   open_file_limits open_files{};
+  budget_use budgets{};
 };
 
 /// A peer that an operator asks for.

@@ -102,7 +102,7 @@ struct link_status {
   uint64_t rejected = 0; ///< frames that break the protocol or a rule
   uint64_t restarts = 0; ///< from 0, because the peer's log is not the one that was followed
   uint64_t rescans = 0;  ///< from 0, because digests differed at rest
-  std::vector<std::string> refused{}; ///< "bucket/id" of documents above a limit of this node
+  std::vector<std::string> refused{}; ///< "bucket/id": above a limit of this node, or damaged
   uint64_t refused_documents = 0;
   /// Buckets of the peer that have no place here: some of their names, and how many (about).
   std::vector<std::string> refused_buckets{};

@@ -15,8 +15,19 @@ constexpr size_t patched_bytes = 96;
 /// A document of a bulk: what was read of it, its write, the outcome, the result in the answer.
 constexpr size_t item_bytes = 768;
 
+/// As std::count. Blocks of one length, counted in a byte, are what the compiler makes vectors of:
+/// each body is counted, and byte by byte that is 2 % of a bulk.
 size_t count(std::string_view body, char what) {
-  return static_cast<size_t>(std::count(body.begin(), body.end(), what));
+  constexpr size_t block = 128;
+  size_t found = 0;
+  for (; body.size() >= block; body.remove_prefix(block)) {
+    const char* const bytes = body.data();
+    unsigned char in_block = 0;
+    for (size_t i = 0; i < block; ++i)
+      in_block = static_cast<unsigned char>(in_block + (bytes[i] == what ? 1 : 0));
+    found += in_block;
+  }
+  return found + static_cast<size_t>(std::count(body.begin(), body.end(), what));
 }
 
 bool ends_with(std::string_view path, std::string_view name) {

@@ -73,6 +73,10 @@ bool is_own_limit(std::string_view id, ec code) {
          (code == ec::bad_map || code == ec::bad_request || code == ec::not_object);
 }
 
+bool is_left_out(std::string_view id, ec code) {
+  return code == ec::corrupt || is_own_limit(id, code);
+}
+
 std::map<revision, std::string_view> bodies_by_revision(const replicated_document& document) {
   bodies found;
   for (const leaf_body& item : document.bodies) found.emplace(item.rev, item.body);

@@ -52,4 +52,8 @@ result<void> check_replicated(const replicated_document& document, const json_li
 /// document is left out, and named. Anything else breaks the protocol.
 bool is_own_limit(std::string_view id, ec code);
 
+/// Whether a merge that failed leaves one document out, named, and goes on with the others: where
+/// is_own_limit, or what is stored of it here is damaged.
+bool is_left_out(std::string_view id, ec code);
+
 } // namespace treadmill

@@ -144,6 +144,27 @@ TEST_CASE("of a peer's batch what is above a limit is left out and named, the re
   CHECK(world.stored_checkpoint() == 7);
 }
 
+TEST_CASE("of a peer's batch what is damaged here is left out and named, the rest is taken in") {
+  begun_world world;
+  row_batch damage;
+  damage.put(keys::document(world.info.number, "d1"), "nonsense");
+  const row_batch* only = &damage;
+  REQUIRE(world.rows->commit({&only, 1}, true));
+  auto batch = world.documents_of(small_documents(3));
+  batch->peer_id = "peer";
+  batch->run = 1;
+  batch->first = true;
+  batch->reached = checkpoint{{1}, 7, {2}};
+  std::optional<replication::batch_outcome> merged;
+  world.merge(std::move(batch), [&](const auto& done) { merged = done; });
+  world.commit_all();
+  REQUIRE(merged);
+  CHECK(merged->code == ec::none);
+  CHECK(merged->refused == std::vector<std::string>{"d1"});
+  CHECK(world.documents() == 2);
+  CHECK(world.stored_checkpoint() == 7);
+}
+
 TEST_CASE("documents that go ahead of a checkpoint move none") {
   begun_world world;
   auto batch = world.documents_of(small_documents(2));

@@ -6,6 +6,7 @@ using treadmill::row_slots;
 
 TEST_CASE("slots are bounded, and who waits is called in turn") {
   const auto slots = std::make_shared<row_slots>(2);
+  CHECK(slots->count() == 2);
   std::vector<int> called;
   const auto take = [&](int who) {
     return slots->take(static_cast<uint64_t>(who), [&, who] { called.push_back(who); });

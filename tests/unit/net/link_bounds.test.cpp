@@ -350,20 +350,99 @@ TEST_CASE("both sides show what the other one lacks") {
   CHECK(w.b.link->status(w.now).reason.empty());
 }
 
-TEST_CASE("a row that cannot be read is named as the reason why a bucket does not go on") {
+namespace {
+
+void write_row(linked_node& node, std::string_view key, std::string_view value) {
+  row_batch rows;
+  rows.put(key, value);
+  const row_batch* only = &rows;
+  REQUIRE(node.rows->commit({&only, 1}, true));
+}
+
+} // namespace
+
+TEST_CASE("a row of the log that cannot be read is named as the reason why a bucket rests") {
   link_world w;
   w.a.put("b", "first", "{}");
   w.run();
   w.a.link.reset();
-  row_batch damaged;
-  damaged.put(keys::document(w.a.rows->find_bucket("b")->number, "second"), "nonsense");
   w.a.put("b", "second", "{}");
-  const row_batch* only = &damaged;
-  REQUIRE(w.a.rows->commit({&only, 1}, true));
+  write_row(w.a, keys::activity(w.a.rows->find_bucket("b")->number, 2), "nonsense");
   w.a.greet();
   w.run(ticks(9000));
   CHECK(w.a.link->status(w.now).peer_behind == 1);
   CHECK(w.a.link->status(w.now).reason.starts_with("b: "));
+}
+
+TEST_CASE("a damaged document is left out and named by the peer, which takes in all others") {
+  link_world w;
+  w.a.put("b", "first", "{}");
+  w.run();
+  w.a.link.reset();
+  const std::string large = R"({"text":")" + std::string(2'000'000, 'x') + "\"}";
+  for (const char* id : {"damaged", "second", "third"}) w.a.put("b", id, large);
+  const uint32_t bucket = w.a.rows->find_bucket("b")->number;
+  write_row(w.a, keys::document(bucket, "damaged"), "nonsense");
+  std::vector<std::string> left_out{"b/damaged"};
+  SUBCASE("and known there") {
+    w.b.put("b", "damaged", large);
+    left_out.clear();
+  }
+  SUBCASE("and not known there") {}
+  w.a.greet();
+  w.run(ticks(9000));
+  w.a.put("b", "later", "{}");
+  w.run(ticks(60'000));
+  for (const char* id : {"second", "third", "later"})
+    CHECK(w.b.winner("b", id) == w.a.winner("b", id));
+  CHECK(w.a.link->status(w.now).peer_behind == 0);
+  CHECK(w.b.link->status(w.now).behind == 0);
+  CHECK(w.b.link->status(w.now).reason.empty());
+  CHECK(w.b.link->status(w.now).refused == left_out);
+  const uint64_t frames = w.frames;
+  w.run(ticks(60'000));
+  CHECK(w.frames - frames < 300); // signs of life
+}
+
+TEST_CASE("a body that is damaged while its parts are fetched is left out, too") {
+  link_world w;
+  const std::string large = R"({"text":")" + std::string(3'000'000, 'x') + "\"}";
+  w.a.put("b", "d", large);
+  bool damaged = false;
+  w.passes = [&](const std::string& bytes) {
+    const auto opened = decode_frame(bytes, defaults::frame_bytes);
+    if (!opened || !std::holds_alternative<part>(opened->content) || damaged) return true;
+    damaged = true;
+    write_row(w.a, keys::document(w.a.rows->find_bucket("b")->number, "d"), "nonsense");
+    return true;
+  };
+  w.run(ticks(9000));
+  REQUIRE(damaged);
+  w.a.put("b", "later", "{}");
+  w.run(ticks(9000));
+  CHECK(w.b.winner("b", "later") == w.a.winner("b", "later"));
+  CHECK(w.b.winner("b", "d").empty());
+  CHECK(w.b.link->status(w.now).refused == std::vector<std::string>{"b/d"});
+}
+
+TEST_CASE("where a document is damaged here, what comes of it is left out and named") {
+  link_world w;
+  w.a.put("b", "d", "{}");
+  w.a.put("b", "e", "{}");
+  w.run();
+  REQUIRE(w.same("b"));
+  w.a.put("b", "d", R"({"n":1})");
+  w.a.put("b", "e", R"({"n":1})");
+  const uint32_t bucket = w.b.rows->find_bucket("b")->number;
+  bool damaged = false;
+  w.b.applies = [&](const apply_batch&) { // between the link's look and the bucket's
+    if (!std::exchange(damaged, true)) write_row(w.b, keys::document(bucket, "d"), "nonsense");
+  };
+  w.run(ticks(9000));
+  REQUIRE(damaged);
+  CHECK(w.b.winner("b", "e") == w.a.winner("b", "e"));
+  CHECK(w.b.link->status(w.now).refused == std::vector<std::string>{"b/d"});
+  CHECK(w.b.link->status(w.now).behind == 0);
 }
 
 TEST_CASE("time that a peer used up is paid back before its next frame") {

@@ -78,6 +78,48 @@ TEST_CASE("a document whose row here is damaged is named and passed over, and th
   CHECK(status.behind == 0);
 }
 
+TEST_CASE("what a peer wrote does not wait for what it tells of others") {
+  linked_node node("a", 1);
+  const bucket_info bucket = *node.rows->create_bucket("b");
+  link_context shared;
+  shared.rows = node.local.get();
+  shared.options.random = [] { return 1; };
+  shared.patient = true;
+  following followed(shared, bucket, checkpoint{});
+  followed.announced({"b", hash128{1}, 11, {}}, ticks(0));
+  activity told;
+  told.bucket = "b";
+  told.stream = shared.streams;
+  told.log_id = hash128{1};
+  told.through = 1;
+  told.last = 11;
+  const std::string body = R"({"n":1})";
+  told.entries.push_back({1, "elsewhere", {{make_revision({}, false, body), {}}}, {}});
+  followed.taken_in(std::move(told), ticks(1));
+  CHECK(shared.out.batches.empty());
+  activity own = stretch(0, shared, bucket);
+  own.after = 1;
+  own.through = own.last = 11;
+  followed.taken_in(std::move(own), ticks(1));
+  REQUIRE(shared.out.batches.size() == 1);
+  const apply_batch first = std::exchange(shared.out.batches, {}).front();
+  CHECK(first.documents.size() == in_one_frame);
+  CHECK_FALSE(first.reached);
+  for (const replicated_document& document : first.documents)
+    REQUIRE(node.core("b").merge(document));
+  node.commit(node.core("b"));
+  followed.applied(first.ticket, ec::none, ticks(2));
+  CHECK(followed.progress(ticks(2)).sequence == 0);
+
+  node.put("b", "elsewhere", body); // as another link takes it in
+  followed.tick(ticks(1) + defaults::patience);
+  CHECK(shared.fetched == 0);
+  for (const apply_batch& rest : shared.out.batches) CHECK(rest.documents.empty());
+  for (const apply_batch& rest : std::exchange(shared.out.batches, {}))
+    followed.applied(rest.ticket, ec::none, ticks(40));
+  CHECK(followed.progress(ticks(40)).sequence == 11);
+}
+
 TEST_CASE(
     "what only waited for a document that has come from elsewhere goes on when its part has not") {
   linked_node node("a", 1);

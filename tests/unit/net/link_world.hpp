@@ -146,7 +146,7 @@ private:
       for (const replicated_document& document : batch.documents) {
         const auto merged = to.merge(document, batch.limits);
         if (merged) continue;
-        if (is_own_limit(document.id, merged.error().code)) {
+        if (is_left_out(document.id, merged.error().code)) {
           refused.push_back(document.id);
         } else {
           code = merged.error().code;

@@ -220,6 +220,7 @@ public:
     facts.fsync_seconds = 0.25;
     facts.zmq_uri = "tcp://127.0.0.1:1445";
     facts.peers = {1, 2, 3, 4, 5};
+    facts.budgets = {1000, 8, 3, 2};
     return facts;
   }
   bool ready() const override { return is_ready; }

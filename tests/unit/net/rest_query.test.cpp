@@ -359,6 +359,8 @@ TEST_CASE("a build that outlasts the deadline, and a suspended query, are answer
   const auto suspended = node.get("/b/_query/q");
   CHECK(suspended.status == 500);
   CHECK(suspended.code() == "query_suspended");
+  CHECK(
+      node.get("/_system/metrics").says("treadmill_query_suspended{bucket=\"b\",query=\"q\"} 1\n"));
   CHECK(suspended.reason() == "document d1: ran into the limit of time");
   CHECK(node.get("/b/_query/q?stale=ok").code() == "query_suspended");
   CHECK(node.text("/b/_query").find("\"problem\":\"document d1: ran") != std::string::npos);
@@ -623,4 +625,6 @@ TEST_CASE("the metrics have each query's rows, sequence and lag") {
   CHECK(text.find("treadmill_query_rows{bucket=\"b\",query=\"q.1\"} 1\n") != std::string::npos);
   CHECK(text.find("treadmill_query_sequence{bucket=\"b\",query=\"q.1\"} 2\n") != std::string::npos);
   CHECK(text.find("treadmill_query_behind{bucket=\"b\",query=\"q.1\"} 1\n") != std::string::npos);
+  CHECK(text.find("treadmill_query_suspended{bucket=\"b\",query=\"q.1\"} 0\n") !=
+        std::string::npos);
 }

@@ -180,6 +180,10 @@ TEST_CASE("the metrics are Prometheus text and count by route and status class")
   CHECK(found["treadmill_commits_total"] == 7);
   CHECK(found["treadmill_fsync_seconds_bucket{le=\"0.00025\"}"] == 3);
   CHECK(found["treadmill_fsync_seconds_sum"] == 0.25);
+  CHECK(found["treadmill_write_bytes"] == 1000);
+  CHECK(found["treadmill_query_row_slots"] == 8);
+  CHECK(found["treadmill_query_row_slots_taken"] == 3);
+  CHECK(found["treadmill_query_trials"] == 2);
   CHECK(found["treadmill_documents{bucket=\"b\"}"] == 1);
   CHECK(found["treadmill_sequence{bucket=\"b\"}"] == 1);
   CHECK(found["treadmill_store_writable"] == 1);
