@@ -1,6 +1,8 @@
 #include "net/link_following.hpp"
 #include "storage/keys.hpp"
 #include "storage/query_definition.hpp"
+#include <algorithm>
+#include <iterator>
 
 namespace treadmill::replication {
 
@@ -366,27 +368,41 @@ void following::refused(const std::string& id) {
 /// Hands over what is complete, in order. What was known needs no batch of its own. Of the first
 /// that still waits for documents those that came go ahead of it: merging is a union, and the
 /// checkpoint stays behind all of them. So few are held, and two peers that tell of each other's
-/// writes do not wait for each other. (What is fetched goes when it is worth a batch: a document in
-/// many parts is merged as often.)
+/// writes do not wait for each other.
 void following::hand_over() {
   for (batch& next : queue_) {
     if (next.done || next.ticket != 0) continue;
     if (applying_.size() >= defaults::applying) return;
     if (!next.missing.empty()) {
-      const bool worth = next.fetched_bytes == 0 || next.fetched_bytes >= defaults::documents_bytes;
-      if (worth && !next.documents.empty()) submit(next, false);
+      go_ahead(next);
       return;
     }
     if (next.documents.empty() && !next.in_parts) {
       next.done = true;
       continue;
     }
-    submit(next, true);
+    submit(next, {}, true);
   }
 }
 
-/// `whole`: with the checkpoint behind it.
-void following::submit(batch& of, bool whole) {
+/// What of a document is known alone waits for the rest of it, unless much is held: one change can
+/// end a branch that another goes on with. (So a document in many parts is not merged as often.)
+void following::go_ahead(batch& waiting) {
+  if (waiting.fetched_bytes >= defaults::documents_bytes) return submit(waiting, {}, false);
+  if (waiting.fetched_bytes > 0) return;
+  const auto rest = std::stable_partition(
+      waiting.documents.begin(), waiting.documents.end(),
+      [&](const replicated_document& one) { return waiting.missing.count(one.id) == 0; });
+  if (rest == waiting.documents.begin()) return;
+  std::vector<replicated_document> left(std::make_move_iterator(rest),
+                                        std::make_move_iterator(waiting.documents.end()));
+  waiting.documents.erase(rest, waiting.documents.end());
+  submit(waiting, std::move(left), false);
+}
+
+/// Hands over the documents of a batch but for those that are `left` in it. `whole`: with the
+/// checkpoint behind it.
+void following::submit(batch& of, std::vector<replicated_document> left, bool whole) {
   const uint64_t ticket = ++shared_.tickets;
   batch_charge& held = shared_.applying[{bucket_.number, ticket}];
   held.documents = std::move(of.fetched);
@@ -404,7 +420,7 @@ void following::submit(batch& of, bool whole) {
   const bool first = run_ == 0;
   while (run_ == 0) run_ = shared_.options.random();
   apply_batch made{bucket_.number, ticket, shared_.peer_id, run_, first, {}, {}, {}};
-  made.documents = std::exchange(of.documents, {});
+  made.documents = std::exchange(of.documents, std::move(left));
   if (whole) made.reached = of.reached;
   shared_.out.batches.push_back(std::move(made));
 }

@@ -138,7 +138,8 @@ private:
   bool has_room(ticks now);
   batch& open_batch();
   void hand_over();
-  void submit(batch& of, bool whole);
+  void go_ahead(batch& waiting);
+  void submit(batch& of, std::vector<replicated_document> left, bool whole);
   void pop_done(ticks now);
   void note_soon(ticks now);
 

@@ -22,6 +22,7 @@ void history::acknowledged(const document_key& document, const rev_id& rev) {
 
 void history::excuse(const document_key& document, const rev_id& rev) {
   edit& of = documents_[document][rev];
+  of.kept = false; // told anew, it may be lost before it is on a disk again
   if (of.excused) return;
   of.excused = true;
   ++excused_;

@@ -1,5 +1,6 @@
 #include "net/link_following.hpp"
 #include "tests/unit/net/link_world.hpp"
+#include <algorithm>
 #include <deque>
 #include <doctest/doctest.h>
 
@@ -118,6 +119,33 @@ TEST_CASE("what a peer wrote does not wait for what it tells of others") {
   for (const apply_batch& rest : std::exchange(shared.out.batches, {}))
     followed.applied(rest.ticket, ec::none, ticks(40));
   CHECK(followed.progress(ticks(40)).sequence == 11);
+}
+
+TEST_CASE("what is told of one document goes together") {
+  linked_node node("a", 1);
+  const bucket_info bucket = *node.rows->create_bucket("b");
+  const revision first = node.put("b", "d", R"({"n":1})").rev;
+  link_context shared;
+  shared.rows = node.local.get();
+  shared.options.random = [] { return 1; };
+  following followed(shared, bucket, checkpoint{});
+  followed.announced({"b", hash128{1}, 10, {}}, ticks(0));
+  activity told = stretch(0, shared, bucket);
+  peer_entry both;
+  both.id = "d";
+  peer_change& ends = both.changes.emplace_back();
+  ends.rev = make_revision(first, true, {});
+  ends.parent = first;
+  ends.deleted = true;
+  peer_change& goes_on = both.changes.emplace_back(); // its body is to be asked for
+  goes_on.rev = make_revision(first, false, R"({"n":2})");
+  goes_on.parent = first;
+  told.entries.back() = std::move(both);
+  followed.taken_in(std::move(told), ticks(1));
+  REQUIRE(shared.out.batches.size() == 1);
+  const auto& ahead = shared.out.batches.front().documents;
+  CHECK(ahead.size() == in_one_frame - 1);
+  CHECK(std::none_of(ahead.begin(), ahead.end(), [](const auto& one) { return one.id == "d"; }));
 }
 
 TEST_CASE(
