@@ -10,6 +10,16 @@ namespace treadmill::cluster {
 
 namespace {
 
+/// Asked again while the node, which answers already, has not started what serves peers.
+http_answer add_peer_to(http_client client, const std::string& uri) {
+  http_answer answer;
+  eventually([&] {
+    answer = client.send("POST", "/_system/peers", "{\"zmq_uri\":\"" + uri + "\"}");
+    return !answer.says("the node is starting");
+  });
+  return answer;
+}
+
 /// A node on loopback with its store; it can be ended and started again, on the same ports.
 class peer_node {
 public:
@@ -35,7 +45,7 @@ public:
     return process->client().send(method, target, body);
   }
   http_answer add_peer(const peer_node& other) {
-    return ask("POST", "/_system/peers", "{\"zmq_uri\":\"" + other.zmq_uri_ + "\"}");
+    return add_peer_to(process->client(), other.zmq_uri_);
   }
   http_answer peers() { return ask("GET", "/_system/peers"); }
   const address& where() const { return where_; }
@@ -164,8 +174,8 @@ TEST_CASE("a second node with the same identity is told so, and takes no part") 
   CHECK(eventually([&] { return a.peers().says("\"state\":\"live\""); }));
   node_process copy({.executable = TREADMILL_BINARY, .data = copied / "data", .name = "b"});
   REQUIRE(copy.wait_ready());
-  const http_answer refused =
-      copy.client().send("POST", "/_system/peers", "{\"zmq_uri\":\"" + a.zmq_uri() + "\"}");
+  const http_answer refused = add_peer_to(copy.client(), a.zmq_uri());
+  INFO(refused.body);
   CHECK(refused.status == 409);
   CHECK(refused.says("identity"));
   CHECK(a.peers().says("\"state\":\"live\""));
