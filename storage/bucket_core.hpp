@@ -17,12 +17,12 @@
 
 namespace treadmill {
 
-/// One write of one document, as a client asks for it.
+/// One write of one document, as a client requests it.
 struct write_op {
   enum class kind : uint8_t {
-    create, ///< POST: conflict where the id is live
+    create, ///< POST: conflict if the id is live
     put,    ///< replace or create
-    patch,  ///< merge `body` into what is there (RFC 7396)
+    patch,  ///< merge `body` into the current body (RFC 7396)
     remove, ///< a tombstone: on `rev`, or on every live leaf
   };
   enum class only : uint8_t {
@@ -32,55 +32,54 @@ struct write_op {
   };
   kind what = kind::put;
   only when = only::always;
-  std::string id; ///< checked by the caller
-  bool made_here =
-      false; ///< the id was just made for this write: nothing can be there, so it is not looked up
+  std::string id;         ///< validated by the caller
+  bool made_here = false; ///< the id was generated for this write, so the document cannot exist and
+                          ///< is not looked up
   std::optional<revision> rev; ///< must be a live leaf
-  std::string body;            ///< stored form; the patch of a `patch`; nothing for a `remove`
-  /// A document that was refused before it came here (a bad id in a bulk, say): answered as it is,
-  /// in its place.
+  std::string body;            ///< stored form; for `patch` the patch; empty for `remove`
+  /// Set if the document was refused earlier (a bad id in a bulk request, for example): `apply`
+  /// answers this error in its place.
   std::optional<error> refused;
 };
 
-/// Writes that are asked for together; each sees those before it.
+/// Writes of one request; each sees the effects of those before it.
 struct write_group {
   std::vector<write_op> ops;
   bool atomic = false; ///< all or none
 };
 
-/// What a bucket does not go beyond.
+/// The limits of a bucket.
 struct bucket_limits {
-  json_limits json{}; ///< of what a patch may make
+  json_limits json{}; ///< for the result of a patch
   size_t queries = defaults::queries;
   size_t atomic_bytes = defaults::atomic_bytes; ///< of the rows of a group
 };
 
 struct write_outcome {
   std::string id;
-  revision rev{}; ///< the new revision; at a conflict the current winner
+  revision rev{}; ///< the new revision; on a conflict, the current winner
   error problem{ec::none, {}};
-  bool created = false; ///< the document was not there (or deleted)
+  bool created = false; ///< the document did not exist (or was deleted)
   bool ok() const { return problem.code == ec::none; }
 };
 
-/// The outcomes of a group that is applied all or none and was refused at its last outcome: all
-/// others are not_applied.
+/// The outcomes of an atomic group whose last outcome is a refusal: all others become not_applied.
 std::vector<write_outcome> refuse_others(const write_group& group,
                                          std::vector<write_outcome> outcomes);
 
-/// Orders the writes of one bucket: checks revisions, grows the trees, numbers the activity, keeps
-/// digest and counts. A plain state machine: no clock, no thread, no disk; rows are read through
-/// `row_reader`, and written into a batch that the caller commits.
+/// Orders the writes of one bucket: checks revisions, extends the trees, assigns sequences to the
+/// activity, maintains digest and counts. A plain state machine: no clock, no thread, no disk. It
+/// reads rows through `row_reader`, and writes them into a batch that the caller commits.
 ///
-/// Operation: `apply` works on the state after everything applied before it, committed or not: rows
-/// of uncommitted batches are kept in an overlay. `take_batch` closes the batch; `committed` drops
-/// its part of the overlay. After a failed commit the caller drops the whole object and makes a new
-/// one from what is stored.
+/// Operation: `apply` works on the state after everything applied before it, committed or not: an
+/// overlay holds the rows of uncommitted batches. `take_batch` closes the batch; `committed` drops
+/// its part of the overlay. After a failed commit the caller destroys the object and creates a new
+/// one from the stored state.
 ///
-/// **Errors**: an outcome's problem; beside those of the rules, what `row_reader` or the decoding
-/// of a row answers (io_error, corrupt, …): that op then changed nothing.
-/// **Units and limits**: the cost of an op does not grow with the history of its document; it grows
-/// with its leaves, and rarely with all nodes of its tree, which are bounded (tree_limits).
+/// **Errors**: see an outcome's `problem`. If `row_reader` or the decoding of a row fails
+/// (io_error, corrupt, …), that error is the problem, and the op changed nothing.
+/// **Units and limits**: the cost of an op grows with the number of leaves of its document, not
+/// with its history. Rarely it grows with all nodes of its tree, which are bounded (tree_limits).
 class bucket_core {
 public:
   using row_reader = std::function<result<std::optional<std::string>>(std::string_view key)>;
@@ -88,68 +87,67 @@ public:
   bucket_core(uint32_t bucket, bucket_state state, row_reader read, bucket_limits limits = {});
 
   /// Applies the ops in order; the outcomes are in the same order. With `atomic`, all are applied
-  /// or none: at the first that is refused the rest is not tried, and all others have the problem
-  /// not_applied; rows, state and overlay are then as they were.
+  /// or none: the first refusal ends the group, all other ops have the problem not_applied, and
+  /// rows, state and overlay are unchanged.
   std::vector<write_outcome> apply(const write_group& group);
-  /// One op alone: a caller that applies a group op by op can do other things in between: take
-  /// batches, where it is not atomic.
+  /// Applies one op. A caller that applies a non-atomic group op by op can take batches in between.
   write_outcome apply(const write_op& op);
 
-  /// What is applied and merged from here on is kept as a whole by `keep_group`, or forgotten as a
-  /// whole by `undo_group`: rows, state and overlay are then as they were. No batch may be taken
-  /// meanwhile, and one group is open at a time.
+  /// Opens a group. `keep_group` keeps all changes applied and merged since; `undo_group` discards
+  /// them and restores rows, state and overlay. While a group is open, no batch may be taken and no
+  /// other group may be opened.
   void begin_group();
   void keep_group();
   void undo_group();
   bool in_group() const { return group_.has_value(); }
-  /// Nothing where the open group has become too large to be kept. Errors: too_large.
+  /// Checks that the open group is small enough to be kept. Errors: too_large.
   result<void> check_group() const;
 
-  /// Takes in a document from a peer: the union of both trees, with the bodies of the leaves that
-  /// are new here. Answers the revisions that are logged for it, newest first; none: all of it was
-  /// known, and nothing changed. Precondition: check_replicated. `limits`: of the tree that comes
-  /// of it.
+  /// Merges a document from a peer: the union of both trees, with the bodies of the leaves that are
+  /// new here. Answers the revisions that are logged for it, newest first; if empty, all of it was
+  /// known and nothing changed. Precondition: check_replicated. `limits` apply to the resulting
+  /// tree.
   ///
-  /// A part of a tree whose oldest nodes name parents that are not known here is taken as it is,
-  /// and what lies before those stays a conflict until the ancestry in between comes: who calls
-  /// asks the peer for the whole tree then. A tree of which everything is known, or new and about
-  /// as young as what is known, costs what an op costs; any other one reads and writes the older
-  /// ancestry.
-  /// Where it contradicts what is known of a revision, one claim holds on all nodes, in whatever
-  /// order they come: Treadmill's own (its hash computes, however it came marked) before one made
-  /// elsewhere; a live one before a tombstone; the larger body, byte by byte. Parents: see
-  /// revision_tree::merge.
-  /// Errors: bad_rev (a live leaf that is new here came without its body, or one of Treadmill's
-  /// without a body and with what contradicts the body or the parent that are here), too_large (the
-  /// tree, or one query too many), and those of reading; nothing changed then.
+  /// If the oldest nodes of a partial tree name parents that are unknown here, the part is merged,
+  /// and its branch and the local one remain in conflict until the ancestry between them arrives:
+  /// the caller then requests the whole tree from the peer. A tree costs as much as an op if all of
+  /// its nodes are known, or new and about as young as the known ones. Any other tree also reads
+  /// and writes the older ancestry. If it contradicts the known claim about a revision, the same
+  /// claim wins on all nodes, in any order of arrival: Treadmill's own (the hash matches its
+  /// content, even if marked as foreign) over one made elsewhere; a live one over a tombstone; the
+  /// larger body, byte by byte. Parents: see revision_tree::merge.
+  /// Errors: bad_rev (a live leaf that is new here came without its body; or one of Treadmill's own
+  /// came without a body and contradicts the stored body or parent), too_large (the tree, or one
+  /// query too many), and those of reading. After an error nothing has changed.
   result<std::vector<revision>> merge(const replicated_document& incoming,
                                       const tree_limits& limits = {});
-  /// What comes of a peer's log rests on what came before it, so it comes in runs: `first` begins
-  /// one. False where the one before was not taken in here: after a failed commit (this object is
-  /// new then) or after end_run. Nothing of it may be merged then.
+  /// Entries of a peer's log depend on the entries before them, so they arrive in runs; `first`
+  /// begins a run. False if the previous entry of the run was not merged here: after a failed
+  /// commit (this object is then new) or after end_run. In that case the caller must not merge the
+  /// rest of the run.
   bool continue_run(const std::string& peer, uint64_t run, bool first);
-  /// Something of the peer's run could not be merged.
+  /// Call it if an entry of the peer's run could not be merged.
   void end_run(const std::string& peer) { runs_.erase(peer); }
-  /// How far the log of a peer, by its node id, is taken in: a row of the open batch.
+  /// Writes to the open batch how far the log of a peer (its node id) is applied.
   void note_checkpoint(std::string_view peer, const checkpoint& reached);
 
-  bool dirty() const; ///< there is something that take_batch would give
+  bool dirty() const; ///< take_batch would give a batch with changes
   size_t batch_bytes() const;
   struct batch {
     uint64_t number = 0;   ///< 1, 2, 3 …
     uint64_t sequence = 0; ///< of the last entry in it
-    bool queries = false;  ///< it has definitions of queries
+    bool queries = false;  ///< it changes query definitions
     row_batch rows;
   };
   batch take_batch();
   void committed(uint64_t batch_number);
 
-  const bucket_state& state() const { return state_; } ///< with everything applied
+  const bucket_state& state() const { return state_; } ///< includes all applied ops
   size_t overlay_rows() const { return overlay_.size(); }
 
 private:
   struct overlay_row {
-    std::optional<std::string> value{}; ///< nothing: removed
+    std::optional<std::string> value{}; ///< nullopt: removed
     uint64_t batch = 0;
   };
   struct string_hash {
@@ -158,16 +156,16 @@ private:
   };
   using overlay = std::unordered_map<std::string, overlay_row, string_hash, std::equal_to<>>;
   using overlay_item = overlay::value_type;
-  /// The items of the overlay that a batch wrote. Items do not move while they are there.
+  /// The overlay items that a batch wrote. The addresses of items are stable.
   struct batch_items {
     uint64_t batch = 0;
     std::vector<overlay_item*> items{};
   };
   struct before_row {
     overlay_item* item = nullptr;
-    std::optional<overlay_row> row{}; ///< nothing: it was not in the overlay
+    std::optional<overlay_row> row{}; ///< nullopt: it was not in the overlay
   };
-  /// What a group needs to be undone.
+  /// The data that undo_group needs.
   struct open_group {
     std::vector<before_row> changed{};
     size_t items = 0; ///< of the open batch, before the group
@@ -176,18 +174,18 @@ private:
     bool queries = false;
   };
   struct document;
-  /// A live leaf whose body a change brings.
+  /// A live leaf whose body a change writes.
   struct new_leaf {
     revision rev{};
     std::string_view body{};
   };
-  /// What a change of a document is besides its tree.
+  /// A change of a document, except for its tree.
   struct document_change {
     std::span<const new_leaf> made{}; ///< newest first
     std::span<const revision> logged{};
     bool from_peer = false;
-    size_t nodes = defaults::merged_nodes;           ///< that the tree may have
-    const new_leaf* find(const revision& rev) const; ///< in `made`; nullptr: it is not there
+    size_t nodes = defaults::merged_nodes;           ///< limit of the tree
+    const new_leaf* find(const revision& rev) const; ///< in `made`; nullptr: not found
   };
 
   result<std::optional<std::string>> read(std::string_view key) const;
@@ -230,12 +228,12 @@ private:
   bucket_limits limits_;
   row_batch rows_{};
   uint64_t batch_ = 1;
-  activity_entry entry_{}; ///< the last that was logged, for its memory
+  activity_entry entry_{}; ///< the last one logged; kept to reuse its memory
   overlay overlay_{};
-  std::deque<batch_items> taken_{};                  ///< of the batches on their way, oldest first
-  std::vector<overlay_item*> items_{};               ///< of the open batch
-  bool queries_ = false;                             ///< the open batch has definitions of queries
-  std::unordered_map<std::string, uint64_t> runs_{}; ///< of peers, by their node ids
+  std::deque<batch_items> taken_{};    ///< of the batches being committed, oldest first
+  std::vector<overlay_item*> items_{}; ///< of the open batch
+  bool queries_ = false;               ///< the open batch changes query definitions
+  std::unordered_map<std::string, uint64_t> runs_{}; ///< by the node id of the peer
   std::optional<open_group> group_{};
 };
 

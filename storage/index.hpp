@@ -17,32 +17,32 @@ struct index_id {
   friend bool operator==(const index_id&, const index_id&) = default;
 };
 
-/// How far the first build of an index is.
+/// The progress of the first build of an index.
 enum class index_phase : uint8_t {
-  mapping = 0,  ///< rows come in; there are no partial results yet
-  reducing = 1, ///< all rows are there; the partial results are being made
+  mapping = 0,  ///< rows are being added; there are no partial results yet
+  reducing = 1, ///< all rows exist; the partial results are being built
   complete = 2, ///< rows and partial results change together
 };
 
-/// What an index knows of itself after its last batch.
+/// The stored state of an index after its last batch.
 struct index_state {
-  uint64_t sequence = 0; ///< the index equals a fresh build over the documents at this sequence …
-  uint64_t position = 0; ///< … where this is the same; else a run is under way, this far
-  uint64_t target = 0;   ///< the sequence that the run goes to
+  uint64_t sequence = 0; ///< if position equals it, the index equals a fresh build at this sequence
+  uint64_t position = 0; ///< how far the current run is; equal to sequence if no run is open
+  uint64_t target = 0;   ///< the sequence at which the run ends
   uint64_t rows = 0;
   uint64_t documents = 0; ///< documents that have rows
-  uint64_t errors = 0;    ///< documents that cost the map an error, each time counted
-  std::string error_id{}; ///< the last of these, and what it said
+  uint64_t errors = 0;    ///< map errors; a document counts each time its map fails
+  std::string error_id{}; ///< the document of the last error, and its message
   std::string error_message{};
-  uint32_t strikes = 0; ///< documents that ran into the limit of time or killed a worker
+  uint32_t strikes = 0; ///< documents that exceeded the time limit or killed a worker
   bool emits = false;   ///< rows come from emit(), not from what the map returned
   index_phase phase = index_phase::mapping;
   unsigned levels = 0;       ///< of the block tree; 0: no partial results
-  unsigned build_level = 0;  ///< while reducing: the level that is made, …
-  std::string build_from{};  ///< … and the block of it that comes next
-  uint64_t changes = 0;      ///< rows of changes that are kept
-  uint64_t change_bytes = 0; ///< of their values
-  uint64_t changes_from = 0; ///< all changes from this sequence on are there
+  unsigned build_level = 0;  ///< while reducing: the level being built, …
+  std::string build_from{};  ///< … and the start of its next block
+  uint64_t changes = 0;      ///< number of stored change rows
+  uint64_t change_bytes = 0; ///< bytes of their values
+  uint64_t changes_from = 0; ///< all changes from this sequence on are stored
 
   bool consistent() const { return phase == index_phase::complete && position == sequence; }
   std::string encode() const;
@@ -50,8 +50,8 @@ struct index_state {
   friend bool operator==(const index_state&, const index_state&) = default;
 };
 
-/// Which index serves a query, and which one is being built for it; with the definitions that they
-/// are of, because the query's document keeps the newest alone.
+/// The index that serves a query, and the index being built for it, with their definitions: the
+/// query's document keeps only the newest definition.
 struct query_row {
   uint32_t index = 0;       ///< 0: none yet
   std::string definition{}; ///< stored form (definition_body)
@@ -63,10 +63,10 @@ struct query_row {
   friend bool operator==(const query_row&, const query_row&) = default;
 };
 
-/// One row that a map made of a document.
+/// One row that a map produced for a document.
 struct mapped_row {
-  std::string term{};  ///< encoded (term.hpp): what was emitted as key, or what the map returned
-  std::string value{}; ///< stored form; empty: the value is what the term says (a returning map)
+  std::string term{};  ///< encoded (term.hpp): the emitted key, or the returned value
+  std::string value{}; ///< stored form; empty: the term is the value (a map that returns)
   friend bool operator==(const mapped_row&, const mapped_row&) = default;
 };
 
@@ -74,7 +74,7 @@ struct mapped_row {
 std::string encode_reverse(std::span<const mapped_row> rows);
 result<std::vector<std::string>> decode_reverse(std::string_view bytes);
 
-/// What the change of one document did to the rows.
+/// The rows that a change of one document removed and added.
 struct index_change {
   uint64_t sequence = 0; ///< of the change; from the key
   std::string id{};
@@ -85,16 +85,16 @@ struct index_change {
   static result<index_change> decode(uint64_t sequence, std::string_view bytes);
 };
 
-/// Where a row lies in its index, and what orders it there: term, id, 0, emission (2 bytes).
+/// The position of a row in its index, which also orders the rows: term, id, 0, emission (2 bytes).
 std::string row_suffix(std::string_view term, std::string_view id, uint16_t emission);
 
-/// A row as it is read; views into the bytes read.
+/// A row as read: views into the bytes read.
 struct index_row {
   std::string_view suffix;
   std::string_view term;
   std::string_view id;
   uint16_t emission = 0;
-  std::string_view value; ///< stored form; empty: what the term says
+  std::string_view value; ///< stored form; empty: the term is the value
 
   static result<index_row> decode(std::string_view suffix, std::string_view value);
 };
@@ -103,7 +103,7 @@ struct index_row {
 result<void> append_key(std::string& out, const index_row& row);
 result<void> append_value(std::string& out, const index_row& row);
 
-/// The last number that was given to an index of a bucket.
+/// The codec of the last index number assigned in a bucket.
 std::string encode_last_index(uint32_t number);
 result<uint32_t> decode_last_index(std::string_view bytes);
 

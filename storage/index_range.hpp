@@ -8,42 +8,42 @@
 
 namespace treadmill {
 
-/// A part of an index, by the suffixes of its rows: `from` belongs to it, `to` does not. Empty
-/// where `from` is not below `to`.
+/// A part of an index, by the suffixes of its rows: includes `from`, excludes `to`. Empty if `from`
+/// is not below `to`.
 struct index_range {
   std::string from{};
-  std::string to = "\xff"; ///< above all
+  std::string to = "\xff"; ///< above all suffixes
   bool descending = false; ///< read from its end to its beginning
 
-  void raise(std::string_view bound); ///< nothing below `bound` belongs to it
-  void lower(std::string_view bound); ///< nothing from `bound` on
-  /// Cuts off what was read up to and with that row, in the direction of reading.
+  void raise(std::string_view bound); ///< excludes rows below `bound`
+  void lower(std::string_view bound); ///< excludes rows from `bound` on
+  /// Excludes the rows already read up to and including that row, in the direction of reading.
   void go_on_after(std::string_view suffix);
-  /// Cuts off what was read before that row: it is the next one.
+  /// Excludes the rows read before that row, which is the next one to read.
   void go_on_at(std::string_view suffix);
 };
 
-/// What a reader asks for. All values are stored forms of JSON.
+/// A reader's request. All values are stored forms of JSON.
 struct range_request {
-  std::optional<std::string> term{};   ///< rows with this term alone
-  std::optional<std::string> from{};   ///< where the answer starts, also where it is descending
+  std::optional<std::string> term{};   ///< only rows with this term
+  std::optional<std::string> from{};   ///< where the answer starts, even if it is descending
   std::optional<std::string> to{};     ///< where it ends
-  std::optional<std::string> prefix{}; ///< strings, or arrays, that begin so
-  bool inclusive_end = true;           ///< rows with the term `to` belong to it
+  std::optional<std::string> prefix{}; ///< strings, or arrays, with this prefix
+  bool inclusive_end = true;           ///< includes rows with the term `to`
   bool descending = false;
   std::optional<std::string> after{}; ///< a cursor
 };
 
-/// Errors: bad_request (`prefix` is neither a string nor an array; `after` is no cursor; a value
-/// that is no stored form).
+/// Errors: bad_request (`prefix` is neither a string nor an array; `after` is not a cursor; a value
+/// is not a stored form).
 result<index_range> make_range(const range_request& request);
 
-/// The elements of a JSON array in its stored form, as stored forms: one `term` each. Errors:
-/// bad_request (no array, more than `most`).
+/// The elements of a JSON array in stored form, each as a stored form for `term`. Errors:
+/// bad_request (not an array, more than `most` elements).
 result<std::vector<std::string>> elements_of(std::string_view array, size_t most);
 
-/// The cursor behind a row (its suffix), or behind a group of rows (its bytes:
-/// index_reduction.hpp): opaque, safe in a URL.
+/// The cursor after a row (given its suffix), or after a group of rows (given its prefix:
+/// index_reduction.hpp). Cursors are opaque and safe in a URL.
 std::string cursor_after_row(std::string_view suffix);
 std::string cursor_after_group(std::string_view group);
 

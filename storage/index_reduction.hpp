@@ -15,36 +15,36 @@ namespace treadmill {
 /// Which rows of a range are reduced together.
 struct grouping {
   enum class by : uint8_t {
-    nothing,  ///< all: one answer, also where there are no rows
-    term,     ///< those with equal terms
-    elements, ///< those whose terms are arrays with the same first `level` elements; others by term
+    nothing,  ///< all rows: one answer, even if there are no rows
+    term,     ///< rows with equal terms
+    elements, ///< arrays with equal first `level` elements; other rows by term
   };
   by how = by::nothing;
   size_t level = 0; ///< at least 1
 };
 
-/// What a JavaScript reduction is to reduce, in order: a run of rows, or a partial result.
+/// Input of a JavaScript reduction, in order: a run of rows, or a partial result.
 struct reduce_piece {
-  bool partial = false;              ///< `values` is one value that was reduced already
-  std::vector<std::string> keys{};   ///< of a run of rows: JSON of [key, id] each
+  bool partial = false;              ///< `values` is one already reduced value
+  std::vector<std::string> keys{};   ///< of a run of rows; JSON of [key, id] each
   std::vector<std::string> values{}; ///< JSON
 };
 
 /// One row of a reduced answer.
 struct reduced_group {
-  std::string group{};      ///< the bytes that its terms begin with, for cursors; empty: all
-  std::string key = "null"; ///< JSON
+  std::string group{};                   ///< common prefix of its terms, for cursors; empty: all
+  std::string key = "null";              ///< JSON
   std::optional<partial_result> value{}; ///< of a built-in reduction
-  std::vector<reduce_piece> pieces{};    ///< of JavaScript; none: there are no rows
+  std::vector<reduce_piece> pieces{};    ///< of JavaScript; empty: no rows
 };
 
 /// Reduces the rows of a range, group by group, with the stored partial results of the largest
-/// blocks that fit (storage/README.md, "Block tree"): the rows and partial results that are read
-/// for a group grow with the logarithm of its rows. What is added to what, and in which order,
-/// depends on the rows of the group and of the index alone.
+/// blocks that fit (storage/README.md, "Block tree"): the number of rows and partial results read
+/// for a group grows with the logarithm of its rows. The order of the additions depends only on the
+/// rows of the group and of the index.
 ///
-/// **Thread**: a plain value over a view, which is to be a snapshot. **Errors**: those of the view;
-/// corrupt; bad_reduce (a block's JavaScript failed): it is then of no more use.
+/// **Thread**: a plain value over a view, which must be a snapshot. **Errors**: those of the view;
+/// corrupt; bad_reduce (a block's JavaScript failed). The object is then unusable.
 /// **Units and limits**: a call of `step` reads at most about `defaults::slice_rows`.
 class index_reduction {
 public:
@@ -52,8 +52,8 @@ public:
   index_reduction(read_view view, index_id index, unsigned levels, reduction how, index_range range,
                   grouping groups);
 
-  /// Goes on for one slice and gives the groups that are complete; after one for which `group`
-  /// returns false it stops and can go on behind it. False: there are no more.
+  /// Runs one slice and passes each complete group to `group`. If `group` returns false, the slice
+  /// ends, and the next call continues after that group. Returns false if there are no more groups.
   result<bool> step(const std::function<bool(reduced_group&& group)>& group);
 
   size_t rows_read() const { return rows_read_; }
@@ -87,19 +87,18 @@ private:
   index_id index_;
   unsigned levels_;
   reduction how_;
-  index_range range_; ///< without the groups that were given
+  index_range range_; ///< without the groups already given
   grouping groups_;
 
   walk walk_ = walk::between_groups;
-  size_t left_ = 0;                      ///< entries that this slice may still read
-  bool stopped_ = false;                 ///< the receiver wants no more for now
+  size_t left_ = 0;                      ///< entries this slice may still read
+  bool stopped_ = false;                 ///< the receiver asked to stop
   std::optional<reduced_group> group_{}; ///< the open one
-  std::string group_to_{};               ///< where it ends, at the latest
-  std::string at_{};     ///< what begins here is not taken yet; empty: from the first row on
-  unsigned level_ = 0;   ///< of the blocks that are walked over
-  unsigned highest_ = 0; ///< no block above this level fits into the rest of the group
-  std::optional<std::optional<std::string>>
-      after_{}; ///< the first row behind the group, once known
+  std::string group_to_{};               ///< upper bound of its end
+  std::string at_{};                     ///< the next position to read; empty: the first row
+  unsigned level_ = 0;                   ///< of the blocks being read
+  unsigned highest_ = 0; ///< highest level whose blocks may fit into the rest of the group
+  std::optional<std::optional<std::string>> after_{}; ///< the first row after the group, once known
   size_t rows_read_ = 0;
   size_t partials_read_ = 0;
 };

@@ -12,68 +12,69 @@
 
 namespace treadmill {
 
-/// A block of rows, or of partial results, that a JavaScript reduction is to reduce.
+/// A block of rows, or of partial results, for a JavaScript reduction.
 struct reduce_block {
   block_place place{};
-  std::vector<std::string> keys{};   ///< of rows: JSON of [key, id] each; none: rereduce
-  std::vector<std::string> values{}; ///< JSON: of the rows, or the partial results
+  std::vector<std::string> keys{};   ///< for rows, JSON of [key, id] each; empty for rereduce
+  std::vector<std::string> values{}; ///< JSON: values of the rows, or partial results
   bool rereduce() const { return place.level > 1; }
 };
 
-/// What a JavaScript reduction made of some rows.
+/// The result of a JavaScript reduction over some rows.
 struct reduced_value {
   bool failed = false;
-  std::string text{}; ///< JSON in its stored form; where it failed, why
+  std::string text{}; ///< JSON in stored form; if failed, the reason
   std::string encode() const;
   static result<reduced_value> decode(std::string_view bytes);
   friend bool operator==(const reduced_value&, const reduced_value&) = default;
 };
 
-/// Makes one batch of an index: rows, the lists of each document's rows, partial results, changes
-/// for live feeds and the index's state, together or not at all.
+/// Builds one atomic batch of an index: rows, the lists of each document's rows, partial results,
+/// changes for live feeds and the index's state.
 ///
-/// Operation, a run: `replace` for every document, until `bytes()` says that the batch is full;
-/// then the partial results (`update_partials`, or for JavaScript `next_blocks` and `put_partial`
-/// until there are no more blocks); then `state().position` to where the run is, or `end_run` with
-/// the last batch; `take`, commit it, and a new writer for the next batch with the state of this
-/// one. First build: `end_run` turns an index that was `mapping` to `reducing` (or to `complete`,
-/// without a reduction). Then `build_partials` (or `next_blocks`) makes one bounded batch with each
-/// writer until the state's phase is `complete`; a restart in between goes on with the stored
-/// state. Until then `replace` is refused.
+/// Operation of a run: call `replace` for every document, until `bytes()` says that the batch is
+/// full; then make the partial results (`update_partials`, or for JavaScript `next_blocks` and
+/// `put_partial` until there are no more blocks); then set `state().position` to the run's
+/// position, or call `end_run` with the last batch; then `take` the batch, commit it, and create a
+/// new writer with this state for the next batch. First build: `end_run` changes the phase from
+/// `mapping` to `reducing` (or to `complete`, if there is no reduction). Then `build_partials` (or
+/// `next_blocks`) fills one bounded batch per writer until the phase is `complete`; after a restart
+/// it continues from the stored state. Until then the writer refuses `replace`.
 ///
-/// **Thread**: a plain value; the index has no other writer, and `view` shows all of its batches
-/// before. **Errors**: io_error, corrupt, those of the view: the batch is then to be dropped.
-/// **Limits**: a row's key or value is not limited here; 65,536 rows a document.
+/// **Thread**: a plain value; the index has no other writer, and `view` shows all of its earlier
+/// batches.
+/// **Errors**: io_error, corrupt, those of the view; the caller then drops the batch.
+/// **Limits**: 65,536 rows per document; the size of a row's key or value is not limited here.
 class index_writer {
 public:
   index_writer(read_view view, index_id index, index_state state, reduction how);
 
-  /// Gives the document these rows in place of those that it has; none: it has no rows any more.
-  /// `sequence`: that of its last activity entry. Errors: internal (called while `reducing`);
-  /// too_large (number of rows).
+  /// Replaces the document's rows; if `rows` is empty, it has no rows afterwards. `sequence`: that
+  /// of its last activity entry. Errors: internal (called while `reducing`); too_large (number of
+  /// rows).
   result<void> replace(std::string_view id, uint64_t sequence, std::span<const mapped_row> rows);
-  /// The same for a document that the caller knows to have no rows, and to come once in this batch.
+  /// The same for a document that has no rows yet, and that occurs only once in this batch.
   result<void> add(std::string_view id, uint64_t sequence, std::span<const mapped_row> rows);
 
   index_state& state() { return state_; }
   const index_state& state() const { return state_; }
-  void end_run(); ///< all documents up to state().target are in
+  void end_run(); ///< all documents up to state().target are added
 
-  /// Brings the partial results of a built-in reduction up to date with the rows. Nothing while
-  /// the index is not complete.
+  /// Updates the partial results of a built-in reduction to match the rows. No effect until the
+  /// index is complete.
   result<void> update_partials();
-  /// Makes a bounded part of the partial results of a first build, of a built-in reduction. Nothing
-  /// unless the index is `reducing`.
+  /// Builds a bounded part of the partial results of a first build, for a built-in reduction. No
+  /// effect unless the index is `reducing`.
   result<void> build_partials();
-  /// The next blocks that a JavaScript reduction must reduce, of one level, of about
-  /// `defaults::reduce_input_bytes` in all: of the blocks that changed, or, while `reducing`, of
-  /// all. Every one is to be answered by `put_partial` before the next call. None: this batch needs
-  /// no more. (A block with a failed block in it fails without being given.)
+  /// The next blocks of one level for a JavaScript reduction, about `defaults::reduce_input_bytes`
+  /// in total: changed blocks, or, while `reducing`, all blocks. Call `put_partial` for each block
+  /// before the next call. Empty: this batch needs no more. (A block that contains a failed block
+  /// fails without being given.)
   result<std::vector<reduce_block>> next_blocks();
   void put_partial(const block_place& place, const reduced_value& value);
 
   size_t bytes() const { return rows_.bytes(); }
-  /// The batch with the state. Errors: internal (a block waits for its partial result).
+  /// The batch, including the state. Errors: internal (a block waits for its partial result).
   result<row_batch> take();
 
   size_t entries_read() const { return entries_read_ + updates_.entries_read(); }
@@ -110,8 +111,8 @@ private:
   std::unordered_map<std::string, std::vector<std::string>> reverse_{}; ///< written in this batch
   uint64_t changes_added_ = 0;
   size_t entries_read_ = 0;
-  size_t blocks_waiting_ = 0; ///< given by next_blocks while reducing, not yet put
-  bool level_ended_ = false;  ///< of the first build: the next one reads what this batch writes
+  size_t blocks_waiting_ = 0; ///< given by next_blocks, without put_partial yet
+  bool level_ended_ = false;  ///< first build: the next level reads the rows of this batch
 };
 
 } // namespace treadmill

@@ -6,34 +6,34 @@
 
 namespace treadmill {
 
-/// What wants to know, while a text is read, which part of it is which. Told of members and values
-/// that lie in at most `watched_depth` arrays and objects; `text` is what has been written so far.
-/// What it learned is of no use where the reading fails in the end.
+/// Receives the positions of members and values while json_reader reads a text, if they lie in at
+/// most `watched_depth` arrays and objects; `text` is the stored form written so far. If the
+/// reading fails, the caller discards what the watcher collected.
 class json_watcher {
 public:
   explicit json_watcher(size_t depth) : watched_depth(depth) {}
   virtual ~json_watcher() = default;
-  /// A member's name was written: `"name"`, from `at` to the end of `text`. (One that is named
-  /// twice is told of twice: that is refused at the end of its object.)
+  /// A member's name was written: `"name"`, from `at` to the end of `text`. (A duplicate name is
+  /// reported twice; the reader refuses it at the end of its object.)
   virtual void member(size_t depth, std::string_view text, size_t at) = 0;
-  /// A value was written completely, up to the end of `text`. Returns how much of `text` stays: all
-  /// of it, or less where an array's element is taken out again.
+  /// A value was written completely, up to the end of `text`. Returns how many bytes of `text`
+  /// stay: all, or fewer to remove an array's element again.
   virtual size_t value(size_t depth, bool in_array, std::string_view text) = 0;
 
   const size_t watched_depth;
-  /// Set by a watcher that wants no more of the text: the reading ends with it.
+  /// A watcher sets it to stop the reading with this error.
   std::optional<error> refused;
 };
 
-/// Reads a JSON text and writes its stored form (json.hpp) in one pass, without a tree of it in
-/// between. The grammar, the escapes, UTF-8 and the reasons of refusals are RapidJSON's; its own
-/// are the writing, the exact numbers, members named twice and the depth.
+/// Reads a JSON text and writes its stored form (json.hpp) in one pass, without an intermediate
+/// tree. RapidJSON provides the grammar, the escapes, UTF-8 and the reasons of refusals; this class
+/// adds the writing, exact numbers, duplicate members and the depth limit.
 ///
-/// **Thread**: one. **Errors**: those of stored_form; what is written is then of no use. A reader
-/// can be used for many texts, and is faster so. **Limits**: texts of up to 2 GiB; memory is
-/// that of the longest text, and 8 bytes (while they grow, up to 24) for each member of the objects
-/// that are open. Recursion goes as deep as the arrays and objects that are
-/// open, so at most `depth`, with less than 200 bytes of stack each.
+/// **Thread**: one. **Errors**: those of stored_form; `written` is then invalid. Reusing a reader
+/// for many texts is faster.
+/// **Units and limits**: texts of up to 2 GiB; memory for the longest text, plus 8 bytes (up to 24
+/// while growing) for each member of the open objects. Recursion is as deep as the open arrays and
+/// objects, so at most `depth`, with less than 200 bytes of stack each.
 class json_reader {
 public:
   /// `depth`: how deep arrays and objects may nest. `watcher` may be null, and is not owned.
@@ -43,7 +43,7 @@ public:
   json_reader& operator=(const json_reader&) = delete;
 
   result<void> read(std::string_view text);
-  /// What the last text became; valid until the next one is read.
+  /// The stored form of the last text; valid until the next `read`.
   std::string_view written() const;
 
 private:

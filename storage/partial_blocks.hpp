@@ -9,14 +9,14 @@
 #include <string>
 #include <string_view>
 
-/// The blocks of an index whose partial results are to be made anew (storage/README.md, "Block
-/// tree"): which they are, and what is in them. What a partial result is, is the caller's.
+/// Finds the blocks of an index whose partial results must be recomputed (storage/README.md, "Block
+/// tree"), and reads their content. The caller defines what a partial result is.
 namespace treadmill {
 
-/// Rows, or partial results of one level, that a batch changes, by their suffixes.
+/// A change that a batch makes to a row, or to a partial result of one level.
 struct entry_change {
-  std::optional<std::string> value{}; ///< nothing: it is removed
-  bool existed = false;               ///< before this batch
+  std::optional<std::string> value{}; ///< nullopt: it is removed
+  bool existed = false;               ///< it existed before this batch
 };
 using entry_changes = std::map<std::string, entry_change, std::less<>>;
 
@@ -26,51 +26,51 @@ struct block_place {
   std::string start{};
 };
 
-/// Gets what is in a block, in order: rows, or the partial results of the level below. False, or an
-/// error that it keeps to itself: enough.
+/// Receives the content of a block, in order: rows, or the partial results of the level below. It
+/// returns false to stop, also after an error, which it keeps for its caller.
 using entry_visitor = std::function<bool(std::string_view suffix, std::string_view value)>;
 
 struct block_extent {
   bool empty = true;
-  std::optional<std::string>
-      next{}; ///< where the next block of the level begins; nothing: the last
+  std::optional<std::string> next{}; ///< start of the level's next block; nullopt: last
 };
 
-/// Calls `entry` for the entries of a level (0: rows) from `from` on, with `changes` laid over what
-/// is stored, until it returns false. In slices.
+/// Calls `entry` for the entries of a level (0: rows) from `from` on, with `changes` applied over
+/// the stored entries, until it returns false. Reads in slices.
 result<void> each_entry(const read_view& view, index_id index, unsigned level,
                         std::string_view from, const entry_changes& changes,
                         const entry_visitor& entry);
 
-/// Reads one block. `changes`: of the level below it.
+/// Reads one block. `changes`: changes of the level below it.
 result<block_extent> read_block(const read_view& view, index_id index, const block_place& place,
                                 const entry_changes& changes, const entry_visitor& entry);
 
-/// Keeps the partial results of an index as they must be while a batch changes its rows: finds the
-/// blocks that changed rows lie in, level by level, and ends where nothing changes any more.
+/// Maintains the partial results of an index while a batch changes its rows: finds the blocks that
+/// contain changed rows, level by level, and ends when no more blocks change.
 ///
-/// Operation: first `change` for every row; then `next` until it gives nothing, and `finish` for
-/// every block that it gave before the next call that gives nothing.
-/// **Thread**: a plain value. **Errors**: those of the view; it is then of no more use.
+/// Operation: first call `change` for every row; then `next` until it returns false. Call `finish`
+/// for every block that `next` gave. `next` returns false while it waits for blocks of the level to
+/// be finished, so call it again after `finish`.
+/// **Thread**: a plain value. **Errors**: those of the view; the object is then unusable.
 class block_updates {
 public:
-  /// `levels`: how many there are before the batch.
+  /// `levels`: the number of levels before the batch.
   block_updates(read_view view, index_id index, unsigned levels);
 
-  /// A row is put (with a value) or removed. `existed`: it is stored; looked at the first time
-  /// only.
+  /// Notes that a row is put (with a value) or removed. `existed`: it is stored; only the first
+  /// call for a row uses it.
   void change(const std::string& suffix, std::optional<std::string> value, bool existed);
-  /// What was said of a row. nullptr: nothing.
+  /// The noted change of a row. nullptr: none.
   const entry_change* changed(std::string_view suffix) const;
 
-  /// Gives the next block to be reduced to `begin`, then what is in it to `entry`; false: there is
-  /// none as long as blocks are to be finished, or at all. Writes removals to `rows`.
+  /// Puts the next block to reduce into `place`, and passes its content to `entry`. False: there is
+  /// none until the given blocks are finished, or none at all. Writes removals to `rows`.
   result<bool> next(row_batch& rows, block_place& place, const entry_visitor& entry);
   void finish(row_batch& rows, const block_place& place, std::string value);
 
   unsigned levels() const { return levels_; } ///< after the last `next`
   bool unfinished() const { return !given_.empty(); }
-  bool settled() const { return done_ || below_.empty(); } ///< every block is as its rows are
+  bool settled() const { return done_ || below_.empty(); } ///< every block matches its rows
   size_t entries_read() const { return entries_read_; }
 
 private:
@@ -85,17 +85,17 @@ private:
   read_view view_;
   index_id index_;
   unsigned levels_;
-  unsigned level_ = 0; ///< 0: not begun
+  unsigned level_ = 0; ///< 0: not started
   bool done_ = false;
   entry_changes below_{}; ///< of the level below this one
-  entry_changes here_{};  ///< of this level; what is new and not finished yet has an empty value
+  entry_changes here_{};  ///< of this level; a new, unfinished block has an empty value
   entry_changes::const_iterator at_{}; ///< in below_
   std::optional<std::string> queued_{};
-  std::optional<std::string> last_start_{}; ///< of the block that was given last, …
-  std::optional<std::string> last_end_{};   ///< … and where it ends; nothing: at the end
+  std::optional<std::string> last_start_{}; ///< start of the block given last, …
+  std::optional<std::string> last_end_{};   ///< … and its end; nullopt: the end of the index
   bool alone_ = false;                      ///< this level has one block
   bool alone_empty_ = false;
-  std::map<std::string, std::optional<std::string>> given_{}; ///< start → what is stored for it
+  std::map<std::string, std::optional<std::string>> given_{}; ///< start → its stored partial result
   size_t entries_read_ = 0;
 };
 

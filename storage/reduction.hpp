@@ -12,42 +12,44 @@ namespace treadmill {
 /// How the rows of a query are reduced.
 enum class reduction : uint8_t {
   none = 0,
-  count = 1, ///< `_count`: the number of rows
-  sum = 2,   ///< `_sum` of values that are numbers
-  min = 3,   ///< `_min`, `_max`: of any values, in the order of terms
-  max = 4,   //
-  avg = 5,   ///< `_avg` of values that are numbers
-  stats = 6, ///< `_stats`: sum, count, min, max and sumsqr of values that are numbers
+  count = 1,                 ///< `_count`: the number of rows
+  sum = 2,                   ///< `_sum` of values, which must be numbers
+  min = 3,                   ///< `_min`, `_max` of any values, in the order of terms
+  max = 4,                   //
+  avg = 5,                   ///< `_avg` of values, which must be numbers
+  stats = 6,                 ///< `_stats`: sum, count, min, max and sumsqr of numeric values
   approx_count_distinct = 7, ///< `_approx_count_distinct` of the keys
-  javascript = 8,            ///< its values are texts that are made elsewhere
+  javascript = 8,            ///< its values are texts; the caller computes them
 };
 
-/// The built-in reduction of that name, `_count` for example. Nothing where there is none.
+/// The built-in reduction of that name, for example `_count`. nullopt: there is none.
 std::optional<reduction> builtin_reduction(std::string_view name);
-/// That of a definition's `reduce`: empty is none, an unknown name is JavaScript.
+/// The reduction that a definition's `reduce` denotes: empty is none, an unknown name is
+/// JavaScript.
 reduction reduction_of(std::string_view reduce);
 
-/// What a built-in reduction made of some rows: a plain value. Starts as that of no rows.
+/// The result of a built-in reduction over some rows: a plain value. Initially the result over no
+/// rows.
 ///
 /// **Units**: numbers are added as doubles, one after the other in the order of the calls: integers
-/// are exact up to 2^53, and the order of additions is the caller's (storage/README.md, "Block
-/// tree"). A result that no double can hold is null.
-/// **Errors**: a value that is no number where numbers are needed is remembered with its document's
-/// id, the first one in order, and is the answer (bad_reduce) as long as it is there.
+/// are exact up to 2^53, and the caller determines the order of additions (storage/README.md,
+/// "Block tree"). A result out of a double's range is null.
+/// **Errors**: if a value is not a number although the reduction needs numbers, the result is
+/// bad_reduce and names the document; of several such documents, the first in order.
 class partial_result {
 public:
   /// Precondition: `how` is built in.
   explicit partial_result(reduction how) : how_(how) {}
 
   result<void> add(const index_row& row); ///< Errors: corrupt.
-  void merge(const partial_result& next); ///< of the rows that come after
+  void merge(const partial_result& next); ///< `next` is over the rows that follow
   void clear() { *this = partial_result(how_); }
 
   std::string encode() const;
   static result<partial_result> decode(reduction how, std::string_view bytes);
   /// Appends the answer. Errors: bad_reduce; corrupt.
   result<void> append_json(std::string& out) const;
-  /// The id of the first document with a value that cannot be taken. Empty: there is none.
+  /// The id of the first document with an unusable value. Empty: there is none.
   const std::string& offender() const { return offender_; }
 
 private:
@@ -64,7 +66,7 @@ private:
   uint64_t count_ = 0;
   double sum_ = 0;
   double squares_ = 0;
-  double min_ = 0; ///< these two only where there are rows
+  double min_ = 0; ///< min_ and max_ are valid only if there are rows
   double max_ = 0;
   std::string extreme_{}; ///< of _min and _max: a term
   hyperloglog distinct_{};

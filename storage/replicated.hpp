@@ -17,43 +17,45 @@ struct leaf_body {
   friend bool operator==(const leaf_body&, const leaf_body&) = default;
 };
 
-/// A document as a peer sends it: its revision tree or the newest part of that, and the bodies of
-/// those live leaves that the receiver may not have.
+/// A document as a peer sends it: its revision tree or the newest part of it, and the bodies of the
+/// live leaves that the receiver may lack.
 struct replicated_document {
   std::string id{};
   revision_tree tree{};
   std::vector<leaf_body> bodies{};
 };
 
-/// How large the revision tree of a document may become by a merge.
+/// The limits of a document's revision tree after a merge.
 struct tree_limits {
-  /// Deleted ones included. A merge that adds none is not refused where there are more.
+  /// Including deleted leaves. A merge that adds no leaves is allowed above the limit.
   size_t leaves = defaults::merged_leaves;
   size_t nodes = defaults::merged_nodes;
 };
-/// Those of an import.
+/// The limits of an import.
 inline constexpr tree_limits imported_tree{defaults::imported_leaves, defaults::imported_nodes};
 
-/// The document's bodies by their revisions; of several for one, the first. Views into it.
+/// The document's bodies by revision; if a revision has several, the first. Views into the
+/// document.
 std::map<revision, std::string_view> bodies_by_revision(const replicated_document& document);
 
-/// Holds what came from outside against the rules that every document here keeps: the id (or the
-/// name of a query), each revision's form, each body's stored form, and every hash that Treadmill
-/// made, recomputed over its parent and body. (Ancestors have no body any more, and a leaf may come
-/// without its own: their hashes are taken as they are. So are those that are marked as foreign.)
-/// Errors: bad_id, bad_query (the name of one), bad_rev (no leaf; what is no revision; a parent
-/// that is not older; a hash or an edit count that does not fit; a body of no live leaf, or two of
-/// one), too_large, bad_json (a body that is not in its stored form) and all others of
+/// Checks a received document against the rules of all stored documents: the id (or the name of a
+/// query), each revision's form, each body's stored form, and every hash that Treadmill made, which
+/// it recomputes over parent and body. (It accepts the hashes of ancestors, which have no body, of
+/// leaves without a body, and of foreign revisions unchecked.)
+/// Errors: bad_id, bad_query (the name of a query), bad_rev (no leaf; an invalid revision; a parent
+/// that is not older; a hash or edit count that does not match; a body without a live leaf, or two
+/// bodies for one), too_large, bad_json (a body that is not in stored form) and all errors of
 /// parse_document, parse_definition and check_definition.
 result<void> check_replicated(const replicated_document& document, const json_limits& limits);
 
-/// True for what check_replicated or a merge refuses because of a limit of this node, or because no
-/// client could define such a query here: another node may have taken it in good faith. Its
-/// document is left out, and named. Anything else breaks the protocol.
+/// True if check_replicated or a merge refused the document because of a limit of this node, or
+/// because no client could define such a query here: another node may have accepted it
+/// legitimately. The caller skips the document and reports its name. Any other refusal is a
+/// protocol violation.
 bool is_own_limit(std::string_view id, ec code);
 
-/// Whether a merge that failed leaves one document out, named, and goes on with the others: where
-/// is_own_limit, or what is stored of it here is damaged.
+/// True if, after a failed merge, the caller skips and reports this document and continues with the
+/// others: is_own_limit is true, or the stored document is damaged.
 bool is_left_out(std::string_view id, ec code);
 
 } // namespace treadmill

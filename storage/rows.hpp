@@ -12,16 +12,16 @@
 /// decode is total: any bytes give a value or `corrupt`.
 namespace treadmill {
 
-/// What a bucket knows of itself after its last batch.
+/// The stored state of a bucket after its last batch.
 struct bucket_state {
   uint64_t sequence = 0;  ///< of the last activity entry; 0: none
   hash128 chain{};        ///< chain value of that entry
-  hash128 digest{};       ///< sum of document_digest, and claim_digest where a hash proves nothing
-  uint64_t documents = 0; ///< live ones
+  hash128 digest{};       ///< sum of document_digest, and of claim_digest for leaves made elsewhere
+  uint64_t documents = 0; ///< live documents
   uint64_t deleted = 0;   ///< documents whose winner is a tombstone
   uint64_t conflicts = 0; ///< documents with at least one losing live leaf
-  /// Live definitions of queries: documents of their own kind, in the digest and among `conflicts`,
-  /// but neither in `documents` nor in `deleted`.
+  /// Live definitions of queries: they count in the digest and in `conflicts`, but neither in
+  /// `documents` nor in `deleted`.
   uint64_t queries = 0;
 
   std::string encode() const;
@@ -34,11 +34,11 @@ struct bucket_state {
 struct document_row {
   revision winner{};
   bool deleted = false;        ///< the winner is a tombstone
-  bool conflicts = false;      ///< there are losing live leaves
-  bool older = false;          ///< older ancestry lies in a row of its own
+  bool conflicts = false;      ///< it has losing live leaves
+  bool older = false;          ///< a separate row holds older ancestry
   uint64_t sequence = 0;       ///< of the last activity entry of this document
-  std::string_view tree_bytes; ///< empty: the tree is the winner alone, without a parent
-  bool foreign = false;        ///< of the winner, where tree_bytes is empty
+  std::string_view tree_bytes; ///< empty: the tree is only the winner, without a parent
+  bool foreign = false;        ///< of the winner, if tree_bytes is empty
   std::string_view body;       ///< the winner's stored form
 
   static result<document_row> decode(std::string_view bytes);
@@ -46,9 +46,8 @@ struct document_row {
   result<revision_tree> tree() const; ///< the recent part of the tree
 };
 
-/// The whole tree of a document whose row says that there is older ancestry. Which nodes are old
-/// enough to be forgotten is told by the whole alone: a node of one row can be near a leaf of the
-/// other. Errors: corrupt.
+/// The whole tree of a document that has older ancestry. Only the whole tree decides which nodes
+/// are forgotten: a node of one row can be near a leaf of the other. Errors: corrupt.
 result<revision_tree> whole_tree(const revision_tree& recent, std::string_view older_bytes);
 
 /// One entry of the activity log.
@@ -56,13 +55,13 @@ struct activity_entry {
   uint64_t sequence = 0; ///< from the key
   std::string id;
   std::vector<revision> changes;
-  bool deleted = false;   ///< the document is gone after this entry
-  bool from_peer = false; ///< taken in from a peer, not written here
+  bool deleted = false;   ///< the document is deleted after this entry
+  bool from_peer = false; ///< merged from a peer, not written here
   hash128 chain{};
 
   std::string encode() const;
-  /// Becomes the entry of that row; keeps its memory, so that many can be read without taking more.
-  /// After an error it is no entry at all.
+  /// Decodes a row into this entry. Reuses its memory, so that reading many rows does not allocate
+  /// for each. After an error the entry is unspecified.
   result<void> assign(uint64_t sequence_of_key, std::string_view bytes);
   static result<activity_entry> decode(uint64_t sequence, std::string_view bytes);
 };
@@ -74,14 +73,15 @@ struct catalogue_row {
   static result<catalogue_row> decode(std::string_view bytes);
 };
 
-/// The chain value of an entry that follows one with chain value `previous` (all zero before the
+/// The chain value of an entry that follows an entry with the value `previous` (all zero before the
 /// first).
 hash128 next_chain(const hash128& previous, std::string_view id, std::span<const revision> changes);
 
-/// What one document adds to the digest of its bucket: a hash of (id, its sorted leaf revisions).
+/// The part of a bucket's digest that is due to one document: a hash of (id, its sorted leaf
+/// revisions).
 hash128 document_digest(std::string_view id, const revision_tree& tree);
-/// What a leaf that was made elsewhere adds on top, since its name does not say what it is: a hash
-/// of (id, revision, claim). `body`: empty for a tombstone.
+/// The additional part for a leaf that was made elsewhere, since its hash does not prove its
+/// content: a hash of (id, revision, claim). `body`: empty for a tombstone.
 hash128 claim_digest(std::string_view id, const revision_tree::node& leaf, std::string_view body);
 
 } // namespace treadmill

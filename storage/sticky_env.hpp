@@ -8,25 +8,25 @@
 
 namespace treadmill {
 
-/// A LevelDB environment that stops at its first failed write: from then on nothing is written,
-/// renamed or removed through it, by no thread. LevelDB 1.23 goes on writing to a log whose last
-/// append failed, at an offset that no longer matches the file, and so loses what it acknowledges
-/// later; it also removes a manifest whose installation failed, although CURRENT may name it.
-/// Behind this environment it can do neither: what was on disk at the failure stays.
+/// A LevelDB environment that stops at its first failed write: from then on it writes, renames and
+/// removes no file, for any thread. LevelDB 1.23 continues to write to a log whose last append
+/// failed, at an offset that no longer matches the file, and so loses writes that it acknowledges
+/// later. It also removes a manifest whose installation failed, although CURRENT may name it. This
+/// environment prevents both: the files stay as they were at the failure.
 ///
-/// It also makes durable what LevelDB leaves open: a log is synced before it is closed (LevelDB
-/// turns to a new log without syncing the old one, which matters where commits are not synced one
-/// by one), and the directory is synced when a log was made, when another new file was synced for
-/// the first time, and when a file was renamed (LevelDB then removes what the older name needed).
+/// It also syncs what LevelDB does not: it syncs a log before closing it (LevelDB switches to a new
+/// log without syncing the old one, which matters if commits are not synced individually), and it
+/// syncs the directory after a log is created, after another new file is first synced, and after a
+/// file is renamed (LevelDB then removes the files that the replaced file needed).
 ///
-/// And it holds spare descriptors: where no file can be opened because too many are open, it gives
-/// one up and tries again, so that a crowd of connections, say, is no failed write.
+/// And it holds spare descriptors: if opening a file fails because too many are open, it closes a
+/// spare and retries, so that many connections, for example, do not cause a failed write.
 ///
-/// **Thread**: any. `base` outlives it.
+/// **Lifetime**: `base` must outlive it. **Thread**: any.
 class sticky_env : public leveldb::EnvWrapper {
 public:
   struct hooks {
-    /// Makes the entries of the store's directory durable; empty: nothing to do.
+    /// Makes the entries of the store's directory durable; empty: no sync.
     std::function<leveldb::Status()> sync_directory{};
     /// Called once, by the thread that meets the first failure.
     std::function<void(const leveldb::Status&)> failed{};
@@ -44,7 +44,7 @@ public:
   leveldb::Status RenameFile(const std::string& from, const std::string& to) override;
   leveldb::Status RemoveFile(const std::string& name) override;
 
-  /// True after any write of any file failed, those of LevelDB's background thread included.
+  /// True after any write to any file failed, including writes by LevelDB's background thread.
   bool failed() const { return failed_.load(std::memory_order_acquire); }
 
 private:
@@ -66,7 +66,7 @@ private:
   std::vector<int> spares_{};
 };
 
-/// Whether that is what the system says where no file can be opened because too many are open.
+/// True if the status says that a file could not be opened because too many files are open.
 bool is_too_many_files(const leveldb::Status& status);
 
 /// Syncs a directory of the file system.

@@ -19,32 +19,33 @@ class Iterator;
 
 namespace treadmill {
 
-/// Of the file system that the store lies on.
+/// The space of the file system that holds the store.
 struct disk_space {
   uint64_t free_bytes = 0;
   uint64_t total_bytes = 0;
 };
 
 struct store_options {
-  std::string directory; ///< made where it is missing
+  std::string directory; ///< created if missing
   size_t write_buffer_bytes = defaults::write_buffer_bytes;
   size_t block_cache_bytes = defaults::block_cache_bytes;
   size_t buckets = defaults::buckets;
   uint64_t reopen_free_bytes = defaults::reopen_free_bytes;
-  /// Writes are refused (disk_full) while less is free than this (on a small file system 5 % of it,
-  /// or what a reopen needs) and what LevelDB may need to compact what is there. 0: no floor.
+  /// The store refuses writes (disk_full) if less than this is free, or, on a small file system,
+  /// less than the larger of 5 % of it and what a reopen needs. LevelDB's possible need for
+  /// compactions is added to either. 0: no floor.
   uint64_t free_floor_bytes = defaults::free_floor_bytes;
-  leveldb::Env* env = nullptr; ///< below the store's own guards; nullptr: the system's
-  /// Makes new and renamed entries of the directory durable; false: it failed. Empty: the system's,
-  /// or nothing where `env` is given.
+  leveldb::Env* env = nullptr; ///< wrapped by the store's sticky_env; nullptr: the system's
+  /// Makes new and renamed entries of the directory durable; false: it failed. Empty: the system's
+  /// fsync, or no sync if `env` is set.
   std::function<bool()> sync_directory{};
-  std::function<disk_space()> space{}; ///< of the file system; empty: ask it
-  /// Repairs and failures, a sentence each; called from any thread. Empty: they are dropped.
+  std::function<disk_space()> space{}; ///< empty: ask the file system
+  /// Receives repairs and failures, one sentence each; called from any thread. Empty: they are
+  /// dropped.
   std::function<void(std::string_view)> warn{};
 };
 
-/// One bucket of the catalogue. A number is never used again, a log id is new whenever a bucket is
-/// made.
+/// One bucket of the catalogue. Numbers are never reused. Each created bucket gets a new log id.
 struct bucket_info {
   std::string name;
   uint32_t number = 0;
@@ -53,28 +54,28 @@ struct bucket_info {
 
 class read_view;
 
-/// The LevelDB database of a node: its only owner, its only writer.
+/// The LevelDB database of a node: its only owner and its only writer.
 ///
-/// **Thread**: the members under "Writer" belong to one thread. All others, and every read_view,
-/// may be used from any thread.
+/// **Thread**: one thread calls the members under "Writer". Any thread may call the others and use
+/// any read_view.
 ///
-/// **Lifetime**: it outlives every read_view of it.
+/// **Lifetime**: the store must outlive all of its read_views.
 ///
-/// **Failed commits**: LevelDB 1.23 loses acknowledged writes when it is written to after a failed
-/// write. So the first failed write, LevelDB's own in the background included, makes the store
-/// read-only: every later one answers disk_full (nothing was attempted), reads go on, and only
-/// `try_reopen`, which closes LevelDB, lets it recover its log and opens it again, makes the store
-/// writable. A batch whose write failed is `ambiguous`: it may be there after the reopen; so is, in
-/// that case, what was committed without sync since the last sync. Below, nothing at all is written
-/// after the first failed write (sticky_env.hpp).
+/// **Failed commits**: LevelDB 1.23 loses acknowledged writes if it is written to after a failed
+/// write. So the first failed write, including one by LevelDB's background thread, makes the store
+/// read-only: each later write answers disk_full (nothing was attempted), and reads continue. Only
+/// `try_reopen` makes the store writable again: it closes LevelDB and reopens it, and LevelDB
+/// recovers its log. A batch whose write failed is `ambiguous`: it may be present after the reopen.
+/// After a failed write the same holds for all commits without sync since the last sync.
+/// sticky_env.hpp blocks all file writes after the first failed one.
 ///
-/// **Damage** (storage/README.md, "Damage"): a torn end of a log or manifest is cut off and warned
-/// about; everything else is refused at open or answered `corrupt` at the read that meets it, never
-/// served.
+/// **Damage** (storage/README.md, "Damage"): the store cuts off a torn end of a log or manifest and
+/// warns. Other damage makes `open` fail, or the read that meets it answers `corrupt`; the store
+/// never serves damaged data.
 class store {
 public:
-  /// Errors: io_error (it is open already, here or in another process; the directory cannot be made
-  /// or read; an unknown format version; not a store of ours), corrupt (damage that is not
+  /// Errors: io_error (already open, in this or another process; the directory cannot be created or
+  /// read; an unknown format version; not a Treadmill store), corrupt (damage that is not
   /// repaired), disk_full (LevelDB writes at open). The reason says what to do.
   static result<std::unique_ptr<store>> open(store_options options);
   ~store();
@@ -87,86 +88,87 @@ public:
   /// What a commit does to the free space.
   enum class room : uint8_t {
     taken,
-    made, ///< it removes what takes much room: done below the floor, too
+    made, ///< it frees much space, so it is allowed below the floor
   };
-  /// Writes all batches as one, in order; with `sync` it returns after the fsync.
+  /// Writes all batches as one, in order; with `sync`, returns after the fsync.
   /// Errors: disk_full (the store is read-only; nothing was attempted), ambiguous (this write
   /// failed).
   result<void> commit(std::span<const row_batch* const> batches, bool sync,
                       room changes = room::taken);
-  /// Makes what was committed without sync durable. Errors: as commit.
+  /// Makes the commits without sync durable. Errors: as commit.
   result<void> sync();
-  /// Closes and opens LevelDB again. First it makes sure that there is the space that this needs,
-  /// by using it; where there is not, all stays as it is and reads go on. Then it waits for the
-  /// reads in progress (each is one bounded slice), and new ones wait for it; snapshots of before
-  /// are dead after it. Should LevelDB not open all the same, reads answer `overloaded` until a
-  /// later call succeeds. Errors: disk_full, io_error, corrupt.
+  /// Closes and reopens LevelDB. First it proves that the required space is free by writing that
+  /// much; if not, nothing changes and reads continue. Then it waits for the reads in progress
+  /// (each is one bounded slice), and new reads wait for it. Snapshots taken before are invalid
+  /// afterwards. If LevelDB still fails to open, reads answer `overloaded` until a later call
+  /// succeeds. Errors: disk_full, io_error, corrupt.
   result<void> try_reopen();
 
-  /// Looks at the free space again (at most every `free_space_age`): to be called now and then
-  /// while writes are refused.
+  /// Checks the free space again (at most every `free_space_age`). Call it periodically while
+  /// writes are refused. Returns whether enough space is free.
   bool check_space();
 
-  /// Makes a bucket in one synced batch, or answers the one that is there. Errors: as commit;
-  /// bad_bucket; too_large (number of buckets; `for_peer`: without those that are kept for
-  /// clients).
+  /// Creates a bucket in one synced batch, or answers the existing one. Errors: as commit;
+  /// bad_bucket; too_large (too many buckets; with `for_peer`, the buckets reserved for clients do
+  /// not count as available).
   result<bucket_info> create_bucket(std::string_view name, bool for_peer = false);
-  /// Takes the bucket from the catalogue and marks its number dead and its name as left
-  /// (keys::left_bucket, until it is made again), in one synced batch; its rows are removed by
-  /// clean_up. Done below the floor of free space, too: it makes room. Errors: as commit;
+  /// Removes the bucket from the catalogue, and marks its number as dead and its name as left
+  /// (keys::left_bucket, until the bucket is created again), in one synced batch. clean_up removes
+  /// its rows. Allowed below the floor of free space, since it frees space. Errors: as commit;
   /// not_found.
   result<bucket_info> drop_bucket(std::string_view name);
-  /// Cleans up after dropped buckets, and indexes that a committed batch marked as dropped
-  /// (keys::dead_index; nothing may be committed to one after that), a bounded slice a call:
-  /// removes some rows, or, where all are removed, compacts a part of their range, which gives the
-  /// space back to the file system. After that it goes on with what `ask_compaction` asked for, a
-  /// part a call. True: there is more to do. Done below the floor of free space, too. Errors: as
-  /// commit.
+  /// Cleans up dropped buckets, and indexes that a committed batch marked as dropped
+  /// (keys::dead_index; nothing may be committed to such an index afterwards). Each call does one
+  /// bounded slice: it removes some rows, or, if all are removed, compacts a part of their range,
+  /// which returns the space to the file system. Then it performs the compactions requested by
+  /// `ask_compaction`, one part per call. Returns true if there is more to do. Allowed below the
+  /// floor of free space. Errors: as commit.
   result<bool> clean_up();
 
   // Any thread
   // ----------------------------------------------------------------------------------------------------------
 
-  /// Asks for the space that rows take which were superseded or removed, of the bucket with that
-  /// number, or without one of all: `clean_up` gives it back. Forgotten when the store is closed.
+  /// Requests that `clean_up` reclaims the space of superseded and removed rows, of the bucket with
+  /// that number or (nullopt) of all buckets. The request is lost when the store is closed.
   void ask_compaction(std::optional<uint32_t> bucket);
-  /// Something is asked for and not done yet.
+  /// True if a requested compaction is not finished.
   bool compacting() const;
 
-  /// What must be free for writes, of the file system as it is now.
+  /// The bytes that must currently be free on the file system for writes.
   uint64_t free_floor() const;
-  /// From a failed write until the reopen: nothing at all is written.
+  /// True from a failed write until the reopen; no file is written meanwhile.
   bool failed() const;
-  /// False while it has failed, and while less than the floor is free.
+  /// False while `failed()`, and while less than the floor is free.
   bool writable() const;
-  /// How often a failed write, LevelDB's own in the background included, made it read-only. It is
-  /// counted when that happens, whatever call met it: a caller that keeps in memory what it
-  /// committed without a sync compares it before each reopen.
+  /// How often a failed write, including one by LevelDB's background thread, made the store
+  /// read-only. The failure itself counts, not the call that reports it. A caller that keeps its
+  /// unsynced commits in memory compares this number before each reopen.
   uint64_t failures() const;
-  /// What a write is told then. Errors: disk_full; overloaded (too many files are open).
+  /// The error that a write gets while the store is not writable: disk_full, or overloaded (too
+  /// many files are open).
   error why_not_writable() const;
-  const std::string& node_id() const; ///< a UUID, made with the store
+  const std::string& node_id() const; ///< a UUID, created with the store
 
   std::optional<bucket_info> find_bucket(std::string_view name) const;
-  std::vector<bucket_info> buckets() const; ///< in name order
-  bool alive(uint32_t bucket) const;        ///< false after its drop
+  std::vector<bucket_info> buckets() const; ///< ordered by name
+  bool alive(uint32_t bucket) const;        ///< false after it was dropped
 
-  /// A view of what is committed now, that does not stay the same: for point reads.
+  /// A view of the latest commits, which changes as commits arrive: for point reads.
   read_view latest() const;
-  /// A view that stays as it is until it is destroyed or the store reopens.
+  /// A view that does not change until it is destroyed or the store reopens.
   read_view snapshot() const;
-  /// A snapshot of what is durable: for whoever follows a bucket and tells others what it saw
-  /// (feeds, views, peers). What it shows survives a crash, so that no sequence of it is ever used
-  /// again for something else; `state(bucket)` of it has the sequence up to which a follower may
-  /// go. Commits without a sync show in it once they were synced (or the store was reopened). To be
-  /// taken anew for each slice of work: one that is kept keeps superseded rows on disk.
+  /// A snapshot of the durable data, for followers of a bucket that report to others (feeds, views,
+  /// peers). Its rows survive a crash, so none of its sequences is ever reused for another change;
+  /// its `state(bucket)` has the sequence up to which a follower may read. Commits without a sync
+  /// appear in it after the next sync (or reopen). Take a new one for each slice of work: a kept
+  /// snapshot keeps superseded rows on disk.
   read_view synced() const;
 
   uint64_t approximate_bytes(uint32_t bucket) const;
-  /// Of the rows from `from` to `to`, as far as they lie in files by now.
+  /// The size of the rows from `from` to `to` that are already in table files.
   uint64_t approximate_bytes(std::string_view from, std::string_view to) const;
   std::optional<std::string>
-  property(std::string_view name) const; ///< LevelDB's own, for the metrics
+  property(std::string_view name) const; ///< a LevelDB property, for the metrics
   disk_space space() const;
 
 private:
@@ -177,16 +179,16 @@ private:
   std::unique_ptr<impl> impl_;
 };
 
-/// Reads rows. Cheap to copy. Each call is one slice: it holds the database only while it runs,
-/// checks the checksums of what it reads, and answers `overloaded` where asking again, with a new
-/// view, is what helps: a snapshot died in a reopen, or the store is closed because a reopen
-/// failed. A reopen waits for it, so a scan is to be bounded by its callback, which may itself
-/// read.
-/// **Lifetime**: not beyond its store's.
+/// Reads rows. Cheap to copy. Each call is one slice: it holds the database only while it runs, and
+/// verifies the checksums of the data that it reads. It answers `overloaded` if the caller should
+/// retry with a new view: a reopen invalidated the snapshot, or the store is closed because a
+/// reopen failed. A reopen waits for the call, so the callback must bound a scan; the callback may
+/// itself read.
+/// **Lifetime**: the store must outlive it.
 class read_view {
 public:
-  /// The same view for short scans that come again: the blocks that they read stay in the cache.
-  /// (Those of other scans do not, so that a long one does not push out what point reads use.)
+  /// The same view for short repeated scans: the blocks that they read stay in the cache. (Blocks
+  /// of other scans do not, so that a long scan does not evict the blocks of point reads.)
   read_view keeping_blocks() const {
     read_view view = *this;
     view.keep_blocks_ = true;
@@ -195,27 +197,26 @@ public:
   /// The row of a key. Errors: overloaded, io_error, corrupt.
   result<std::optional<std::string>> read(std::string_view key) const;
   /// Calls `row(key, value)` from `from` (inclusive) to `to` (exclusive) until it returns false.
-  /// Errors: overloaded (no row was given); io_error, corrupt: rows that lie behind what cannot be
-  /// read may have been given, so the caller drops whatever this call gave it.
+  /// Errors: overloaded (`row` was not called); io_error, corrupt: `row` may have received rows
+  /// after an unreadable one, so the caller discards all rows of this call.
   result<void>
   scan(std::string_view from, std::string_view to,
        const std::function<bool(std::string_view key, std::string_view value)>& row) const;
-  /// The same in as many slices as it takes, each of a bounded number of rows: for scans without an
-  /// end of their own. Errors: as scan, also after rows were given.
+  /// As scan, in as many slices as needed, each with a bounded number of rows: for scans that the
+  /// callback does not bound. Errors: as scan, possibly after `row` was called.
   result<void>
   scan_on(std::string_view from, std::string_view to,
           const std::function<bool(std::string_view key, std::string_view value)>& row) const;
-  /// As scan, downwards: from just below `to` to `from`.
+  /// As scan, in descending order: from just below `to` down to `from`.
   result<void>
   scan_back(std::string_view from, std::string_view to,
             const std::function<bool(std::string_view key, std::string_view value)>& row) const;
 
-  /// Two snapshots with the same version have the same rows. Nothing: it is not known, or no
-  /// snapshot.
+  /// Two snapshots with the same version have the same rows. nullopt: unknown, or not a snapshot.
   std::optional<uint64_t> version() const;
 
-  result<bucket_state> state(uint32_t bucket) const; ///< all zero where there is none yet
-  /// The whole tree of a document, older ancestry included. Errors: not_found.
+  result<bucket_state> state(uint32_t bucket) const; ///< all zero if there is none yet
+  /// The whole tree of a document, including its older ancestry. Errors: not_found.
   result<revision_tree> full_tree(uint32_t bucket, std::string_view id) const;
   /// The body of a leaf. Errors: not_found with the reason missing, deleted or superseded.
   result<std::string> leaf_body(uint32_t bucket, std::string_view id, const revision& rev) const;
@@ -230,10 +231,11 @@ private:
   bool keep_blocks_ = false;
 };
 
-/// Reads rows of a view by their keys, which may come in any order. Where they ascend from
-/// neighbour to neighbour, as those of documents do that were written in the order of their ids,
-/// one costs a step instead of a search.
-/// **Lifetime, thread**: one slice from its making to its end, in one thread; not beyond its view.
+/// Reads rows of a view by key, in any order. If successive keys ascend and are neighbours
+/// (documents written in the order of their ids, for example), a read costs a step instead of a
+/// search.
+/// **Lifetime, thread**: one slice from construction to destruction, in one thread; its view must
+/// outlive it.
 class row_finder {
 public:
   explicit row_finder(const read_view& view);
@@ -241,7 +243,7 @@ public:
   row_finder(const row_finder&) = delete;
   row_finder& operator=(const row_finder&) = delete;
 
-  /// As read_view::read; the bytes are there until the next call.
+  /// As read_view::read; the bytes are valid until the next call.
   result<std::optional<std::string_view>> read(std::string_view key);
 
 private:

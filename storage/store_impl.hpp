@@ -13,7 +13,8 @@
 #include <set>
 #include <shared_mutex>
 
-/// What store.cpp, store_open.cpp and read_view.cpp share: only they see LevelDB's database.
+/// Shared by store.cpp, store_open.cpp, store_upgrade.cpp and read_view.cpp, the only files that
+/// use LevelDB's database.
 namespace treadmill {
 
 inline leveldb::Slice slice(std::string_view text) { return {text.data(), text.size()}; }
@@ -23,7 +24,7 @@ tl::unexpected<error> read_failure(const leveldb::Status& status);
 
 struct read_view::pinned {
   store::impl* owner = nullptr;
-  const leveldb::Snapshot* snapshot = nullptr; ///< nullptr: died in a reopen
+  const leveldb::Snapshot* snapshot = nullptr; ///< nullptr: invalidated by a reopen
   std::optional<uint64_t> version{};
   ~pinned();
 };
@@ -78,12 +79,12 @@ struct store::impl {
   result<std::optional<std::string>> read(std::string_view key,
                                           const leveldb::Snapshot* snapshot) const;
 
-  /// LevelDB's own log of what it does is not kept: it grows without bound and nobody reads it.
+  /// Discards LevelDB's info log, which grows without bound and nobody reads.
   class silent_logger : public leveldb::Logger {
   public:
     void Logv(const char*, std::va_list) override {}
   };
-  /// What the file FORMAT says.
+  /// The content of the file FORMAT.
   struct format_facts {
     bool there = false;
     std::string version{};
@@ -100,37 +101,37 @@ struct store::impl {
   std::unique_ptr<leveldb::Cache> cache{};
 
   mutable slice_gate gate{};
-  std::unique_ptr<leveldb::DB> db{}; ///< changed by the writer alone, with the gate closed
+  std::unique_ptr<leveldb::DB> db{}; ///< only the writer changes it, with the gate closed
   mutable std::mutex pinned_mutex{};
   std::set<read_view::pinned*> pinned_views{};
-  /// What was there before the first commit that is not synced; nullptr: all is synced. Guarded by
-  /// pinned_mutex, and let go of without it.
+  /// The snapshot before the first unsynced commit; nullptr: everything is synced. Guarded by
+  /// pinned_mutex, but must be released without holding it.
   std::shared_ptr<read_view::pinned> synced{};
 
-  std::atomic<uint64_t> writes{0}; ///< counted up before and after each write: odd during one
+  std::atomic<uint64_t> writes{0}; ///< incremented before and after each write: odd during a write
   std::atomic<bool> failed{false}; ///< a write failed: read-only until the reopen
   std::atomic<uint64_t> failures{0};
-  std::atomic<bool> lacks_files{false}; ///< because too many files were open
+  std::atomic<bool> lacks_files{false}; ///< the failure: too many open files
   std::atomic<bool> low_space{false};
   std::chrono::steady_clock::time_point space_asked{};
-  uint64_t spare_space = 0; ///< above the floor, when it was asked for
+  uint64_t spare_space = 0; ///< free bytes above the floor, when last measured
   uint64_t written = 0;     ///< bytes since then
-  bool unsynced = false;    ///< something was committed since the last sync
+  bool unsynced = false;    ///< there are commits since the last sync
 
-  /// A dropped bucket or index: the key that marks it, and what lies between its ends.
+  /// A dropped bucket or index: the key that marks it, and the range of its rows.
   struct dead_range {
     std::string mark{};
     std::string begin{};
     std::string end{};
   };
-  /// How far one is cleaned up.
+  /// The progress of cleaning up a dead_range.
   struct cleaning {
-    std::string rows_from{};    ///< rows below it are removed
-    bool rows_gone = false;     ///< all are
-    std::string compact_from{}; ///< its range is compacted up to here
+    std::string rows_from{};    ///< rows below this key are removed
+    bool rows_gone = false;     ///< all rows are removed
+    std::string compact_from{}; ///< the range is compacted up to this key
   };
   std::map<std::string, cleaning> cleaned{}; ///< by mark
-  /// What `ask_compaction` asked for, and how far the first of it is.
+  /// A range that `ask_compaction` requested; `from` advances as it is compacted.
   struct asked_range {
     std::string from{};
     std::string end{};

@@ -13,69 +13,71 @@
 
 namespace treadmill {
 
-/// Something that is wrong with what is stored. Both texts are fit to be printed.
+/// One problem in the stored data. Both texts are printable.
 struct verify_problem {
   std::string where{}; ///< `bucket/id`, `bucket/_activity/7`, `bucket/_query/name`, …
-  std::string what{};  ///< a phrase, as the reason of an error
+  std::string what{};  ///< a phrase, like the reason of an error
 };
 
-/// What a check found in a bucket.
+/// The result of checking a bucket.
 struct bucket_report {
   std::string bucket{};
-  bucket_state counted{};  ///< recomputed; sequence and chain of the last entry that was read
-  uint64_t rows = 0;       ///< of the store that were read one after the other
-  uint64_t indexes = 0;    ///< of queries, those that are being built included
+  bucket_state counted{};  ///< recomputed; sequence and chain are those of the last entry read
+  uint64_t rows = 0;       ///< rows of the store that the scan read
+  uint64_t indexes = 0;    ///< of queries, including those being built
   uint64_t index_rows = 0; ///< of all of them
-  uint64_t mapped = 0;     ///< documents that maps were run on again, of all indexes
+  uint64_t mapped = 0;     ///< documents that were mapped again, over all indexes
   uint64_t problems_found = 0;
-  std::vector<verify_problem> problems{}; ///< the first of them (defaults::verify_problems)
+  std::vector<verify_problem> problems{}; ///< at most the first defaults::verify_problems
 
   bool whole() const { return problems_found == 0; }
-  /// `below`: what follows the bucket's name; empty: the bucket itself.
+  /// `below` follows the bucket's name in `where`; empty: the bucket itself.
   void add(std::string_view below, std::string_view what);
-  /// A line with the counts, then one for each problem.
+  /// One line with the counts, then one line per problem.
   std::string text() const;
   /// One JSON object with the same, without a line feed.
   std::string json() const;
 };
 
-/// Holds everything that is stored of a bucket against everything else of it: each document's row,
-/// tree, bodies and hashes; the activity log, its sequences, its chain and its marks of what is
-/// superseded; marks of conflicts, counts and digest; checkpoints; each index's rows, the lists of
-/// each document's rows, and the partial results of built-in reductions, recomputed. Then the rows
-/// of each index against those that its map makes now, with whoever runs maps kept out of it. The
-/// partial results of JavaScript reductions are taken as they are. An index whose partial results
-/// are still being made is checked without them; documents that changed after what an index has
-/// taken in are not mapped again, and one that ran into a limit of maps, which is the machine's, is
-/// not held against its rows.
+/// Checks all stored data of a bucket for consistency: each document's row, tree, bodies and
+/// hashes; the activity log, its sequences, its chain and its superseded marks; conflict marks,
+/// counts and digest; checkpoints; each index's rows, the lists of each document's rows, and the
+/// partial results of built-in reductions, which it recomputes. Then it compares the rows of each
+/// index with the rows that its map produces now; the caller runs the maps. It does not recompute
+/// partial results of JavaScript reductions. If the partial results of an index are still being
+/// built, it checks the index without them. It does not map documents that changed after the index
+/// was updated, and it ignores documents that exceed a limit of maps, since such limits depend on
+/// the machine.
 ///
-/// Operation: `advance` until it says that all is read; then, to have the maps run, `next_part`
-/// until it gives nothing, each part answered by `mapped` or `not_mapped`; then the report.
+/// Operation: call `advance` until it returns false; then, to check the maps, call `next_part`
+/// until it returns nullopt, and answer each part with `mapped` or `not_mapped`; then read the
+/// report.
 ///
-/// **Thread**: a plain value over a snapshot that stays as it is, at best `store::snapshot`.
-/// **Errors**: overloaded (the snapshot died in a reopen: begin again). Whatever else is wrong,
-/// also rows that cannot be read, is in the report.
-/// **Units and limits**: memory for one document and its whole tree at a time, or for one part,
-/// with a few bytes for each query; every document and every entry of the log costs a look-up. A
-/// call reads a bounded number of rows, but for an index some of whose rows are in no list of a
-/// document's rows: it is read once more as a whole.
+/// **Thread**: a plain value over a snapshot that does not change, preferably `store::snapshot`.
+/// **Errors**: overloaded (a reopen invalidated the snapshot: start again). All other problems,
+/// including unreadable rows, are in the report.
+/// **Units and limits**: it holds one document with its whole tree, or one part, in memory, and a
+/// few bytes per query. Each document and each log entry costs a lookup. A call reads a bounded
+/// number of rows, with one exception: if an index has rows that no document's list contains, one
+/// call reads the whole index again.
 class bucket_verifier {
 public:
   bucket_verifier(read_view snapshot, const bucket_info& bucket);
   ~bucket_verifier();
 
-  /// Reads the next rows. False: that were all.
+  /// Reads the next rows. False: all rows are read.
   result<bool> advance();
 
   struct part {
-    std::string map{}; ///< of a query
+    std::string map{}; ///< source of the query's map
     std::vector<run_document> documents{};
   };
-  /// Documents for one map; none where there is more to look through.
+  /// The next documents for one map; `documents` may be empty while the scan continues. nullopt:
+  /// the end.
   result<std::optional<part>> next_part();
-  /// What the map made of them, in order.
+  /// The rows that the map produced for the documents, in order.
   result<void> mapped(std::span<const run_rows> rows);
-  /// The map cannot be run at all, and why; that is a problem where its index has rows.
+  /// Reports that the map cannot be run, and why. This is a problem if its index has rows.
   void not_mapped(std::string_view why);
 
   const bucket_report& report() const;
@@ -85,20 +87,20 @@ private:
   std::unique_ptr<walk> walk_;
 };
 
-/// Runs a map on documents. Errors: bad_map; others end the check.
+/// Runs a map on documents. Errors: bad_map; any other error ends the check.
 using map_runner = std::function<result<std::vector<run_rows>>(
     const std::string& map, const std::vector<run_document>& documents)>;
 
-/// The whole check at once; without `run_map` as far as it goes without. `progress`, where there is
-/// one, gets the number of rows that were read, now and then. **Errors**: as bucket_verifier; those
-/// of `run_map`.
+/// Runs the whole check; without `run_map`, the maps are not checked. `progress`, if set,
+/// periodically receives the number of rows read. **Errors**: as bucket_verifier; those of
+/// `run_map`.
 result<bucket_report> verify_bucket(const read_view& snapshot, const bucket_info& bucket,
                                     const std::function<void(uint64_t rows)>& progress = {},
                                     const map_runner& run_map = {});
 
-/// Holds the rows of all buckets against the catalogue: each is of a bucket that is there, or that
-/// was dropped and is still to be cleaned up. `bucket` of the report is `_system`.
-/// **Thread**: the store's writer's, as the catalogue must not change. **Errors**: as above.
+/// Checks that each row belongs to a bucket of the catalogue, or to a dropped bucket whose clean-up
+/// is pending. `bucket` of the report is `_system`.
+/// **Thread**: the store's writer, since the catalogue must not change. **Errors**: as above.
 result<bucket_report> verify_catalogue(const store& rows);
 
 } // namespace treadmill
