@@ -7,10 +7,10 @@
 
 namespace treadmill {
 
-/// How far a bucket has taken in the activity log of the same bucket on a peer: everything up to
-/// this entry of that log is applied here. The chain value tells whether the peer's log still is
-/// the one that was followed (DESIGN: Federation). Written in the same batch as what was applied,
-/// so it is never ahead of that.
+/// How far a bucket has applied the activity log of the same bucket on a peer: everything up to
+/// this entry of that log is applied here. The chain value shows whether the peer's log is still
+/// the log that was followed (DESIGN: Federation). A checkpoint is written in the same batch as the
+/// applied changes, so it is never ahead of them.
 struct checkpoint {
   hash128 log_id{};
   uint64_t sequence = 0; ///< 0: nothing yet

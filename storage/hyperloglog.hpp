@@ -6,7 +6,7 @@
 
 namespace treadmill {
 
-/// Estimates how many different things it was shown, in 2 KiB at most: HyperLogLog (Flajolet, Fusy,
+/// Estimates the number of distinct hashes added, in at most 2 KiB: HyperLogLog (Flajolet, Fusy,
 /// Gandouet, Meunier 2007) with 2^11 registers over a hash of 64 bits (Heule, Nunkesser, Hall
 /// 2013), and the estimator of Ertl (2017, "New cardinality estimation algorithms for HyperLogLog
 /// sketches"), which needs neither tables of biases nor a change to linear counting. The standard
@@ -17,20 +17,21 @@ public:
   static constexpr unsigned index_bits = 11;
   static constexpr size_t registers = size_t{1} << index_bits;
 
-  void add(uint64_t hash); ///< well mixed: all bits count
+  void add(uint64_t hash); ///< must be well mixed: all bits are used
   void merge(const hyperloglog& other);
   uint64_t estimate() const;
 
-  /// The set registers one by one while they are few, else all of them: one form for each state.
+  /// The set registers individually while they are few, else all registers: each state has exactly
+  /// one form.
   std::string encode() const;
-  /// False where the bytes are none of encode's.
+  /// False if the bytes are not an output of encode.
   bool decode(std::string_view bytes);
   friend bool operator==(const hyperloglog&, const hyperloglog&) = default;
 
 private:
   static constexpr unsigned greatest_rank = 64 - index_bits + 1;
   void raise(size_t index, uint8_t rank);
-  size_t set() const;            ///< how many registers are not 0
+  size_t set() const;            ///< number of registers that are not 0
   std::vector<uint8_t> ranks_{}; ///< empty: all are 0
 };
 

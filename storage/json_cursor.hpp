@@ -5,8 +5,8 @@
 
 namespace treadmill {
 
-/// Walks over a stored form (json.hpp) without making anything of it. Safe on any bytes: every
-/// `take_*` returns false, and takes nothing, where the text is not what is asked for.
+/// Walks over a stored form (json.hpp) without building values. Safe on any bytes: if the text does
+/// not match, every `take_*` returns false and consumes nothing.
 /// **Thread**: a plain value that views the text.
 class json_cursor {
 public:
@@ -18,12 +18,13 @@ public:
   bool take(char expected);
   /// A string with its quotes.
   bool take_string(std::string_view& text);
-  /// Any value. What lies inside of an array or object is not looked at further.
+  /// Any value. The content of an array or object is not checked.
   bool take_value(std::string_view& text);
-  /// A value other than a string, array or object, as far as it goes: checked no further.
+  /// A value other than a string, array or object; only its end is determined, its text is not
+  /// checked.
   bool take_word(std::string_view& text);
 
-  /// The next `size` bytes, of which there must be that many; not 0.
+  /// The next `size` bytes, if there are that many and `size` is not 0.
   bool take_front(size_t size, std::string_view& text);
 
 private:
@@ -31,7 +32,8 @@ private:
 };
 
 /// Calls `take(name, value)` for each member of an object in stored form, until one fails; the name
-/// has its quotes. Errors: those of `take`; internal (it is none).
+/// includes its quotes. Errors: those of `take`; internal (`object` is not an object in stored
+/// form).
 template<typename Take>
 result<void> each_member(std::string_view object, Take take) {
   json_cursor in(object);
@@ -47,7 +49,7 @@ result<void> each_member(std::string_view object, Take take) {
   return {};
 }
 
-/// Appends what a string of a stored form stands for; `text` has its quotes. Returns false where an
+/// Appends the decoded string of a stored form; `text` includes its quotes. Returns false if an
 /// escape is not one of the stored form's.
 bool append_unescaped(std::string& out, std::string_view text);
 

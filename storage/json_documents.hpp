@@ -4,16 +4,16 @@
 
 namespace treadmill {
 
-/// Takes a document apart while a json_reader writes it: notes which of its top-level members are
-/// not the user's, and cuts those out once it is there as a whole.
+/// Splits a document while a json_reader writes it: notes which top-level members are not the
+/// user's, and removes them when the document is complete.
 class document_taker {
 public:
-  /// A top-level member's name was written, as `"name"`, from `at` to the end of `text`.
+  /// A top-level member's name was written as `"name"`, from `at` to the end of `text`.
   void member(std::string_view text, size_t at);
   /// Its value was written, up to the end of `text`.
   void value(std::string_view text, bool take_deleted);
-  /// The document (or what is in its place) was written, from `at` to the end of `text`, which may
-  /// be moved from. Starts anew with the next one.
+  /// The document (or another value in its place) was written, from `at` to the end of `text`.
+  /// Resets this object for the next document.
   result<client_document> finish(std::string_view text, size_t at, size_t limit);
 
 private:

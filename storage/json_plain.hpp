@@ -7,15 +7,16 @@ namespace treadmill {
 
 inline constexpr uint64_t every_byte(uint8_t value) { return 0x0101010101010101U * value; }
 
-/// The first byte of a string's text that cannot be taken over unseen: a quote, a backslash, a
-/// control character or one of 0x80 and above; `end` where there is none. (RapidJSON looks at one
+/// The first byte of a string's text that needs individual handling: a quote, a backslash, a
+/// control character, or a byte of 0x80 or above; `end` if there is none. (RapidJSON checks one
 /// byte at a time, which would halve the speed of reading.)
 inline const char* find_special(const char* at, const char* end) {
   if constexpr (std::endian::native == std::endian::little) {
     while (end - at >= 8) {
       uint64_t word = 0;
       std::memcpy(&word, at, sizeof word);
-      // A subtraction borrows from a byte that is too small; what a borrow does wrong is above it.
+      // A byte that borrows can only falsify the bytes above it, so the lowest marked byte is
+      // correct.
       const uint64_t quote = word ^ every_byte('"');
       const uint64_t backslash = word ^ every_byte('\\');
       const uint64_t found = ((quote - every_byte(1)) | (backslash - every_byte(1)) |

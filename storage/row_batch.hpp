@@ -6,7 +6,7 @@
 
 namespace treadmill {
 
-/// Rows that are written together or not at all. Later changes of a key win. **Thread**: a plain
+/// Changes of rows that are written atomically. Later changes of a key win. **Thread**: a plain
 /// value, move-only.
 class row_batch {
 public:
@@ -23,7 +23,7 @@ public:
   void for_each(const std::function<void(std::string_view key, std::string_view value)>& put,
                 const std::function<void(std::string_view key)>& removed) const;
   bool empty() const;
-  size_t bytes() const; ///< about what it takes in memory and in the log
+  size_t bytes() const; ///< approximate size in memory and in the log
 
 private:
   friend class store;

@@ -4,7 +4,7 @@
 
 namespace treadmill {
 
-/// Only row_batch.cpp and store.cpp see that a batch is LevelDB's.
+/// Hides LevelDB's batch from all files but those that include this header.
 struct row_batch::impl {
   leveldb::WriteBatch rows{};
   bool empty = true;

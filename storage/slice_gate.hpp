@@ -6,15 +6,15 @@
 
 namespace treadmill {
 
-/// Lets many threads through for short slices of work, and one thread close the way: `close` waits
-/// until every slice in progress has ended, and new ones wait until `open`. Two atomic steps a
-/// slice while nobody closes. **Thread**: any; close and open from one thread, which is in no
-/// slice.
+/// Admits many threads for short slices of work, and lets one thread close the gate: `close` waits
+/// until all slices in progress have ended, and new slices wait until `open`. While no thread
+/// closes the gate, a slice costs two atomic operations.
+/// **Thread**: any; close and open from one thread, which is not in a slice.
 class slice_gate {
 public:
-  /// A slice of work, from construction to destruction, in one thread. A slice inside another one
-  /// of the same thread and gate belongs to it: it never waits, so that a read from within a scan
-  /// cannot wait for a `close` that waits for the scan.
+  /// A slice of work, from construction to destruction, in one thread. A slice inside another slice
+  /// of the same thread and gate is part of it and never waits. Otherwise a read within a scan
+  /// could wait for a `close` that waits for the scan.
   class pass {
   public:
     explicit pass(slice_gate& gate) : gate_(gate), outer_(innermost_), nested_(is_inside(gate)) {
@@ -69,7 +69,7 @@ private:
 
   void leave() {
     if (inside_.fetch_sub(1) == 1 && closing_.load()) {
-      const std::lock_guard lock(mutex_); // so that the closer is either before its test or waiting
+      const std::lock_guard lock(mutex_); // the closer is then either before its test or waiting
       changed_.notify_all();
     }
   }

@@ -7,13 +7,13 @@
 
 namespace treadmill {
 
-/// Nothing but white space.
+/// True if the line has only white space.
 inline bool is_blank(std::string_view line) {
   return line.find_first_not_of(" \t\r") == std::string_view::npos;
 }
 
-/// Calls `take(number, line)` for each line of a text that is not blank, until one fails. Numbers
-/// begin with 1 and count the blank ones too; a line comes without its end.
+/// Calls `take(number, line)` for each line of a text that is not blank, until a call fails.
+/// Numbers start at 1 and include blank lines; a line excludes its line end.
 template<typename Take>
 result<void> each_line(std::string_view text, Take take) {
   for (size_t number = 1; !text.empty(); ++number) {
@@ -25,7 +25,7 @@ result<void> each_line(std::string_view text, Take take) {
   return {};
 }
 
-/// The fault of a line, which is named.
+/// The fault, with the line number added to its reason.
 inline error in_line(size_t number, const error& fault) {
   return {fault.code, "line " + std::to_string(number) + ": " + fault.reason};
 }

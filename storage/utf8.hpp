@@ -4,10 +4,10 @@
 namespace treadmill {
 
 /// The length of the well-formed UTF-8 sequence that begins at `at` with a byte of 0x80 or above,
-/// among the `left` bytes there (at least 1); 0 where there is none.
+/// among the `left` bytes there (at least 1); 0 if there is none.
 inline size_t utf8_sequence(const unsigned char* at, size_t left) {
   const unsigned char lead = at[0];
-  // The second byte's range is what shuts out overlong forms, surrogates and what is above
+  // The range of the second byte excludes overlong forms, surrogates and code points above
   // U+10FFFF.
   unsigned char low = 0x80;
   unsigned char high = 0xbf;

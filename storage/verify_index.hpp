@@ -11,14 +11,14 @@
 
 namespace treadmill {
 
-/// Checks one index, a row at a time (verify.hpp).
+/// Checks one index, row by row (verify.hpp).
 ///
-/// Operation: `take` for every row of the index in the order of their keys, then `finish`.
-/// **Thread**: a plain value over a snapshot. **Errors**: those of the view, for looking other rows
-/// up; what is wrong goes to the report.
+/// Operation: call `take` for every row of the index in key order, then `finish`.
+/// **Thread**: a plain value over a snapshot. **Errors**: those of the view, from looking up other
+/// rows; problems go to the report.
 class index_verifier {
 public:
-  /// `below`: the query, as problems name it. `sequence`: of the bucket.
+  /// `below`: the name of the query in problems. `sequence`: that of the bucket.
   index_verifier(read_view view, index_id index, std::string below, reduction how,
                  uint64_t sequence, bucket_report& report);
 
@@ -27,7 +27,7 @@ public:
   const index_id& index() const { return index_; }
 
 private:
-  /// A block of a level while its rows come by.
+  /// A block of a level while its rows are being read.
   struct open_block {
     std::string start{};
     bool filled = false;
@@ -57,15 +57,15 @@ private:
   uint64_t sequence_;
   bucket_report& report_;
   std::optional<index_state> state_{};
-  bool recomputes_ = false; ///< all rows so far could be read
+  bool recomputes_ = false; ///< all rows so far were readable
   bool rows_ended_ = false;
   uint64_t rows_ = 0;
-  uint64_t listed_ = 0; ///< rows that the documents' lists name
+  uint64_t listed_ = 0; ///< rows named by the documents' lists
   uint64_t documents_ = 0;
   uint64_t changes_ = 0;
   uint64_t change_bytes_ = 0;
-  unsigned highest_ = 0; ///< level of which a row begins a block
-  unsigned first_ = 0;   ///< the same of the first row
+  unsigned highest_ = 0; ///< highest level at which a row begins a block
+  unsigned first_ = 0;   ///< the same for the first row
   std::array<open_block, block_tree::most_levels + 1> blocks_{}; ///< by level, from 1
 };
 

@@ -9,17 +9,18 @@
 
 namespace treadmill {
 
-/// Holds the rows of one index against those that its map makes now (verify.hpp).
+/// Compares the rows of one index with the rows that its map produces now (verify.hpp).
 ///
-/// Operation: `next_part` until it gives nothing; the rows of each part's documents go to `mapped`
-/// before the next call. **Thread**: a plain value over a snapshot. **Errors**: those of the view;
-/// what is wrong goes to the report.
+/// Operation: call `next_part` until it returns nullopt; pass the rows of each part's documents to
+/// `mapped` before the next call. **Thread**: a plain value over a snapshot. **Errors**: those of
+/// the view; problems go to the report.
 class map_verifier {
 public:
-  /// `below`: the query, as problems name it.
+  /// `below`: the name of the query in problems.
   map_verifier(read_view view, index_id index, std::string below, bucket_report& report);
 
-  /// Documents that the index has taken in as they are; none where there is more to look through.
+  /// Documents that have not changed since the index processed them; the list may be empty while
+  /// the scan continues. nullopt: the end.
   result<std::optional<std::vector<run_document>>> next_part();
   result<void> mapped(std::span<const run_rows> rows);
   bool has_rows() const { return state_.rows > 0; }
@@ -36,7 +37,7 @@ private:
   bool begun_ = false;
   bool ended_ = false;
   std::string from_;                 ///< the next document's key is at or above it
-  std::vector<std::string> asked_{}; ///< ids of the part that is mapped
+  std::vector<std::string> asked_{}; ///< ids of the part being mapped
 };
 
 } // namespace treadmill
