@@ -8,8 +8,8 @@
 namespace treadmill {
 namespace {
 
-/// Nodes besides the leaves that stay in the document's row when the rest moves to the row of older
-/// ancestry. So whatever lies there is older than the newest so many that are here.
+/// The number of non-leaf nodes that stay in the document's row when the rest moves to the row of
+/// older ancestry. So all nodes there are older than the newest kept_recent non-leaf nodes here.
 constexpr size_t kept_recent = defaults::recent_ancestry / 2;
 
 write_outcome refused(const write_op& op, error problem, const revision& current = {}) {
@@ -33,7 +33,7 @@ void count(uint64_t& number, bool before, bool after) {
   if (before && !after) --number;
 }
 
-/// The oldest of the newest `kept_recent` nodes that are no leaves; nullptr: there are fewer.
+/// The oldest of the newest `kept_recent` non-leaf nodes; nullptr: there are fewer.
 const revision_tree::node* oldest_kept(const revision_tree& tree) {
   size_t count = 0;
   for (const revision_tree::node& node : tree.nodes()) {
@@ -42,10 +42,10 @@ const revision_tree::node* oldest_kept(const revision_tree& tree) {
   return nullptr;
 }
 
-/// True where the row of older ancestry takes no part in adding these nodes to the recent part of a
-/// tree. What lies there is older than oldest_kept, so it neither is a node that is younger than
-/// that, nor names one as its parent. It does take part where a node could be forgotten here (what
-/// lies there would lose its children), or where a known one gets another parent.
+/// True if these nodes can be added to the recent part of a tree without the row of older ancestry.
+/// All nodes there are older than oldest_kept, so none of them is a newer node or names a newer
+/// node as its parent. The row is needed if a node could be forgotten here (nodes there would lose
+/// their children), or if a known node gets another parent.
 bool only_recent(const revision_tree& recent, const revision_tree& added) {
   const revision_tree::node* kept = oldest_kept(recent);
   if (kept == nullptr) return false;
@@ -169,7 +169,7 @@ result<std::string> bucket_core::body_of(const document& doc, const revision& re
   return std::move(**body);
 }
 
-/// Makes `doc.recent` the whole tree where older ancestry takes part in what is to be added.
+/// Makes `doc.recent` the whole tree if adding the nodes needs the older ancestry.
 result<void> bucket_core::take_in_older(document& doc, const revision_tree& added) const {
   if (!doc.row.older || only_recent(doc.recent, added)) return {};
   auto tree = full_tree(doc);
@@ -179,11 +179,11 @@ result<void> bucket_core::take_in_older(document& doc, const revision_tree& adde
   return {};
 }
 
-/// Moves what is old of a tree that has grown to a row of its own, so that the document's row stays
-/// small however long the history is. Returns whether there is older ancestry.
+/// Moves the old nodes of a grown tree to a separate row, so that the document's row stays small
+/// even with a long history. Returns whether there is older ancestry.
 result<bool> bucket_core::store_tree(document& doc, size_t most_nodes) {
   if (doc.recent.nodes().size() <= defaults::recent_ancestry + doc.recent.leaf_count()) {
-    // The row stays, without a node: a reader may just have been told that it is there.
+    // Keep the row, without nodes: a reader may have just read that it exists.
     if (doc.whole) put(keys::older_ancestry(bucket_, doc.id), "");
     return doc.row.older;
   }
@@ -214,7 +214,7 @@ void bucket_core::log_change(const document& doc, const document_change& change,
   }
 }
 
-/// Whether there is room for one more query, where the document is to become one.
+/// If the document becomes a query, checks that the bucket may have one more.
 result<void> bucket_core::check_queries(const document& doc, bool live) const {
   if (!live || doc.live() || !is_query_document(doc.id)) return {};
   if (state_.queries < limits_.queries) return {};
@@ -222,7 +222,8 @@ result<void> bucket_core::check_queries(const document& doc, bool live) const {
               "the bucket has its " + std::to_string(limits_.queries) + " queries already");
 }
 
-/// The winner's body lies in the document's row, that of every other live leaf in a row of its own.
+/// The document's row holds the winner's body; every other live leaf has a separate row for its
+/// body.
 void bucket_core::store_losing_bodies(const document& doc, const revision& winner,
                                       std::span<const new_leaf> made) {
   for (const revision& rev : doc.live_before) {
@@ -239,8 +240,8 @@ void bucket_core::store_losing_bodies(const document& doc, const revision& winne
   }
 }
 
-/// What the change does to the part of the digest that is of leaves made elsewhere. Only those that
-/// come, go or change are looked at.
+/// The change of the digest's part for leaves made elsewhere. It reads only leaves that are added,
+/// removed or changed.
 result<hash128> bucket_core::changed_claims(const document& doc,
                                             const document_change& change) const {
   using nodes = std::vector<revision_tree::node>;
@@ -268,11 +269,10 @@ result<hash128> bucket_core::changed_claims(const document& doc,
   return sum;
 }
 
-/// Writes everything that belongs to a change of one document: its row, the bodies of losing
-/// leaves, the mark of a conflict, the activity entry and the mark of the one that it supersedes,
-/// counts and digest. Precondition:
-/// `doc.note_before` was called, and then `doc.recent` got the new revisions. Everything that can
-/// fail is done before the first change.
+/// Writes all parts of a change of one document: its row, the bodies of losing leaves, the conflict
+/// mark, the activity entry and the mark of the superseded one, counts and digest. Precondition:
+/// the caller called `doc.note_before` and then added the new revisions to `doc.recent`. All steps
+/// that can fail come before the first change.
 result<void> bucket_core::store_document(document& doc, const document_change& change) {
   const revision_tree::node winner = *doc.recent.winner();
   if (auto room = check_queries(doc, !winner.deleted); !room) return room;
@@ -322,15 +322,15 @@ result<void> bucket_core::store_document(document& doc, const document_change& c
 // Writes
 // -------------------------------------------------------------------------------------------------
 
-/// The answer to a write whose revision is no live leaf: fine where it is there already (a retry
-/// after a lost answer), else a conflict.
+/// The answer to a write whose revision is not a live leaf: success if the edit exists already (a
+/// retry after a lost answer), else a conflict.
 result<write_outcome> bucket_core::check_retry(const document& doc, const write_op& op,
                                                const revision& made) const {
   if (!made.empty() && doc.there()) {
     auto tree = full_tree(doc);
     if (!tree) return tl::unexpected(tree.error());
     const revision_tree::node* node = tree->find(made);
-    // One that was made elsewhere has the name of this edit, and need not be it.
+    // A revision that was made elsewhere can have this edit's name without being this edit.
     if (node != nullptr && !node->elsewhere() && node->parent == *op.rev) return done(op, made);
   }
   if (op.what == write_op::kind::remove && !doc.live()) {
@@ -339,8 +339,8 @@ result<write_outcome> bucket_core::check_retry(const document& doc, const write_
   return refused(op, {ec::conflict, "the revision is not a current one"}, doc.row.winner);
 }
 
-/// Adds a client's edits to the document's tree, and answers what is to be logged. One that is
-/// known already was taken in as made elsewhere under the name that the edit gets: the edit holds.
+/// Adds a client's edits to the document's tree, and answers the revisions to log. If a revision is
+/// known already, it was merged as made elsewhere under the edit's name, and the edit's claim wins.
 result<std::vector<revision>> bucket_core::add_edits(document& doc, const revision_tree& added,
                                                      std::vector<revision> made) const {
   doc.note_before();
@@ -355,7 +355,7 @@ result<std::vector<revision>> bucket_core::add_edits(document& doc, const revisi
   const revision_tree before = doc.recent;
   doc.recent.merge(added);
   std::vector<revision> logged = news_of(before, doc.recent, {});
-  for (const revision& rev : made) { // also one that somebody's claim had superseded already
+  for (const revision& rev : made) { // including edits that another claim already superseded
     if (std::find(logged.begin(), logged.end(), rev) == logged.end()) logged.push_back(rev);
   }
   std::sort(logged.begin(), logged.end(), std::greater<>());
@@ -366,7 +366,8 @@ result<write_outcome> bucket_core::write_body(document& doc, const write_op& op)
   revision parent = doc.row.winner;
   if (op.rev) {
     if (live_leaf(doc.recent, *op.rev) == nullptr) {
-      // What a patch made cannot be told any more: the body that it was merged into is gone.
+      // The result of a retried patch cannot be recomputed: the body that it was merged into is
+      // gone.
       const bool known =
           op.what != write_op::kind::patch && op.rev->number() < defaults::revision_number;
       return check_retry(doc, op, known ? make_revision(*op.rev, false, op.body) : revision{});

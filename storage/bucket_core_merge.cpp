@@ -5,7 +5,7 @@
 #include <optional>
 #include <utility>
 
-/// What comes from peers and from imports.
+/// Merges of documents from peers and imports.
 namespace treadmill {
 
 namespace {
@@ -16,7 +16,8 @@ bool may_be_own(const revision_tree::node& node) {
   return node.leaf && node.foreign && node.rev.is_native();
 }
 
-/// A hash that computes is Treadmill's own, however it came marked. Nothing: all marks are right.
+/// A revision is Treadmill's own if its hash matches its content, even if it is marked as foreign.
+/// This function removes such marks; nullopt: no mark is wrong.
 std::optional<revision_tree> without_false_marks(const replicated_document& incoming) {
   const auto sent = incoming.tree.nodes();
   if (std::none_of(sent.begin(), sent.end(), may_be_own)) return std::nullopt;
@@ -76,7 +77,8 @@ std::vector<revision> news_of(const revision_tree& before, const revision_tree& 
     }
   }
   if (news.empty()) news = std::move(others);
-  // Ancestry that is too old to be kept can end a conflict: a change without a revision.
+  // Ancestry that is too old to be kept can end a conflict: then the change has no new revision to
+  // log.
   if (news.empty()) news.push_back(after.winner()->rev);
   return news;
 }
@@ -88,8 +90,8 @@ const bucket_core::new_leaf* bucket_core::document_change::find(const revision& 
   return at != made.end() && at->rev == rev ? &*at : nullptr;
 }
 
-/// Whether a live leaf gets the body that came, if one did. `known`: the live leaf that it was
-/// here.
+/// Whether a live leaf takes the received body, if any. `known`: the leaf's node here before, if it
+/// was a live leaf.
 result<bool> bucket_core::takes_body(const document& doc, const revision_tree::node* known,
                                      const revision_tree::node* sent,
                                      const std::string_view* body) const {
@@ -97,7 +99,7 @@ result<bool> bucket_core::takes_body(const document& doc, const revision_tree::n
   if (known == nullptr) return body != nullptr ? result<bool>(true) : missing();
   if (sent == nullptr) return false;
   if (!known->elsewhere()) {
-    // Without its body nothing proves what is sent; what is here was proven when it came.
+    // Without a body nothing proves the sent claim; the stored claim was proven when it arrived.
     if (!sent->elsewhere() && sent->parent != known->parent)
       return fail(ec::bad_rev, "a revision has another parent than its hash says");
     return false;
@@ -111,8 +113,7 @@ result<bool> bucket_core::takes_body(const document& doc, const revision_tree::n
                                                                    : missing();
 }
 
-/// The bodies of those live leaves of `doc.recent` that get the one that came, newest first. Views
-/// into `incoming`.
+/// The received bodies that live leaves of `doc.recent` take, newest first. Views into `incoming`.
 result<std::vector<bucket_core::new_leaf>>
 bucket_core::new_bodies(const document& doc, const revision_tree& before, const revision_tree& sent,
                         const replicated_document& incoming) const {
@@ -129,7 +130,8 @@ bucket_core::new_bodies(const document& doc, const revision_tree& before, const 
   return made;
 }
 
-/// What was told apart can be the truth together: the parent of one and the body of another.
+/// Two claims can combine into one whose hash matches: the parent of one and the body of the other.
+/// The leaf is then Treadmill's own.
 result<void> bucket_core::own_what_computes(document& doc, const revision_tree& before,
                                             const document_change& change) const {
   for (const revision_tree::node& leaf : leaves_elsewhere(doc.recent)) {

@@ -1,7 +1,7 @@
 #include "storage/bucket_core.hpp"
 #include <utility>
 
-/// Groups of writes that are applied all or none.
+/// Atomic groups of writes.
 namespace treadmill {
 
 void bucket_core::begin_group() {
@@ -26,7 +26,7 @@ void bucket_core::keep_group() {
   group_.reset();
 }
 
-/// Takes the group's changes of the overlay back, the last one first.
+/// Reverts the group's changes of the overlay, in reverse order.
 void bucket_core::undo_group() {
   for (auto row = group_->changed.rbegin(); row != group_->changed.rend(); ++row) {
     if (row->row) {

@@ -24,7 +24,7 @@ public:
   /// checked.
   bool take_word(std::string_view& text);
 
-  /// The next `size` bytes, if there are that many and `size` is not 0.
+  /// The next `size` bytes. Precondition: there are that many, and `size` is not 0.
   bool take_front(size_t size, std::string_view& text);
 
 private:

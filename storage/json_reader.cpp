@@ -14,20 +14,21 @@ namespace treadmill {
 
 namespace {
 
-/// Numbers as their texts, as the library's values of them would lose digits. "In situ": strings
-/// are written to the stream that they are read from, which here is for the stream to interpret.
+/// Numbers are reported as text, since RapidJSON's number values would lose digits. "In situ":
+/// RapidJSON writes decoded strings to the stream that it reads from; json_stream interprets these
+/// writes.
 constexpr unsigned parse_flags = rapidjson::kParseInsituFlag |
                                  rapidjson::kParseValidateEncodingFlag |
                                  rapidjson::kParseNumbersAsStringsFlag;
 
-/// A number of so many characters without fraction and exponent is in the int64 range for sure.
+/// A number of up to this many characters, without fraction and exponent, always fits in int64.
 constexpr size_t sure_digits = 18;
 
 /// The length of an escape \uxxxx.
 constexpr size_t unicode_escape = 6;
 
-/// The stream that the library reads from: the text. What it puts into it are the strings, decoded:
-/// they are appended to the stored form in its escapes, so that they are copied once.
+/// The stream that RapidJSON reads the text from. RapidJSON writes decoded strings to it; the
+/// stream appends them to the stored form, with its escapes, so strings are copied only once.
 class json_stream {
 public:
   using Ch = char;
@@ -42,7 +43,7 @@ public:
   char Peek() const { return at_ == end_ ? '\0' : *at_; }
   char Take() { return at_ == end_ ? '\0' : *at_++; }
   size_t Tell() const { return static_cast<size_t>(at_ - begin_); }
-  /// Called before a string, when its quote was taken, and also after a number.
+  /// Called before a string, after its quote was taken, and also after a number.
   char* PutBegin() {
     if (at_[-1] != '"') return nullptr;
     string_at_ = out_.size();
@@ -61,15 +62,16 @@ public:
   }
   size_t PutEnd(const char*) { return 1; }
 
-  /// Takes what is plain, and writes it after the `taken` bytes before it.
+  /// Takes the plain bytes that follow, and writes them together with the `taken` bytes before
+  /// them.
   void take_plain(size_t taken) {
     const char* const run = at_ - taken;
     at_ = find_special(at_, end_);
     out_.append(run, static_cast<size_t>(at_ - run));
   }
-  /// Writes a character that was escaped.
+  /// Writes an escaped character.
   void put_code_point(unsigned code_point) {
-    // The library takes the second half of a surrogate pair without the first.
+    // RapidJSON accepts the second half of a surrogate pair without the first.
     if (code_point >= 0xd800 && code_point <= 0xdfff && half_pair_ == nullptr)
       half_pair_ = at_ - unicode_escape;
     if (code_point == 0)
@@ -79,9 +81,9 @@ public:
   }
 
   bool at_end() const { return at_ == end_; }
-  /// The last `size` bytes that were taken.
+  /// The last `size` bytes taken.
   std::string_view taken(size_t size) const { return {at_ - size, size}; }
-  /// Where the last string stands in the stored form, and in the text.
+  /// The position of the last string in the stored form, and in the text.
   size_t string_at() const { return string_at_; }
   size_t string_from() const { return string_from_; }
   bool has_half_pair() const { return half_pair_ != nullptr; }
@@ -97,7 +99,7 @@ private:
   const char* half_pair_ = nullptr;
 };
 
-/// UTF-8, with whatever of it is plain taken at once.
+/// UTF-8 that takes a run of plain bytes at once.
 struct json_encoding : rapidjson::UTF8<> {
   using UTF8::Encode;
   using UTF8::Validate;
@@ -117,7 +119,7 @@ ec code_of(rapidjson::ParseErrorCode refused) {
   return is_encoding ? ec::bad_encoding : ec::bad_json;
 }
 
-/// The library's sentence as a phrase.
+/// RapidJSON's sentence as a phrase.
 std::string phrase_of(rapidjson::ParseErrorCode refused) {
   std::string phrase = rapidjson::GetParseError_En(refused);
   if (phrase.front() >= 'A' && phrase.front() <= 'Z')
@@ -128,8 +130,8 @@ std::string phrase_of(rapidjson::ParseErrorCode refused) {
 
 } // namespace
 
-/// What the library tells of the text. After each value a comma is written, which the end of the
-/// array or object around it takes away again.
+/// Handles RapidJSON's events. It writes a comma after each value; the end of the enclosing array
+/// or object removes it again.
 class json_reader::handler {
 public:
   handler(size_t depth, json_watcher* watcher) : depth_(depth), watcher_(watcher) {
@@ -149,7 +151,7 @@ public:
   bool StartArray() { return open(true); }
   bool EndObject(size_t) { return check_names() && close('}'); }
   bool EndArray(size_t) { return close(']'); }
-  // Numbers come as texts.
+  // Never called: numbers are reported as text.
   bool Int(int) { return false; }
   bool Uint(unsigned) { return false; }
   bool Int64(int64_t) { return false; }
@@ -160,11 +162,11 @@ private:
   struct level {
     bool is_array = false;
     size_t first_key = 0;
-    size_t from = 0; ///< where it is in the text
+    size_t from = 0; ///< its position in the text
   };
-  /// Small, as a text may have millions of them.
+  /// Kept small, since a text may have millions of members.
   struct key {
-    uint32_t at = 0; ///< where it is written, with its quotes
+    uint32_t at = 0; ///< position in the stored form, with quotes
     uint32_t size = 0;
   };
 
@@ -193,18 +195,18 @@ private:
   json_stream in_{out_};
   rapidjson::GenericReader<json_encoding, json_encoding> reader_;
   std::vector<level> levels_;
-  std::vector<key> keys_; ///< of all objects that are open, the innermost one's last
+  std::vector<key> keys_; ///< of all open objects, those of the innermost last
   std::string_view text_;
   error error_;
 
-  /// A name of the outermost object that is looked for, and where it was found again.
+  /// A name to search for in the outermost object, and the position of its second occurrence.
   std::string_view wanted_;
   size_t times_found_ = 0;
   size_t found_from_ = 0;
 };
 
 result<void> json_reader::handler::read(std::string_view text) {
-  // What is written may be a little longer than what was read: numbers may.
+  // The stored form may be slightly longer than the text, because of numbers.
   if (text.size() > std::numeric_limits<uint32_t>::max() / 2)
     return fail(ec::too_large, "the text is larger than 2 GiB");
   text_ = text;
@@ -217,7 +219,7 @@ result<void> json_reader::handler::read(std::string_view text) {
   bool ok = !parsed.IsError();
   if (!ok && parsed.Code() != rapidjson::kParseErrorTermination)
     ok = refuse(parsed.Code(), parsed.Offset());
-  if (ok && !in_.at_end()) // a NUL ends a text for the library
+  if (ok && !in_.at_end()) // RapidJSON treats a NUL as the end of the text
     ok = refuse(rapidjson::kParseErrorDocumentRootNotSingular, in_.Tell());
   if (!ok) return tl::unexpected(std::move(error_));
   out_.pop_back();
@@ -237,7 +239,7 @@ bool json_reader::handler::RawNumber(const char*, size_t size, bool) {
 bool json_reader::handler::Key(const char*, size_t, bool) {
   if (!check_string()) return false;
   const size_t at = in_.string_at();
-  // Names are compared in their stored form, which is one for each name however it was escaped.
+  // Names are compared in stored form, which is the same for all escapes of a name.
   keys_.push_back({static_cast<uint32_t>(at), static_cast<uint32_t>(out_.size() - at)});
   if (!wanted_.empty() && levels_.size() == 1 && written().substr(at) == wanted_ &&
       ++times_found_ == 2) {
@@ -283,8 +285,8 @@ bool json_reader::handler::check_string() {
          refuse(rapidjson::kParseErrorStringUnicodeSurrogateInvalid, in_.half_pair_from());
 }
 
-/// Refuses an object that names a member twice. Sorted, the same names are neighbours: there are no
-/// names that would make it slow.
+/// Refuses an object that names a member twice. Sorting puts equal names next to each other, and no
+/// input makes it slow.
 bool json_reader::handler::check_names() {
   const auto begin = keys_.begin() + static_cast<std::ptrdiff_t>(levels_.back().first_key);
   std::sort(begin, keys_.end(), [this](const key& a, const key& b) {
@@ -298,8 +300,8 @@ bool json_reader::handler::check_names() {
          fault(ec::duplicate_key, "an object names a member twice", second_place(*twice));
 }
 
-/// Where the text of the object that just ends names that member again. Only a text that is refused
-/// pays for it, by being read twice: nothing has to be kept of each name.
+/// The position in the text where the object that just ended names that member again. It reads the
+/// object a second time, so only refused texts pay, and no positions need to be kept for each name.
 size_t json_reader::handler::second_place(const key& twice) const {
   const size_t from = levels_.back().from;
   handler finder(depth_, nullptr);

@@ -14,13 +14,13 @@ using node = revision_tree::node;
 // other.
 constexpr uint8_t deleted_flag = 0x01;
 constexpr uint8_t foreign_flag = 0x02;
-constexpr uint8_t text_hash_flag = 0x04; ///< the hash is text, not 32 hex digits packed in 16 bytes
-constexpr uint8_t number_flag = 0x08; ///< the number is not one less than that of the node before
+constexpr uint8_t text_hash_flag = 0x04; ///< the hash is text, not 16 packed bytes
+constexpr uint8_t number_flag = 0x08;    ///< number is not the previous node's minus 1
 constexpr uint8_t parent_mask = 0x30;
 constexpr uint8_t no_parent = 0x00;
 constexpr uint8_t parent_is_next = 0x10;
-constexpr uint8_t parent_is_later = 0x20; ///< that many nodes further on
-constexpr uint8_t parent_is_named = 0x30; ///< it is not in the tree
+constexpr uint8_t parent_is_later = 0x20; ///< a varint follows: how many nodes later
+constexpr uint8_t parent_is_named = 0x30; ///< it is not in the tree; its name follows
 constexpr uint8_t known_flags = 0x3f;
 
 constexpr size_t packed_bytes = 16;
@@ -30,7 +30,7 @@ bool better(const node& a, const node& b) {
   return a.rev > b.rev;
 }
 
-/// The index of `rev` among nodes that are sorted newest first; their number where it is not there.
+/// The index of `rev` among nodes sorted newest first; `nodes.size()` if it is not found.
 size_t index_of(std::span<const node> nodes, const revision& rev) {
   const auto at =
       std::lower_bound(nodes.begin(), nodes.end(), rev,
@@ -39,16 +39,17 @@ size_t index_of(std::span<const node> nodes, const revision& rev) {
                                              : nodes.size();
 }
 
-/// The index of the parent of node `i`; the next node is tried first, which it is in a linear
-/// history.
+/// The index of the parent of node `i`. It tries the next node first, which is the parent in a
+/// linear history.
 size_t parent_index(std::span<const node> nodes, size_t i) {
   if (nodes[i].parent.empty()) return nodes.size();
   if (i + 1 < nodes.size() && nodes[i + 1].rev == nodes[i].parent) return i + 1;
   return index_of(nodes, nodes[i].parent);
 }
 
-/// Both claims about a node as one. Parents that contradict each other get tombstones in
-/// `displaced`: both of them, since which one holds can change, so that the order does not matter.
+/// Combines two claims about a node. If their parents differ, both parents get tombstones in
+/// `displaced`: a later claim can change which parent wins, and the result must not depend on the
+/// order of merges.
 node combined(const node& a, const node& b, std::vector<node>& displaced) {
   node both = a;
   both.foreign = a.foreign && b.foreign;
@@ -70,7 +71,7 @@ node combined(const node& a, const node& b, std::vector<node>& displaced) {
   return both;
 }
 
-/// Of two lists that are sorted newest first.
+/// The union of two lists sorted newest first.
 std::vector<node> united(std::span<const node> one, std::span<const node> other,
                          std::vector<node>& displaced) {
   std::vector<node> all;
@@ -115,7 +116,7 @@ bool take_text(std::string_view& in, uint64_t number, revision& rev) {
 
 bool is_number(uint64_t number) { return number >= 1 && number <= defaults::revision_number; }
 
-/// A node whose parent, where it is in the tree, is known by its distance only.
+/// A decoded node. If its parent is in the tree, only the parent's distance is known so far.
 struct decoded {
   revision_tree::node value;
   uint64_t parent_distance = 0;
@@ -158,7 +159,8 @@ bool take_node(std::string_view& in, const revision* before, decoded& n) {
   return take_parent(in, flags, n);
 }
 
-/// Gives the nodes their parents' names, checking that each was written in the one right way.
+/// Sets the nodes' parents from the distances, and checks that each parent has its canonical
+/// encoding.
 bool link_parents(std::vector<node>& nodes, std::span<const uint64_t> distances) {
   for (size_t i = 0; i < nodes.size(); ++i) {
     if (distances[i] == 0) {
@@ -222,7 +224,7 @@ bool revision_tree::add(const revision& rev, const revision& parent, bool delete
   const size_t before = nodes_.size();
   nodes_.insert(at, added);
   normalise();
-  // One that is too old to be kept can still say whose child it is, and make a leaf an ancestor.
+  // A node that is too old to be kept can still turn its parent from a leaf into an ancestor.
   return find(rev) != nullptr || nodes_.size() != before;
 }
 
@@ -235,8 +237,8 @@ revision_tree revision_tree::of(std::vector<node> nodes) {
   return tree;
 }
 
-/// Of nodes that are in order: makes one of those with the same revision. A parent that does not
-/// hold adds a node, which is united with the others in turn.
+/// Combines nodes with the same revision; the nodes must be sorted. Contradicting parents add
+/// tombstones, which are combined with the other nodes in the next round.
 void revision_tree::unite_equals() {
   for (std::vector<node> displaced; !nodes_.empty();) {
     size_t kept = 0;
@@ -264,7 +266,8 @@ bool revision_tree::merge(const revision_tree& other) {
   const auto before = std::exchange(nodes_, {});
   std::vector<node> displaced;
   nodes_ = united(before, other.nodes_, displaced);
-  // A tombstone's own name can have been claimed for something else; no name comes a second time.
+  // A claim may already use the name of a tombstone, and the union may then add more tombstones.
+  // Each round adds new names only, so the loop ends.
   while (!displaced.empty()) {
     std::vector<node> more;
     std::sort(displaced.begin(), displaced.end(), newer);
@@ -345,17 +348,17 @@ result<revision_tree> revision_tree::decode(std::string_view bytes, uint32_t dep
   if (!link_parents(tree.nodes_, distances)) return corrupt();
   const auto deleted = count_deleted(tree.nodes_);
   tree.normalise();
-  if (count_deleted(tree.nodes_) != deleted) return corrupt(); // the flag is for leaves
+  if (count_deleted(tree.nodes_) != deleted) return corrupt(); // only leaves may have the flag
   return tree;
 }
 
 void revision_tree::normalise() {
-  if (nodes_.size() == 1) { // a new document: nothing is known of it but its leaf
+  if (nodes_.size() == 1) { // a new document has only its leaf
     nodes_.front().leaf = true;
     return;
   }
-  // Children come before their parents, so one pass tells every node the number of its nearest
-  // leaf.
+  // Children come before their parents, so one pass computes the number of the nearest leaf for
+  // every node.
   constexpr uint32_t unseen = std::numeric_limits<uint32_t>::max();
   std::vector<uint32_t> nearest_leaf(nodes_.size(), unseen);
   for (size_t i = 0; i < nodes_.size(); ++i) {
@@ -367,8 +370,8 @@ void revision_tree::normalise() {
     if (parent != nodes_.size())
       nearest_leaf[parent] = std::min(nearest_leaf[parent], nearest_leaf[i]);
   }
-  // Among the nodes between a kept one and the leaf that keeps it none is dropped: what is left has
-  // the same leaves and the same nearest ones, so that forgetting twice is forgetting once.
+  // No node between a kept node and the leaf that keeps it is dropped. So the remaining nodes keep
+  // their leaves and nearest leaves, and forgetting is idempotent.
   size_t kept = 0;
   for (size_t i = 0; i < nodes_.size(); ++i) {
     if (!nodes_[i].leaf && nearest_leaf[i] - nodes_[i].rev.number() >= depth_) continue;

@@ -20,8 +20,8 @@ hash128 random_hash() {
   return hash;
 }
 
-/// A key about in the middle between two, by their first bytes as a number; `from` where there is
-/// none.
+/// A key roughly halfway between two keys, computed from their first bytes as a number; `from` if
+/// there is none.
 std::string middle_key(std::string_view from, std::string_view to) {
   constexpr size_t digits = 24;
   std::array<unsigned, digits> sum{};
@@ -69,12 +69,12 @@ disk_space store::impl::ask_space() const {
   if (options.env != nullptr) return {UINT64_MAX, UINT64_MAX};
   std::error_code failure;
   const std::filesystem::space_info info = std::filesystem::space(options.directory, failure);
-  if (failure) return {UINT64_MAX, UINT64_MAX}; // unknown: a write will tell
+  if (failure) return {UINT64_MAX, UINT64_MAX}; // unknown: let a write find out
   return {info.available, info.capacity};
 }
 
-/// What LevelDB may write at its own time: tables that are made of all of the first two levels, and
-/// below them of one and of those that it overlaps.
+/// The space that LevelDB's background compactions may need: for tables made from all of the first
+/// two levels, and, on lower levels, from one table and those that it overlaps.
 uint64_t store::impl::compaction_need() const {
   constexpr uint64_t lower_levels = 26 * defaults::mebibyte;
   std::string stats;
@@ -86,22 +86,23 @@ uint64_t store::impl::compaction_need() const {
     unsigned level = 0;
     uint64_t files = 0;
     uint64_t mebibytes = 0;
-    if (!(words >> level >> files >> mebibytes)) continue; // of its head
+    if (!(words >> level >> files >> mebibytes)) continue; // a header line
     need += level < 2 ? mebibytes * defaults::mebibyte : 0;
     if (level >= 2 && files > 0) return need + lower_levels;
   }
   return need;
 }
 
-/// On a small file system less than the setting: 5 % of it, but what a reopen needs in any case, so
-/// that a store whose disk was filled all the same opens again. And what a compaction needs.
+/// On a small file system the floor is lower than the setting: 5 % of it, but at least what a
+/// reopen needs, so that the store can still reopen after another program fills the disk. The need
+/// of compactions is added.
 uint64_t store::impl::floor_of(const disk_space& space) const {
   const uint64_t reopen = options.reopen_free_bytes + 2 * options.write_buffer_bytes;
   return std::min(options.free_floor_bytes, std::max(space.total_bytes / 20, reopen)) +
          compaction_need();
 }
 
-/// Asks for the free space now and then, and where what was written since may have used it up.
+/// Measures the free space periodically, and whenever the bytes written since may have used it up.
 bool store::impl::above_floor() {
   if (options.free_floor_bytes == 0) return true;
   const auto now = std::chrono::steady_clock::now();
@@ -124,8 +125,8 @@ result<void> store::impl::write(std::span<const row_batch* const> batches, bool 
   if (batches.size() == 1 && !unsynced) {
     rows = &batches.front()->impl_->rows;
   } else {
-    // What a log holds after an unsynced commit need not have reached the disk in order: the mark
-    // tells so when a crash left a hole (log_check.hpp).
+    // Writes after an unsynced commit may reach the disk out of order. The mark tells log_check.hpp
+    // that a hole left by a crash is not damage.
     if (unsynced) joined.Delete(slice(unsynced_mark().substr(2)));
     for (const row_batch* batch : batches) joined.Append(batch->impl_->rows);
   }
@@ -134,8 +135,8 @@ result<void> store::impl::write(std::span<const row_batch* const> batches, bool 
   const leveldb::Status status = db->Write(how, rows);
   ++writes;
   if (!status.ok()) note_failure(status);
-  // Also where the write itself went well: on its way LevelDB may have turned to a new log, and the
-  // old one could not be synced.
+  // This also covers a successful write: LevelDB may have switched to a new log and failed to sync
+  // the old one.
   if (failed) {
     return fail(ec::ambiguous,
                 "the write failed on its way to the disk: it may or may not be there");
@@ -145,7 +146,7 @@ result<void> store::impl::write(std::span<const row_batch* const> batches, bool 
   return {};
 }
 
-/// Before something is committed without a sync: whoever follows goes on seeing what is there now.
+/// Called before a commit without sync: followers continue to see the data as of now.
 void store::impl::hold_synced() {
   const std::lock_guard guard(pinned_mutex);
   if (synced == nullptr) synced = pin();
@@ -171,7 +172,7 @@ result<void> store::commit(std::span<const row_batch* const> batches, bool sync,
 result<void> store::sync() {
   if (impl_->failed) return impl_->read_only();
   if (!impl_->unsynced) return {};
-  return impl_->write(std::span<const row_batch* const>(), true); // syncs all of the log before it
+  return impl_->write(std::span<const row_batch* const>(), true); // syncs the whole log before it
 }
 
 result<void> store::try_reopen() { return impl_->reopen(); }
@@ -257,9 +258,10 @@ result<std::vector<store::impl::dead_range>> store::impl::dead_ranges() const {
   return found;
 }
 
-/// Removes a slice of the rows. False: there are none any more.
+/// Removes a slice of the rows. False: no rows are left.
 result<bool> store::impl::remove_rows(const dead_range& dead) {
-  // Each slice begins where the last one ended: what is removed stays in LevelDB's way for a while.
+  // Each slice begins where the last one ended, since LevelDB's iterators must still skip the
+  // removed rows for a while.
   std::string& from = cleaned[dead.mark].rows_from;
   if (from.empty()) from = dead.begin;
   leveldb::ReadOptions once;
@@ -288,9 +290,9 @@ result<void> store::impl::forget(const dead_range& dead) {
   return done;
 }
 
-/// Compacts a part of a range, from its beginning on, so that the space of rows that were removed
-/// goes back to the file system; the answer is where the rest begins. Only the writer may do it:
-/// LevelDB 1.23 crashes where a write fails while CompactRange runs in another thread.
+/// Compacts a part of a range, starting at its beginning, so that the space of removed rows returns
+/// to the file system; returns the start of the rest. Only the writer may call it: LevelDB 1.23
+/// crashes if a write fails while CompactRange runs in another thread.
 std::string store::impl::compact_some(const std::string& from, std::string to) {
   while (true) {
     uint64_t bytes = 0;
@@ -306,7 +308,7 @@ std::string store::impl::compact_some(const std::string& from, std::string to) {
   return to;
 }
 
-/// False: nothing is asked for any more.
+/// False: no requested compaction is left.
 bool store::impl::compact_asked() {
   asked_range next;
   {
@@ -316,7 +318,7 @@ bool store::impl::compact_asked() {
   }
   const std::string done = compact_some(next.from, next.end);
   const std::lock_guard guard(asked_mutex);
-  asked.front().from = done; // others only add at the end
+  asked.front().from = done; // other threads only append
   if (done >= next.end) asked.pop_front();
   return !asked.empty();
 }
@@ -328,7 +330,7 @@ result<bool> store::clean_up() {
   if (!all_dead) return tl::unexpected(all_dead.error());
   if (all_dead->empty()) {
     if (!compacting()) return false;
-    // What is held for followers keeps superseded rows, too.
+    // The snapshot held for followers would keep superseded rows, so release it.
     if (auto done = sync(); !done) return tl::unexpected(done.error());
     return in.compact_asked();
   }
@@ -342,7 +344,7 @@ result<bool> store::clean_up() {
     state.compact_from = dead.begin;
   }
   if (state.compact_from < dead.end) {
-    // What is held for followers keeps the removed rows, too.
+    // The snapshot held for followers would keep the removed rows, so release it.
     if (auto done = sync(); !done) return tl::unexpected(done.error());
     state.compact_from = in.compact_some(state.compact_from, dead.end);
     return true;
@@ -372,7 +374,7 @@ bool store::compacting() const {
 error store::why_not_writable() const { return impl_->why_read_only(); }
 
 uint64_t store::free_floor() const {
-  const slice_gate::pass pass(impl_->gate); // the database is not closed meanwhile
+  const slice_gate::pass pass(impl_->gate); // keeps the database open meanwhile
   return impl_->floor_of(impl_->ask_space());
 }
 

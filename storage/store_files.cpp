@@ -14,7 +14,7 @@ constexpr std::string_view what_to_do =
     ": restore the directory from a backup, or move it away to start empty";
 constexpr std::string_view manifest_prefix = "MANIFEST-";
 constexpr std::string_view repaired = ".repaired";
-constexpr size_t commit_header = 12; // LevelDB's: sequence 8, count 4
+constexpr size_t commit_header = 12; // in LevelDB: sequence 8 bytes, count 4
 
 tl::unexpected<error> damage(const std::string& what) {
   return fail(ec::corrupt, what + std::string(what_to_do));
@@ -24,7 +24,7 @@ bool ends_with(std::string_view text, std::string_view tail) {
   return text.size() >= tail.size() && text.substr(text.size() - tail.size()) == tail;
 }
 
-/// One of LevelDB's files that carries a number.
+/// A LevelDB file with a number in its name.
 struct numbered {
   enum class kind { other, log, table, manifest, temporary };
   kind what = kind::other;
@@ -58,7 +58,7 @@ uint64_t fixed(std::string_view bytes, size_t size) {
   return value;
 }
 
-/// Reads files of one store.
+/// Reads the files of one store.
 class reader {
 public:
   reader(leveldb::Env& env, const std::string& directory) : env_(env), directory_(directory) {}
@@ -93,7 +93,7 @@ private:
   const std::string& directory_;
 };
 
-/// The name of the manifest that CURRENT names.
+/// The name of the manifest that CURRENT refers to.
 result<std::string> current_manifest(const reader& files) {
   auto current = files.read("CURRENT");
   if (!current) return current;
@@ -126,14 +126,14 @@ result<manifest_file> read_manifest(const reader& files, const std::string& name
   return file;
 }
 
-/// Made after the manifest was, and never named by it: so no state of it on the disk needs it, and
-/// no older manifest.
+/// True for a table that was created after the manifest and that the manifest never named: no state
+/// of this manifest on disk needs it, and no older manifest does.
 bool never_needed(uint64_t table, uint64_t manifest_number, const manifest& says) {
   return table > manifest_number && says.tables.count(table) == 0 &&
          says.former_tables.count(table) == 0;
 }
 
-/// Finds the files that the manifest needs and those that nothing can need.
+/// Finds the files that the manifest needs, and the files that no manifest state can need.
 result<store_files> sort_files(const reader& files, const std::vector<std::string>& names,
                                const std::string& manifest_name, const manifest& says) {
   store_files sorted;
@@ -141,7 +141,7 @@ result<store_files> sort_files(const reader& files, const std::vector<std::strin
   sorted.last_sequence = says.last_sequence;
   const uint64_t manifest_number = parse_name(manifest_name).number;
   std::set<uint64_t> missing = says.tables;
-  bool first_log = says.log_number == 0; // none was there when the manifest was made
+  bool first_log = says.log_number == 0; // there was no log when the manifest was created
   std::vector<std::pair<uint64_t, std::string>> logs;
   for (const std::string& name : names) {
     const numbered file = parse_name(name);
@@ -177,7 +177,7 @@ result<store_files> sort_files(const reader& files, const std::vector<std::strin
   return sorted;
 }
 
-/// A directory without CURRENT: nothing was ever stored in it, or CURRENT was lost.
+/// A directory without CURRENT: it never held a store, or CURRENT was lost.
 result<store_files> without_current(const std::vector<std::string>& names) {
   for (const std::string& name : names) {
     const numbered::kind what = parse_name(name).what;
@@ -216,7 +216,8 @@ struct broken_file {
   log_state state{};
 };
 
-/// Cuts the broken end off. One that is cut short stays as it is: LevelDB leaves its end out.
+/// Cuts off the torn end of a file. A file whose last commit is incomplete stays unchanged: LevelDB
+/// ignores that commit.
 result<void> cut(const reader& files, const broken_file& file,
                  const std::function<void(const std::string&)>& warn) {
   const std::string_view intact(file.bytes.data(), file.state.intact_bytes);
@@ -230,7 +231,7 @@ result<void> cut(const reader& files, const broken_file& file,
   return {};
 }
 
-/// LevelDB numbers its writes without a gap, over all logs. Follows them.
+/// Checks the numbers of writes: LevelDB numbers them without gaps across all logs.
 class write_numbers {
 public:
   explicit write_numbers(uint64_t known) : known_(known) {}
@@ -244,7 +245,7 @@ public:
   }
 
 private:
-  uint64_t known_; ///< the last that the tables may hold
+  uint64_t known_; ///< the last number that the tables may hold
   uint64_t next_ = 0;
 };
 
@@ -253,7 +254,7 @@ tl::unexpected<error> damaged_log(const std::string& name, const log_state& stat
                 ", and acknowledged writes follow the damage");
 }
 
-/// Checks the logs, all of them together. Gives those whose end is to be cut.
+/// Checks all logs together. Returns the logs whose end must be cut off.
 result<std::vector<broken_file>> check_logs(const reader& files, const store_files& found) {
   write_numbers numbers(found.last_sequence);
   std::vector<broken_file> broken;
@@ -273,7 +274,8 @@ result<std::vector<broken_file>> check_logs(const reader& files, const store_fil
       return beginning.substr(std::min(beginning.size(), commit_header), mark.size()) != mark;
     };
     const log_state state = check_log(*bytes, commits);
-    // A log is synced before the next one is written to.
+    // sticky_env syncs a log before LevelDB writes to the next one, so a broken end followed by
+    // commits is damage.
     if (any && !broken.empty()) return damaged_log(broken.front().name, broken.front().state);
     if (gap) {
       return damage("acknowledged writes are missing before byte " +
@@ -327,7 +329,7 @@ result<store_files> repair_files(leveldb::Env& env, const std::string& directory
   if (manifest.state.what != log_state::kind::whole) {
     broken->push_back({found->files.manifest, std::move(manifest.bytes), manifest.state});
   }
-  // First, so that a full disk has room for the rest.
+  // Remove these files first, so that a full disk has room for the rest.
   for (const std::string& name : found->files.leftover) env.RemoveFile(files.path(name));
   for (const broken_file& file : *broken) {
     if (auto done = cut(files, file, warn); !done) return tl::unexpected(done.error());

@@ -17,7 +17,7 @@ constexpr std::string_view format_name = "/FORMAT";
 constexpr std::string_view format_begin = "treadmill store, format ";
 constexpr std::string_view format_middle = ", node ";
 
-/// LevelDB removes it at its next start, should this process end meanwhile.
+/// LevelDB removes this file at its next start if the process ends before it does.
 constexpr std::string_view probe_name = "/000000.dbtmp";
 
 std::string format_line(std::string_view version, std::string_view node_id) {
@@ -51,7 +51,7 @@ tl::unexpected<error> open_failure(const leveldb::Status& status) {
   return fail(ec::io_error, "the store cannot be opened: " + status.ToString());
 }
 
-/// Writes that many bytes and takes them back.
+/// Writes that many bytes to a file, syncs it, and removes it.
 leveldb::Status try_to_write(leveldb::Env& env, const std::string& path, uint64_t bytes) {
   const std::string chunk(64 * defaults::kibibyte, '\0');
   leveldb::WritableFile* opened = nullptr;
@@ -75,7 +75,7 @@ store::impl::impl(store_options chosen)
 
 store::impl::~impl() {
   release_synced();
-  close_database(); // before the rest: until then nobody else may have the directory
+  close_database(); // before the unlock: no other process may open the directory earlier
   if (lock != nullptr) base->UnlockFile(lock);
 }
 
@@ -93,13 +93,13 @@ result<void> store::impl::open() {
 
 result<void> store::impl::prepare_directory() {
   if (options.env != nullptr) {
-    base->CreateDir(options.directory); // it may be there; what follows says whether it is usable
+    base->CreateDir(options.directory); // it may exist; the next steps check if it is usable
     return {};
   }
   std::error_code failure;
   std::filesystem::create_directories(options.directory, failure);
   if (!failure) {
-    // Two spellings of one directory must be one lock.
+    // All spellings of a directory must lead to the same lock.
     const std::filesystem::path whole =
         std::filesystem::canonical(std::filesystem::path(options.directory), failure);
     if (!failure) options.directory = whole.string();
@@ -118,8 +118,8 @@ result<void> store::impl::lock_directory() {
                                 locked.ToString() + ")");
 }
 
-/// It is looked at before LevelDB writes anything, and tells a directory that has lost its data
-/// from a new one.
+/// Reads FORMAT before LevelDB writes anything. The file distinguishes a directory that lost its
+/// data from a new one.
 result<void> store::impl::read_format_file() {
   std::string line;
   std::vector<std::string> names;
@@ -202,8 +202,8 @@ result<void> store::impl::open_leveldb(bool create) {
   return {};
 }
 
-/// A store without its first facts: just made, or made by a process that ended right then, or none
-/// of ours.
+/// Handles a database without its first facts: it is new, its process ended right after creating
+/// it, or it is not a Treadmill store.
 result<void> store::impl::read_first_facts() {
   const std::unique_ptr<leveldb::Iterator> rows(db->NewIterator(leveldb::ReadOptions()));
   rows->SeekToFirst();
@@ -263,14 +263,14 @@ result<void> store::impl::read_catalogue() {
 // Reopening
 // -------------------------------------------------------------------------------------------------
 
-/// LevelDB cannot be opened again without writing: recovery makes a table of what the log holds.
-/// The space is tried, not only asked for: quotas and failing disks do not show in the free space.
+/// LevelDB writes when it is reopened: recovery makes a table from the log. So this function really
+/// writes a file of that size: quotas and failing disks do not show in the free space.
 result<void> store::impl::make_sure_of_space() {
   auto files = look_at_files(*base, options.directory);
   if (!files) return tl::unexpected(files.error());
   const uint64_t needed = options.reopen_free_bytes + files->log_bytes;
-  // What a failed compaction left over is removed first of all. It may be all that fills the disk,
-  // and LevelDB has it open: only a close gives its space back.
+  // The reopen first removes the leftovers of a failed compaction. They may be what fills the disk,
+  // and LevelDB has them open: only closing LevelDB frees their space.
   const uint64_t wanted = needed > files->leftover_bytes ? needed - files->leftover_bytes : 0;
   if (ask_space().free_bytes < wanted) return read_only();
   const std::string probe = options.directory + std::string(probe_name);
@@ -279,8 +279,8 @@ result<void> store::impl::make_sure_of_space() {
   return read_only();
 }
 
-/// Leaves the gate closed. What it gives back may only be let go of when the gate is open: that is
-/// a slice of work.
+/// Leaves the gate closed. The caller must release the returned snapshot only after opening the
+/// gate, since its destructor is a slice of work.
 std::shared_ptr<read_view::pinned> store::impl::close_database() {
   gate.close();
   std::shared_ptr<read_view::pinned> held;
@@ -303,15 +303,15 @@ result<void> store::impl::reopen() {
   }
   failed.store(true);
   const auto held = close_database();
-  writes += 2; // what was ambiguous may be there
+  writes += 2; // an ambiguous write may be present
   auto done = open_database(false);
   if (done) done = read_facts();
   if (done) done = read_catalogue();
   if (done) done = count_claims();
   if (done) {
-    unsynced = false; // recovery synced what it found
+    unsynced = false; // recovery synced the data that it found
     failed.store(false);
-    if (env->failed()) failed.store(true); // in the background, meanwhile
+    if (env->failed()) failed.store(true); // LevelDB's background thread failed meanwhile
   } else {
     db.reset();
   }

@@ -3,12 +3,12 @@
 #include "storage/store_impl.hpp"
 #include <algorithm>
 
-/// What a store gets once that was written before this version knew better.
+/// One-time upgrades of stores that older versions wrote.
 namespace treadmill {
 
 namespace {
 
-/// The digest of a bucket, from its documents. Nothing of it is elsewhere to be read but the bodies
+/// Computes the digest of a bucket from its documents' rows; besides them it only reads the bodies
 /// of losing leaves.
 class digest_sum {
 public:
@@ -31,7 +31,7 @@ public:
     }
     return {};
   }
-  bool claims() const { return claims_; } ///< some leaf was made elsewhere
+  bool claims() const { return claims_; } ///< true if some leaf was made elsewhere
   const hash128& value() const { return sum_; }
 
 private:
@@ -53,9 +53,10 @@ private:
 
 } // namespace
 
-/// Versions before did not count into digests what leaves are that were made elsewhere. All digests
-/// are made anew, once, in one synced batch with the mark that it was done. A bucket that cannot be
-/// read is left for `verify` to tell of, and looked at again at the next start.
+/// Older versions did not include the claims of leaves made elsewhere in digests. This function
+/// recomputes the digests of all buckets with such leaves once, in one synced batch with the mark
+/// that this is done. It skips a bucket that cannot be read, which `verify` reports, and tries
+/// again at the next start.
 result<void> store::impl::count_claims() {
   const auto done = read(keys::meta(keys::claims_counted), nullptr);
   if (!done) return tl::unexpected(done.error());

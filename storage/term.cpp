@@ -16,8 +16,8 @@ namespace treadmill {
 
 namespace {
 
-// The first byte of a term. They never change: indexes on disk are sorted by them.
-constexpr uint8_t end_tag = 0x00; ///< below all others: a prefix comes first
+// The first byte of a term. These values never change: indexes on disk are sorted by them.
+constexpr uint8_t end_tag = 0x00; ///< below all others, so a prefix sorts first
 constexpr uint8_t null_tag = 0x10;
 constexpr uint8_t false_tag = 0x20;
 constexpr uint8_t true_tag = 0x21;
@@ -29,12 +29,13 @@ constexpr uint8_t array_tag = 0x50;
 constexpr uint8_t object_tag = 0x60;
 
 constexpr uint8_t string_end = 0x00;
-constexpr uint8_t string_escape = 0x01; ///< before what is left of a byte 0x00 or 0x01
+constexpr uint8_t string_escape =
+    0x01; ///< before a byte 0x00 or 0x01, which is written as itself + 1
 
 constexpr int exponent_bias = 0x4000;
 constexpr int double_digits = std::numeric_limits<double>::digits;
 constexpr int least_exponent =
-    std::numeric_limits<double>::min_exponent - double_digits; // of 4.9e-324
+    std::numeric_limits<double>::min_exponent - double_digits; // that of 4.9e-324
 constexpr int greatest_exponent = std::numeric_limits<double>::max_exponent - 1;
 
 void put(std::string& out, uint8_t byte) { out += static_cast<char>(byte); }
@@ -46,8 +47,8 @@ bool take_byte(std::string_view& in, uint8_t& byte) {
   return true;
 }
 
-/// A number other than 0 as `fraction` × 2^(`exponent` - 63), the highest bit of `fraction` set:
-/// one form for each value, be it an integer or a double.
+/// A number other than 0 as `fraction` × 2^(`exponent` - 63), with the highest bit of `fraction`
+/// set: one form for each value, for integers and doubles alike.
 struct magnitude {
   int exponent = 0;
   uint64_t fraction = 0;
@@ -65,8 +66,8 @@ void put_number(std::string& out, bool negative, const magnitude& m) {
   const auto exponent = static_cast<unsigned>(m.exponent + exponent_bias);
   put_flipped(exponent >> 8);
   put_flipped(exponent & 0xff);
-  // Seven bits a byte below the highest bit, and whether more follow: only where there is a 1 in
-  // them.
+  // The bits below the highest one, seven per byte. The lowest bit of each byte tells whether
+  // another byte follows; the rest is omitted once it is all zeros.
   uint64_t rest = m.fraction << 1;
   do {
     const uint64_t bits = rest >> 57;
@@ -107,7 +108,7 @@ bool take_magnitude(std::string_view& in, bool negative, magnitude& m) {
     const uint64_t bits = byte >> 1;
     m.fraction |= bits << shift;
     if ((byte & 1) != 0) continue;
-    return bits != 0 || shift == 56; // the last bits have a 1 in them, unless there are none
+    return bits != 0 || shift == 56; // the last byte has a 1 bit, unless it is the only byte
   }
 }
 
@@ -118,7 +119,7 @@ void append_integer(std::string& out, bool negative, uint64_t value) {
   out.append(text.data(), end);
 }
 
-/// Appends the number; false where no double and no integer of the int64/uint64 range is it.
+/// Appends the number; false if it is neither a double nor an integer of the int64/uint64 range.
 bool append_number(std::string& out, bool negative, const magnitude& m) {
   const int zeros = std::countr_zero(m.fraction);
   if (m.exponent >= 0 && m.exponent <= 63 && zeros >= 63 - m.exponent) {
@@ -128,7 +129,7 @@ bool append_number(std::string& out, bool negative, const magnitude& m) {
       return true;
     }
   }
-  // The lowest 1 must be a digit of a double, which denormal numbers have fewer of.
+  // The lowest 1 bit must fit into a double's significand, which is shorter for denormal numbers.
   if (m.exponent > greatest_exponent || zeros < 64 - double_digits ||
       m.exponent - 63 + zeros < least_exponent)
     return false;
@@ -180,7 +181,7 @@ bool take_string(std::string& out, std::string_view& in) {
   return true;
 }
 
-/// Puts the scalar at the front, or the tag of the array or object that begins there.
+/// Appends the scalar at the front, or the tag of the array or object that begins there.
 bool put_front(std::string& out, json_cursor& in, std::string& buffer) {
   std::string_view text;
   switch (in.peek()) {
@@ -207,7 +208,7 @@ result<void> append_term(std::string& out, std::string_view stored) {
   const auto bad = [] { return fail(ec::bad_json, "the text is not the stored form of a value"); };
   json_cursor in(stored);
   std::string buffer;
-  std::string open; // the brackets that are open
+  std::string open; // the closing brackets of the open arrays and objects
   const auto put_name = [&] {
     std::string_view name;
     return in.take_string(name) && put_string(out, name, buffer) && in.take(':');
@@ -290,7 +291,7 @@ result<void> take_term(std::string& out, std::string_view& bytes) {
 
 namespace {
 
-/// The size of a scalar after its tag, or nothing where it is cut short or no scalar.
+/// The size of a scalar after its tag; nullopt if it is incomplete or not a scalar.
 std::optional<size_t> scalar_size(uint8_t tag, std::string_view rest) {
   switch (tag) {
   case null_tag:

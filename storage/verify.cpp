@@ -17,7 +17,7 @@
 namespace treadmill {
 namespace {
 
-/// Bytes of the store, which may be damaged, as text: what is none is shown in hex.
+/// Stored bytes, which may be damaged, as text: bytes that are not text appear in hex.
 std::string printable(std::string_view bytes) {
   constexpr std::string_view digits = "0123456789abcdef";
   const bool text = is_utf8(bytes);
@@ -35,8 +35,8 @@ std::string printable(std::string_view bytes) {
   return shown;
 }
 
-/// Bodies are held against the rules of JSON alone: what was taken in under wider limits than
-/// today's is whole.
+/// Bodies are checked only against the rules of JSON: a body accepted under wider limits than
+/// today's is valid.
 json_limits widest_limits() {
   json_limits limits;
   limits.depth = defaults::most_json_depth;
@@ -44,15 +44,15 @@ json_limits widest_limits() {
   return limits;
 }
 
-/// A row's text after the byte of its kind.
+/// A row's key after the byte of its kind.
 std::string_view rest_of(std::string_view key) { return key.substr(keys::document_prefix); }
 
 std::string entry_name(uint64_t sequence) { return "_activity/" + std::to_string(sequence); }
 
 } // namespace
 
-/// One pass over all rows of a bucket, in the order of their keys; then one over its documents for
-/// each index.
+/// One pass over all rows of a bucket in key order, then one pass over its documents for each
+/// index.
 class bucket_verifier::walk {
 public:
   walk(read_view view, const bucket_info& bucket)
@@ -72,7 +72,7 @@ private:
     std::string name{};
     std::string map{}; ///< empty: the definition cannot be read
     reduction how = reduction::none;
-    bool met = false; ///< rows of it came by
+    bool met = false; ///< the scan met rows of it
   };
 
   void read_state();
@@ -101,26 +101,27 @@ private:
   void check_counts();
 
   void add(std::string_view below, std::string_view what) { report_.add(below, what); }
-  /// A row. Nothing where it cannot be read, which is told.
+  /// Reads a row. nullopt if it cannot be read, which is reported; an inner nullopt if it does not
+  /// exist.
   std::optional<std::optional<std::string>> read(const std::string& key, std::string_view below);
-  /// The document that a row belongs to; nothing where it is not there or cannot be read.
+  /// The document that a row belongs to; nullopt if it is missing or unreadable.
   std::optional<document_row> owner(std::string_view id, const char* of);
   bool go_on(const result<void>& done, std::string_view below);
 
   read_view view_;
   uint32_t bucket_;
-  std::string from_; ///< the next row's key is at or above it
+  std::string from_; ///< the next row has this key or a larger one
   bool begun_ = false;
   bucket_report report_{};
   std::optional<bucket_state> state_{};
-  std::optional<error> died_{}; ///< the snapshot did
-  bool countable_ = true;       ///< every document so far could be read
+  std::optional<error> died_{}; ///< set if the snapshot was invalidated
+  bool countable_ = true;       ///< all documents so far were readable
   uint64_t next_sequence_ = 1;
-  bool chain_known_ = true;                    ///< of the entry before
-  std::map<uint32_t, served_query> queries_{}; ///< by index; those whose maps are still to be run
-  std::optional<uint32_t> at_index_{};         ///< the index whose rows come by …
-  std::optional<index_verifier> index_{};      ///< … where it is one of a query
-  std::optional<map_verifier> maps_{};         ///< of the first of `queries_`
+  bool chain_known_ = true;                    ///< the previous entry's chain value is known
+  std::map<uint32_t, served_query> queries_{}; ///< by index number; erased once its map was run
+  std::optional<uint32_t> at_index_{};         ///< the index being scanned …
+  std::optional<index_verifier> index_{};      ///< … if it belongs to a query
+  std::optional<map_verifier> maps_{};         ///< for the first of `queries_`
   std::string owner_bytes_{};
   activity_entry entry_{};
 };
@@ -150,7 +151,7 @@ result<bool> bucket_verifier::walk::advance() {
   return more;
 }
 
-/// Tells what was in the way. False: there is no going on.
+/// Reports an error as a problem. False: the check cannot continue.
 bool bucket_verifier::walk::go_on(const result<void>& done, std::string_view below) {
   if (done) return !died_;
   if (done.error().code == ec::overloaded) {
@@ -239,7 +240,7 @@ std::optional<revision_tree> bucket_verifier::walk::tree_of(std::string_view id,
   if (!older) return std::nullopt;
   if (!*older) {
     add(id, "its older ancestry is missing");
-    return std::move(*recent); // has all leaves
+    return std::move(*recent); // it has all leaves
   }
   auto whole = whole_tree(*recent, **older);
   if (!whole) {
@@ -292,7 +293,7 @@ void bucket_verifier::walk::check_bodies(std::string_view id, const document_row
   if (const auto kept = check_replicated(document, limits); !kept) add(id, kept.error().reason);
 }
 
-/// What leaves that were made elsewhere add to the digest.
+/// Adds the claims of leaves made elsewhere to the digest.
 void bucket_verifier::walk::count_claims(const replicated_document& document) {
   const auto bodies = bodies_by_revision(document);
   hash128& digest = report_.counted.digest;
@@ -309,7 +310,7 @@ void bucket_verifier::walk::check_last_entry(std::string_view id, const document
   const auto bytes = read(keys::activity(bucket_, row.sequence), id);
   if (!bytes) return;
   if (!*bytes) return add(id, "its sequence " + sequence + " is not in the activity");
-  if (!entry_.assign(row.sequence, **bytes)) return; // told where the activity is read
+  if (!entry_.assign(row.sequence, **bytes)) return; // reported when the activity is read
   if (entry_.id != id) return add(id, "its sequence " + sequence + " is about another document");
   if (entry_.deleted != row.deleted)
     add(id, "the activity says at its sequence " + sequence + " that it is " +
@@ -342,7 +343,7 @@ std::optional<document_row> bucket_verifier::walk::owner(std::string_view id, co
   }
   owner_bytes_ = std::move(**bytes);
   const auto row = document_row::decode(owner_bytes_);
-  return row ? std::optional(*row) : std::nullopt; // told with the document
+  return row ? std::optional(*row) : std::nullopt; // reported with the document
 }
 
 void bucket_verifier::walk::take_losing_body(std::string_view rest) {
@@ -352,7 +353,7 @@ void bucket_verifier::walk::take_losing_body(std::string_view rest) {
   if (!row) return;
   const auto rev = parse_revision(end < rest.size() ? rest.substr(end + 1) : std::string_view());
   const auto tree = row->tree();
-  if (!tree) return; // told with the document
+  if (!tree) return; // reported with the document
   const revision_tree::node* leaf = rev ? tree->find(*rev) : nullptr;
   if (leaf == nullptr || !leaf->leaf || leaf->deleted || leaf->rev == row->winner)
     add(id, "there is a body of a revision that is no conflict");
@@ -402,7 +403,7 @@ void bucket_verifier::walk::check_chain(const activity_entry& entry) {
   chain_known_ = true;
 }
 
-/// That no document's last entry has such a mark is seen at the documents.
+/// check_last_entry checks that no document's last entry has such a mark.
 void bucket_verifier::walk::take_superseded(uint64_t sequence) {
   if (sequence >= next_sequence_)
     add(entry_name(sequence), "it is marked as superseded, and not in the activity");
@@ -437,7 +438,7 @@ void bucket_verifier::walk::note_query(std::string_view name, std::string_view v
 void bucket_verifier::walk::note_index(const std::string& name, uint32_t index,
                                        const std::string& definition, uint32_t last_index) {
   if (index > last_index) add(name, "its index has a number that was never given");
-  // One that cannot be read came from elsewhere: it has no rows.
+  // An unreadable definition came from elsewhere; its index has no rows.
   const auto source = parse_definition(definition);
   const reduction how = source ? reduction_of(source->reduce) : reduction::none;
   const std::string map = source ? source->map : std::string();
@@ -464,7 +465,7 @@ void bucket_verifier::walk::open_index(uint32_t number) {
 void bucket_verifier::walk::take_index(std::string_view key, std::string_view value) {
   std::string_view bytes = rest_of(key);
   uint32_t number = 0;
-  take_fixed32_be(bytes, number); // take() looked at the size
+  take_fixed32_be(bytes, number); // take() checked the size
   if (at_index_ != number) open_index(number);
   if (!index_) return;
   if (key[keys::index_prefix - 1] == keys::index_kind::row) ++report_.index_rows;
@@ -498,7 +499,7 @@ void bucket_verifier::walk::check_counts() {
                 std::to_string(counted.sequence));
   else if (chain_known_ && state_->chain != counted.chain)
     add("", "its chain value is not that of the last entry");
-  if (!countable_) return; // what the others add is not known
+  if (!countable_) return; // the share of unreadable documents is unknown
   hold("documents", state_->documents, counted.documents);
   hold("deleted documents", state_->deleted, counted.deleted);
   hold("conflicts", state_->conflicts, counted.conflicts);

@@ -8,7 +8,7 @@
 namespace treadmill {
 namespace {
 
-/// A block, as a problem names it.
+/// The name of a block in a problem.
 std::string block_name(unsigned level, std::string_view start) {
   std::string name = "the partial result of level " + std::to_string(level);
   if (start.empty()) return name + " at the beginning";
@@ -64,7 +64,7 @@ result<void> index_verifier::take_row(std::string_view suffix, std::string_view 
   const auto row = index_row::decode(suffix, value);
   std::string key;
   if (!row || !append_key(key, *row)) {
-    recomputes_ = false; // what it would add is not known
+    recomputes_ = false; // its contribution is unknown
     add("a stored row of an index cannot be read");
     return {};
   }
@@ -88,8 +88,8 @@ result<void> index_verifier::end_rows() {
   return close_blocks(state_->levels);
 }
 
-/// The blocks of these levels end here: their partial results are known, and those of the levels
-/// above get them.
+/// The blocks of these levels end here: checks their partial results, and merges them into the
+/// level above.
 result<void> index_verifier::close_blocks(unsigned up_to) {
   for (unsigned level = 1; level <= up_to; ++level) {
     open_block& block = blocks_.at(level);
@@ -117,7 +117,7 @@ result<void> index_verifier::check_block(unsigned level, const open_block& block
   return {};
 }
 
-/// The rows of a document are there, and the document too.
+/// Checks that the document's listed rows exist, and that the document exists.
 result<void> index_verifier::take_list(std::string_view id, std::string_view value) {
   ++documents_;
   const auto terms = decode_reverse(value);
@@ -158,8 +158,8 @@ void index_verifier::take_change(uint64_t sequence, std::string_view value) {
   if (state_ && sequence < state_->changes_from) add(name + " is older than those that are kept");
 }
 
-/// Is it the partial result of a block that has rows? (Whether it is the right one was looked at
-/// with the rows.)
+/// Checks that the partial result belongs to a block that has rows. (check_block compared its value
+/// when the rows were read.)
 result<void> index_verifier::take_partial(unsigned level, std::string_view suffix,
                                           std::string_view value) {
   if (how_ == reduction::javascript && !reduced_value::decode(value))
@@ -189,7 +189,7 @@ result<void> index_verifier::finish() {
     return {};
   }
   check_counts();
-  // Every row that a list names is there: where there are as many as rows, every row is in a list.
+  // Every listed row exists, so if the counts are equal, every row is in a list.
   return listed_ == rows_ ? result<void>() : find_unlisted();
 }
 
@@ -213,7 +213,7 @@ result<void> index_verifier::find_unlisted() {
       keys::index_row(index_.bucket, index_.index, {&keys::above_terms, 1}),
       [&](std::string_view key, std::string_view) {
         const auto row = index_row::decode(keys::suffix_of(key), {});
-        if (!row) return true; // told already
+        if (!row) return true; // reported already
         const auto list = view_.read(keys::index_reverse(index_.bucket, index_.index, row->id));
         if (!list) {
           failed = tl::unexpected(list.error());

@@ -11,7 +11,7 @@ map_verifier::map_verifier(read_view view, index_id index, std::string below, bu
     : view_(std::move(view)), index_(index), below_(std::move(below)), report_(report),
       from_(keys::document(index.bucket, {})) {}
 
-/// False: there is none that can be read, which was told with the index.
+/// False: there is no readable state; index_verifier reported that.
 result<bool> map_verifier::read_state() {
   const auto bytes = view_.read(keys::index_state(index_.bucket, index_.index));
   if (!bytes) return tl::unexpected(bytes.error());
@@ -35,7 +35,7 @@ result<std::optional<std::vector<run_document>>> map_verifier::next_part() {
       from_, keys::documents_end(index_.bucket), [&](std::string_view key, std::string_view value) {
         last = key;
         const std::string_view id = keys::id_of(key);
-        const auto row = document_row::decode(value); // one that cannot be read was told already
+        const auto row = document_row::decode(value); // an unreadable row was reported already
         if (row && !row->deleted && !is_query_document(id) && row->sequence <= state_.position) {
           bytes += row->body.size();
           part.push_back({std::string(id), row->winner.text(), std::string(row->body)});
@@ -53,7 +53,7 @@ result<std::optional<std::vector<run_document>>> map_verifier::next_part() {
   return part;
 }
 
-/// Rows that are not there, or cannot be read, are left out: that was told with the index.
+/// Leaves out rows that are missing or unreadable; index_verifier reported them.
 result<std::vector<mapped_row>> map_verifier::stored_rows(const std::string& id) const {
   std::vector<mapped_row> rows;
   const auto list = view_.read(keys::index_reverse(index_.bucket, index_.index, id));
@@ -74,7 +74,7 @@ result<void> map_verifier::mapped(std::span<const run_rows> rows) {
     if (rows[i].strike) continue;
     const auto stored = stored_rows(asked_[i]);
     if (!stored) return tl::unexpected(stored.error());
-    // A document that ran into a limit when it was mapped has no rows since.
+    // A document whose map run exceeded a limit has no rows.
     if (stored->empty() && state_.strikes > 0) continue;
     ++report_.mapped;
     if (*stored != rows[i].rows)
