@@ -48,10 +48,10 @@ bool take_long_varint(std::string_view& in, uint64_t& value) {
   uint64_t read = 0;
   for (size_t i = 0; i < in.size() && i < 10; ++i) {
     const auto byte = static_cast<uint8_t>(in[i]);
-    if (i == 9 && byte > 1) return false; // above 64 bits
+    if (i == 9 && byte > 1) return false; // more than 64 bits
     read |= uint64_t{byte & 0x7fU} << (7 * i);
     if (byte >= 0x80) continue;
-    if (byte == 0 && i > 0) return false; // longer than needed: one value has one encoding
+    if (byte == 0 && i > 0) return false; // longer than needed: each value has exactly one encoding
     value = read;
     in.remove_prefix(i + 1);
     return true;

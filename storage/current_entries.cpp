@@ -17,7 +17,7 @@ result<looked_through> scan_current_entries(
   looked_through looked;
   looked.up_to = marks.size() == superseded_entries ? marks.back() : to;
   auto mark = marks.begin();
-  for (; mark != marks.end() && *mark == from; ++mark) ++from; // not even read
+  for (; mark != marks.end() && *mark == from; ++mark) ++from; // skip without reading
   looked.last = from - 1;
   const auto scanned =
       view.scan(keys::activity(bucket, from), keys::activity(bucket, looked.up_to + 1),

@@ -8,7 +8,7 @@ namespace {
 
 using node = revision_tree::node;
 
-/// A document lies three deep in its line.
+/// The depth of a document in its line.
 constexpr size_t line_depth = 3;
 
 tl::unexpected<error> bad(const char* reason) { return fail(ec::bad_request, reason); }
@@ -26,7 +26,7 @@ result<bool> take_flag(std::string_view value) {
   return bad("deleted and foreign must be true or false");
 }
 
-/// Takes one element of `revs` into the nodes, and its document into the bodies.
+/// Adds one element of `revs` to the nodes, and its document to the bodies.
 result<void> take_node(std::string_view element, std::vector<node>& nodes,
                        std::vector<leaf_body>& bodies) {
   if (element.front() != '{') return bad("an element of revs must be an object");
@@ -55,7 +55,7 @@ result<void> take_node(std::string_view element, std::vector<node>& nodes,
   if (made.rev.empty()) return fail(ec::bad_rev, "an element of revs needs the member rev");
   if (made.parent.number() >= made.rev.number())
     return fail(ec::bad_rev, "a revision is not younger than its parent");
-  if (!made.rev.is_native()) made.foreign = true; // it needs no mark, and is the same with one
+  if (!made.rev.is_native()) made.foreign = true; // such a hash is foreign with or without the mark
   nodes.push_back(made);
   if (!body.empty()) bodies.push_back({made.rev, std::string(body)});
   return {};

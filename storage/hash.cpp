@@ -12,33 +12,33 @@ namespace {
 
 constexpr size_t length_bytes = 8;
 
-/// OpenSSL fails here only without memory or without its default provider: there is no going on.
+/// OpenSSL fails here only if it has no memory or no default provider; the process cannot continue.
 void require(bool ok) {
   if (!ok) std::abort();
 }
 
 const EVP_MD* sha256() {
-  // Looked up once: a fetch for every hash costs more than hashing a small document.
-  // It is never freed, so that threads that end after main() can still hash.
+  // Fetched once: a fetch per hash costs more than hashing a small document. It is never freed, so
+  // that threads that end after main() can still hash.
   static const EVP_MD* const algorithm = EVP_MD_fetch(nullptr, "SHA256", nullptr);
   require(algorithm != nullptr);
   return algorithm;
 }
 
-/// Ready for a new hash.
+/// The thread's context, ready for a new hash.
 EVP_MD_CTX* thread_context() {
   struct deleter {
     void operator()(EVP_MD_CTX* context) const { EVP_MD_CTX_free(context); }
   };
   thread_local const std::unique_ptr<EVP_MD_CTX, deleter> context(EVP_MD_CTX_new());
   require(context != nullptr);
-  // To start over with the algorithm that a context has costs less than to name it again.
+  // Restarting with the context's current algorithm costs less than setting it again.
   const bool fresh = EVP_MD_CTX_get0_md(context.get()) == nullptr;
   require(EVP_DigestInit_ex2(context.get(), fresh ? sha256() : nullptr, nullptr) == 1);
   return context.get();
 }
 
-/// A hash as a number, its first byte the highest.
+/// A hash as a big-endian number.
 struct number128 {
   uint64_t high = 0;
   uint64_t low = 0;
@@ -61,7 +61,7 @@ hash128 to_hash(const number128& number) {
 
 hash128 hash_parts(std::initializer_list<std::string_view> parts) {
   EVP_MD_CTX* context = thread_context();
-  // Small parts are gathered: each call of OpenSSL's costs as much as hashing some hundred bytes.
+  // Gather small parts: each OpenSSL call costs as much as hashing some hundred bytes.
   std::array<char, 1024> gathered; // NOLINT: filled before it is read
   size_t used = 0;
   const auto flush = [&] {

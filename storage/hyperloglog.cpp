@@ -8,11 +8,11 @@
 namespace treadmill {
 namespace {
 
-constexpr size_t most_listed = 512; ///< set registers that are listed one by one
+constexpr size_t most_listed = 512; ///< most set registers that are listed individually
 constexpr char listed = 0;
 constexpr char whole = 1;
 
-/// Ertl's sigma and tau: the sums that stand for the registers that are 0 and those at their end.
+/// Ertl's sigma and tau: the corrections for registers that are 0 and for saturated registers.
 double sigma(double x) {
   double y = 1;
   double z = x;

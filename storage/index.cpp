@@ -159,7 +159,7 @@ std::string row_suffix(std::string_view term, std::string_view id, uint16_t emis
   suffix.reserve(term.size() + id.size() + 1 + emission_bytes);
   suffix.append(term);
   suffix.append(id);
-  suffix.push_back('\0'); // ids have no control characters, so this ends one
+  suffix.push_back('\0'); // ids have no control characters, so this ends the id
   suffix.push_back(static_cast<char>(emission >> 8));
   suffix.push_back(static_cast<char>(emission & 0xff));
   return suffix;

@@ -7,7 +7,7 @@
 namespace treadmill {
 namespace {
 
-// The first byte of a cursor, before it is written in base64url (RFC 4648, section 5, no padding).
+// The first byte of a cursor before encoding in base64url (RFC 4648, section 5, no padding).
 constexpr char row_cursor = 'r';
 constexpr char group_cursor = 'g';
 constexpr std::string_view digits =
@@ -38,7 +38,7 @@ std::optional<std::string> from_base64url(std::string_view text) {
     size -= 8;
     out += static_cast<char>(bits >> size & 0xffU);
   }
-  if (size >= 6 || (bits & ((1U << size) - 1)) != 0) return std::nullopt; // a second spelling
+  if (size >= 6 || (bits & ((1U << size) - 1)) != 0) return std::nullopt; // not canonical
   return out;
 }
 
@@ -53,13 +53,13 @@ result<std::string> term_of(std::string_view stored) {
   return term;
 }
 
-/// What every string or array begins with that begins like this one.
+/// The term prefix of all strings or arrays that begin with this one.
 result<std::string> prefix_of(std::string_view stored) {
   auto term = term_of(stored);
   if (!term) return term;
   if (stored.front() != '"' && stored.front() != '[')
     return fail(ec::bad_request, "a prefix is a string or an array");
-  term->pop_back(); // the end of the string, or of the array
+  term->pop_back(); // the end tag of the string or array
   return term;
 }
 
@@ -106,7 +106,7 @@ result<void> narrow(index_range& range, const range_request& request) {
   if (request.to) {
     const auto term = term_of(*request.to);
     if (!term) return tl::unexpected(term.error());
-    // The rows of the term lie from itself to what is after all of them.
+    // The rows of the term begin at the term itself and end at after_all(term).
     const std::string bound = range.descending == request.inclusive_end ? *term : after_all(*term);
     range.descending ? range.raise(bound) : range.lower(bound);
   }

@@ -12,7 +12,7 @@ namespace {
 
 constexpr std::string_view above_all{&keys::above_terms, 1};
 
-/// What the terms of a group begin with: the whole term, or the front of an array.
+/// The common prefix of the terms of a group: the whole term, or the front of an array.
 std::string_view group_of(std::string_view term, const grouping& groups) {
   if (groups.how != grouping::by::elements) return term;
   return first_elements(term, groups.level).value_or(term);
@@ -108,7 +108,7 @@ result<void> index_reduction::open_group(std::string_view first_row) {
   return {};
 }
 
-/// Gives the open group, which has all of its rows. False: the receiver wants no more.
+/// Passes the complete open group to the receiver. False: the receiver asked to stop.
 bool index_reduction::close_group(const receiver& give) {
   if (range_.descending) range_.to = std::max(range_.from, group_->group);
   stopped_ = !give(std::move(*group_));
@@ -116,8 +116,8 @@ bool index_reduction::close_group(const receiver& give) {
   return !stopped_;
 }
 
-/// A group whose rows are the first of the index begins where the first blocks begin, so that these
-/// fit into it.
+/// If no row precedes the group, the group begins at the start of the first blocks, so the walk can
+/// use these blocks.
 result<void> index_reduction::begin_walk(std::string from) {
   highest_ = levels_;
   after_.reset();
@@ -139,7 +139,7 @@ result<void> index_reduction::begin_walk(std::string from) {
 result<void> index_reduction::walk_rows(const receiver& give) {
   result<void> failed;
   bool left_off = false;
-  // Groups that follow each other are read in one scan.
+  // In ascending order, one scan reads consecutive groups.
   const std::string& to = range_.descending ? group_to_ : range_.to;
   auto read =
       view_.scan(row_key(at_), row_key(to), [&](std::string_view key, std::string_view value) {
@@ -157,7 +157,7 @@ result<void> index_reduction::walk_rows(const receiver& give) {
   return {};
 }
 
-/// False: the walk goes on from `at_`, in its own way.
+/// False: the walk continues from `at_` in the mode of `walk_`.
 result<bool> index_reduction::visit_row(std::string_view suffix, std::string_view value,
                                         const receiver& give) {
   at_ = suffix;
@@ -201,7 +201,7 @@ result<void> index_reduction::take_row(std::string_view suffix, std::string_view
 // -------------------------------------------------------------------------------------------------
 
 result<void> index_reduction::walk_blocks() {
-  std::optional<std::string> held; // the partial result of the block that begins at at_
+  std::optional<std::string> held; // partial result of the block that begins at at_
   result<void> failed;
   bool left_off = false;
   auto read = view_.scan(keys::index_partial(index_.bucket, index_.index, level_, at_),
@@ -222,14 +222,14 @@ result<void> index_reduction::walk_blocks() {
   return passed ? result<void>() : tl::unexpected(passed.error());
 }
 
-/// `held` is the block before, which ends where this one begins. False: the walk goes on from `at_`
-/// in its own way.
+/// `held` is the partial result of the previous block, which ends where this one begins. False: the
+/// walk continues from `at_` in the mode of `walk_`.
 result<bool> index_reduction::visit_block(std::string_view start, std::string_view value,
                                           std::optional<std::string>& held) {
   if (!held) {
     if (start != at_ && !at_.empty())
       return fail(ec::corrupt, "an index has lost a partial result");
-    at_ = start; // where the first block of a level is empty, another one begins with the rows
+    at_ = start; // if the first block of a level is empty, a later one starts at the first row
   } else {
     auto passed = pass_block(start, *held);
     if (!passed || !*passed) return passed;
@@ -244,8 +244,9 @@ result<bool> index_reduction::visit_block(std::string_view start, std::string_vi
   return true;
 }
 
-/// Takes the block that begins at `at_` where it is of the group as a whole, else goes on with the
-/// smaller ones in it. True: the group can have blocks after it.
+/// Uses the partial result of the block that begins at `at_` if all its rows belong to the group;
+/// otherwise continues with the smaller blocks in it. True: more blocks of this level may belong to
+/// the group.
 result<bool> index_reduction::pass_block(std::optional<std::string_view> end,
                                          std::string_view value) {
   auto whole = is_whole(end);
@@ -261,8 +262,9 @@ result<bool> index_reduction::pass_block(std::optional<std::string_view> end,
   return false;
 }
 
-/// Are all rows from `at_` to `end` of the group? (Not: is `end` within its bounds. Equal rows are
-/// to be added in the same way by whatever bounds they were chosen.)
+/// True if all rows from `at_` to `end` belong to the group. (Checking only whether `end` is within
+/// the group's bounds is not enough: equal rows must be added in the same order, whatever bounds
+/// selected them.)
 result<bool> index_reduction::is_whole(std::optional<std::string_view> end) {
   if (end && *end <= group_to_) return true;
   if (!after_) {

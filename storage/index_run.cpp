@@ -16,8 +16,8 @@ index_run::index_run(const store& rows, read_view at, uint64_t target, index_id 
   state_.target = target_;
 }
 
-/// A document is mapped at its last entry in the snapshot: what an earlier one of it left is
-/// superseded, and what a later one will bring is another run's.
+/// Maps a document only at its last entry in the snapshot: earlier entries are superseded, and
+/// later entries belong to another run.
 result<void> index_run::take_entry(const activity_entry& logged, row_finder& documents,
                                    waiting_part& waiting, part& given, size_t& bytes) const {
   if (is_query_document(logged.id)) return {};
@@ -100,7 +100,7 @@ void index_run::note_problem(const entry& of, const run_rows& rows) {
   state.error_message = rows.problem;
 }
 
-/// Applies entries of the part until it is done or the batch is full.
+/// Applies entries of the part until the part is done, a row is missing, or the batch is full.
 result<void> index_run::apply(waiting_part& front) {
   index_state& state = writer_->state();
   while (!front.done()) {
@@ -122,7 +122,7 @@ result<void> index_run::apply(waiting_part& front) {
   return {};
 }
 
-/// False: there is nothing to make a batch of yet.
+/// False: there is no data for a batch yet.
 result<bool> index_run::begin_batch() {
   const bool reducing = state_.phase == index_phase::reducing;
   if (!reducing && !nothing_left() && (parts_.empty() || parts_.front().lacks_rows())) return false;

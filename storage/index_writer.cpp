@@ -19,7 +19,7 @@ bool by_term(const mapped_row& a, const mapped_row& b) {
   return order != 0 ? order < 0 : a.value < b.value;
 }
 
-/// What is in `a` and not in `b`, both sorted.
+/// The rows in `a` that are not in `b`; both are sorted.
 std::vector<mapped_row> difference(const std::vector<mapped_row>& a,
                                    const std::vector<mapped_row>& b) {
   std::vector<mapped_row> rest;
@@ -56,7 +56,7 @@ index_writer::index_writer(read_view view, index_id index, index_state state, re
 // Rows
 // -------------------------------------------------------------------------------------------------
 
-/// The terms of the rows that a document has, in the order of emission.
+/// The terms of a document's current rows, in the order of emission.
 result<std::vector<std::string>> index_writer::terms_of(const std::string& id) {
   if (const auto found = reverse_.find(id); found != reverse_.end()) return found->second;
   auto stored = view_.read(keys::index_reverse(index_.bucket, index_.index, id));
@@ -98,14 +98,14 @@ result<void> index_writer::remove_row(document_change& doc, const std::string& t
   return {};
 }
 
-/// Puts a row where one lies already.
+/// Puts a row at the place of an existing row.
 result<void> index_writer::replace_row(document_change& doc, const std::string& old_term,
                                        const mapped_row& row, uint16_t emission) {
   if (state_.phase == index_phase::complete) {
     auto before = stored_row(old_term, row_suffix(old_term, doc.id, emission));
     if (!before) return tl::unexpected(before.error());
     if (before->value == row.value) {
-      doc.removed.push_back(*before); // as what is added: they cancel each other out
+      doc.removed.push_back(*before); // equal to the added row: note_change drops both
       doc.added.push_back(std::move(*before));
       return {};
     }
@@ -130,8 +130,8 @@ void index_writer::store_reverse(const std::string& id, const std::vector<std::s
   if (rows.empty()) --state_.documents;
 }
 
-/// Notes for live feeds which rows came and went. One that merely moved among a document's own is
-/// no change.
+/// Records for live feeds which rows were added and removed. A row that only moved among the
+/// document's own rows is not a change.
 void index_writer::note_change(document_change& doc) {
   std::sort(doc.removed.begin(), doc.removed.end(), by_term);
   std::sort(doc.added.begin(), doc.added.end(), by_term);
@@ -214,12 +214,11 @@ void index_writer::end_run() {
 // Partial results
 // -------------------------------------------------------------------------------------------------
 
-/// The next block that is to be reduced in this batch: of those that changed, or of the first
-/// build.
+/// The next block to reduce in this batch: a changed block, or a block of the first build.
 result<bool> index_writer::next_block(block_place& place, const entry_visitor& entry) {
   if (how_ == reduction::none) return false;
   if (state_.phase == index_phase::reducing) return next_built(place, entry);
-  // A batch that ended the first build has written no rows.
+  // The batch that ended the first build wrote no rows, so updates_ has no block for it.
   auto more = updates_.next(rows_, place, entry);
   if (more && !*more) state_.levels = updates_.levels();
   return more;
@@ -258,7 +257,7 @@ void index_writer::finish(const block_place& place, std::string value) {
   }
 }
 
-/// Reduces every block of this batch with the built-in reduction.
+/// Reduces all blocks of this batch with the built-in reduction.
 result<void> index_writer::reduce_all() {
   for (;;) {
     block_place place;
@@ -295,7 +294,7 @@ result<void> index_writer::build_partials() {
 
 namespace {
 
-/// Appends an entry of a block that JavaScript is to reduce.
+/// Appends an entry to a block that JavaScript will reduce.
 result<void> append_entry(reduce_block& block, std::string_view suffix, std::string_view value,
                           std::optional<reduced_value>& failed) {
   if (block.rereduce()) {
@@ -352,8 +351,8 @@ void index_writer::put_partial(const block_place& place, const reduced_value& va
 // The batch
 // -------------------------------------------------------------------------------------------------
 
-/// Removes the oldest changes where there are too many: about as many as came, so that no batch
-/// grows by it.
+/// Removes the oldest changes if there are too many: at most about twice as many as this batch
+/// added, so that the trimming stays in proportion to the batch.
 result<void> index_writer::trim_changes() {
   constexpr uint64_t least_removed = 16;
   uint64_t left = 2 * changes_added_ + least_removed;

@@ -8,7 +8,7 @@ namespace {
 
 using documents = std::vector<result<client_document>>;
 
-/// A text `{"docs":[…]}`: the members of its documents lie three deep.
+/// Watches a text `{"docs":[…]}`, in which the members of documents have depth 3.
 class document_list final : public json_watcher {
 public:
   explicit document_list(const json_limits& limits) : json_watcher(3), limits_(limits) {}
@@ -25,7 +25,7 @@ public:
   size_t value(size_t depth, bool in_array, std::string_view text) override {
     if (depth == 3 && in_list()) taker_.value(text, true);
     if (depth != 2 || !in_array || !in_list()) return text.size();
-    // Elements are taken out as they come; what stays of each is the comma before the next.
+    // Each element is removed once it is read; only the comma before the next element stays.
     const size_t begin = list_at_ + 1;
     auto document =
         taker_.finish(text, text[begin] == ',' ? begin + 1 : begin, limits_.document_bytes);
@@ -50,7 +50,7 @@ private:
   const json_limits limits_;
   document_taker taker_;
   documents all_;
-  size_t list_at_ = 0; ///< where the value of `docs` begins
+  size_t list_at_ = 0; ///< position of the value of `docs`
   bool has_others_ = false;
 };
 
@@ -58,7 +58,7 @@ private:
 
 result<documents> parse_bulk(std::string_view text, const json_limits& limits) {
   document_list list(limits);
-  json_reader reader(limits.depth + 2, &list); // a document may nest as deep as it may alone
+  json_reader reader(limits.depth + 2, &list); // a document may nest as deep as a single one
   if (auto read = reader.read(text); !read) return tl::unexpected(std::move(read.error()));
   return list.finish(reader.written());
 }

@@ -4,7 +4,7 @@ namespace treadmill {
 
 namespace {
 
-/// The length of the string at the front of `text`, with its quotes; 0 where it does not end.
+/// The length of the string at the front of `text`, with its quotes; 0 if it does not end.
 size_t string_length(std::string_view text) {
   for (size_t at = 1;;) {
     at = text.find_first_of("\"\\", at);
@@ -15,7 +15,7 @@ size_t string_length(std::string_view text) {
   }
 }
 
-/// The same of the array or object at the front of `text`.
+/// The same for the array or object at the front of `text`.
 size_t nested_length(std::string_view text) {
   size_t depth = 0;
   for (size_t at = 0; at < text.size();) {
@@ -45,7 +45,7 @@ int hex_digit(char c) {
   return -1;
 }
 
-/// Where a letter stands among these, the character that it escapes stands among the others.
+/// A letter and the character that it escapes have the same index.
 constexpr std::string_view letters = "\"\\bfnrt";
 constexpr std::string_view characters = "\"\\\b\f\n\r\t";
 

@@ -60,15 +60,14 @@ result<client_document> document_taker::finish(std::string_view text, size_t at,
   if (text[at] != '{') refused_ = error{ec::not_object, "a document must be a JSON object"};
   size_t kept = text.size() - at;
   for (const range& cut : cuts_) kept -= cut.end - cut.begin;
-  // With the commas of what is cut out; they are counted in the end.
+  // `kept` still includes the commas of removed members, so this early check allows for them.
   if (!refused_ && kept > limit && kept - limit > 2 * cuts_.size() + 2)
     refuse(ec::too_large, "the document is larger than the limit");
   if (!refused_) {
     document_.body = cuts_.empty() ? std::string(text.substr(at)) : cut_body(text, at);
     if (document_.body.size() > limit)
-      refuse(
-          ec::too_large,
-          "the document is larger than the limit"); // that of its stored form, without id and rev
+      refuse(ec::too_large,
+             "the document is larger than the limit"); // that of its stored form without id and rev
   }
   cuts_.clear();
   auto document = std::exchange(document_, {});
@@ -76,7 +75,7 @@ result<client_document> document_taker::finish(std::string_view text, size_t at,
   return document;
 }
 
-/// The object without the members that are cut out, nor the commas that were theirs.
+/// The object without the removed members and their commas.
 std::string document_taker::cut_body(std::string_view text, size_t at) const {
   std::string body = "{";
   body.reserve(text.size() - at);

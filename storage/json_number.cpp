@@ -16,8 +16,8 @@ size_t digits_at(std::string_view text, size_t at) {
   return end - at;
 }
 
-/// Whether a number that is out of a double's range is too small for it, not too large: by the
-/// place of its first digit other than 0.
+/// True if a number out of a double's range is too small, false if it is too large; the position of
+/// its first non-zero digit decides.
 bool is_tiny(std::string_view text) {
   if (text.front() == '-') text.remove_prefix(1);
   const size_t exponent_at = std::min(text.find_first_of("eE"), text.size());
@@ -95,9 +95,8 @@ std::optional<json_number> parse_number(std::string_view text) {
 }
 
 bool is_shortest_double(std::string_view text) {
-  // Numbers of at most 15 digits are different doubles where they are different numbers, so that no
-  // shorter text can be the same double. At 0.1 and above the plain form is shorter than the one
-  // with an exponent.
+  // Different numbers of at most 15 digits are different doubles, so no shorter text denotes the
+  // same double. At 0.1 and above, the plain form is shorter than the form with an exponent.
   if (text.front() == '-') text.remove_prefix(1);
   if (text.size() > 16 || text.back() == '0') return false;
   const size_t point = text.find('.');

@@ -4,8 +4,8 @@
 #include <cstdint>
 #include <utility>
 
-// Works on the texts, member by member: what a patch leaves alone is copied as it stands, so that
-// no number and no escape is ever written anew.
+// Works on the texts, member by member: it copies members that a patch does not change, so that
+// numbers and escapes are never rewritten.
 namespace treadmill {
 
 namespace {
@@ -17,8 +17,8 @@ struct json_member {
 
 using members = std::vector<json_member>;
 
-/// Where each array and object of a text ends. Looked for once: otherwise each level of a patch
-/// would go over all that is below it again.
+/// The end of each array and object of a text. It scans the text once; otherwise each level of a
+/// patch would scan everything below it again.
 class nesting {
 public:
   explicit nesting(std::string_view text) : text_(text) {
@@ -39,8 +39,8 @@ public:
     }
   }
 
-  /// The length of the array or object at the front of `rest`, a part of the text; 0 where none
-  /// ends.
+  /// The length of the array or object at the front of `rest`, a part of the text; 0 if there is
+  /// none that ends.
   size_t length(std::string_view rest) const {
     const auto begin = static_cast<size_t>(rest.data() - text_.data());
     const auto at = std::lower_bound(spans_.begin(), spans_.end(), begin,
@@ -57,7 +57,7 @@ private:
   std::vector<span> spans_;
 };
 
-/// The members of an object, which is all of `nested`'s text or a part of it.
+/// Splits an object into its members; it is all of `nested`'s text or a part of it.
 bool split(std::string_view object, const nesting& nested, members& all) {
   json_cursor in(object);
   if (!in.take('{')) return false;
@@ -101,8 +101,8 @@ public:
   patcher(std::string& out, std::string_view target, std::string_view patch)
       : out_(out), in_target_(target), in_patch_(patch) {}
 
-  /// Appends the object `target` (an empty text: none) as the object `patch` changes it. Goes as
-  /// deep as the patch does, whose depth was checked when it was read.
+  /// Appends the object `target` (empty: none) with the changes of the object `patch`. Recursion is
+  /// as deep as the patch, whose depth was checked when it was read.
   bool apply(std::string_view target, std::string_view patch, size_t depth_left) {
     members old;
     members changes;
@@ -130,7 +130,7 @@ public:
   }
 
 private:
-  /// Appends the member `before` (without a value: it was not there) as `change` makes it.
+  /// Appends the member `before` (an empty value: it did not exist) with the change applied.
   bool put_changed(object_writer& object, const json_member& before, std::string_view change,
                    size_t depth_left) {
     if (change == "null") return true;

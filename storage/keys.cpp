@@ -4,7 +4,7 @@
 namespace treadmill::keys {
 namespace {
 
-// First byte of every key: frozen, see README.md.
+// The first byte of every key: frozen, see README.md.
 constexpr char meta_space = 0x01;
 constexpr char catalogue_space = 0x02;
 constexpr char dead_space = 0x03;
@@ -80,7 +80,7 @@ std::string document(uint32_t bucket, std::string_view id) {
 
 std::string losing_body(uint32_t bucket, std::string_view id, std::string_view rev) {
   std::string rest(id);
-  rest.push_back('\0'); // ids have no control characters, so this ends one
+  rest.push_back('\0'); // ids have no control characters, so this ends the id
   rest.append(rev);
   return in_bucket(bucket, row_kind::losing_body, rest);
 }

@@ -13,8 +13,8 @@ constexpr uint8_t full_type = 1;
 constexpr uint8_t first_type = 2;
 constexpr uint8_t last_type = 4;
 
-/// CRC-32C (Castagnoli), reflected polynomial 0x82f63b78, a byte at a time: logs are checked once,
-/// at open.
+/// CRC-32C (Castagnoli), reflected polynomial 0x82f63b78. One byte at a time is fast enough: logs
+/// are checked once, at open.
 constexpr std::array<uint32_t, 256> make_table() {
   std::array<uint32_t, 256> table{};
   for (uint32_t i = 0; i < 256; ++i) {
@@ -34,7 +34,7 @@ uint32_t crc32c(std::string_view bytes) {
 
 uint32_t byte_at(std::string_view log, size_t offset) { return static_cast<uint8_t>(log[offset]); }
 
-/// LevelDB stores checksums rotated and shifted, since a log may itself hold checksums.
+/// LevelDB masks stored checksums (rotation and offset), since a log may itself contain checksums.
 uint32_t stored_checksum(std::string_view log, size_t offset) {
   const uint32_t masked = byte_at(log, offset) | byte_at(log, offset + 1) << 8 |
                           byte_at(log, offset + 2) << 16 | byte_at(log, offset + 3) << 24;
@@ -75,7 +75,7 @@ record read_record(std::string_view log, size_t offset) {
 bool begins_commit(uint8_t type) { return type == full_type || type == first_type; }
 bool ends_commit(uint8_t type) { return type == full_type || type == last_type; }
 
-/// Where the record after one that ends at `offset` begins: blocks end in a trailer that is too
+/// The start of the record after one that ends at `offset`: it skips a block's trailer that is too
 /// small for a header.
 size_t next_record(size_t offset) {
   const size_t left_in_block = block_bytes - offset % block_bytes;
@@ -101,8 +101,8 @@ std::string beginning_of_commit(std::string_view log, size_t offset, record foun
   return bytes;
 }
 
-/// True where a commit that proves that all before it was synced begins anywhere after `offset`.
-/// The lengths there cannot be trusted, so every position is tried.
+/// True if a commit that proves that everything before it was synced begins anywhere after
+/// `offset`. Record lengths after damage cannot be trusted, so this tries every position.
 bool synced_before_later_commit(std::string_view log, size_t offset, const log_commits& commits) {
   for (size_t at = offset + 1; at + header_bytes <= log.size(); ++at) {
     if (!begins_commit(static_cast<uint8_t>(log[at + header_bytes - 1]))) continue;
@@ -115,7 +115,7 @@ bool synced_before_later_commit(std::string_view log, size_t offset, const log_c
   return false;
 }
 
-/// Takes the whole commits of a log one after the other.
+/// Reads the complete commits of a log in order.
 class commit_reader {
 public:
   commit_reader(std::string_view log, const log_commits& commits) : log_(log), commits_(commits) {}
@@ -125,7 +125,7 @@ public:
     while (offset < log_.size()) {
       const record found = read_record(log_, offset);
       if (found.what != record::kind::intact) return broken(offset, found.what);
-      if (begins_commit(found.type) == inside_) { // one without an end, or without a beginning
+      if (begins_commit(found.type) == inside_) { // a commit without an end, or without a beginning
         return broken(inside_ ? commit_at_ : offset, record::kind::broken);
       }
       if (!take(offset, found)) return damaged(commit_at_);
@@ -136,7 +136,7 @@ public:
   }
 
 private:
-  /// An intact record. False where the commit that it ends contradicts those before it.
+  /// Takes an intact record. False: it ends a commit that contradicts earlier ones.
   bool take(size_t offset, const record& found) {
     if (!inside_) commit_at_ = offset;
     inside_ = !ends_commit(found.type);

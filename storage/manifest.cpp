@@ -33,7 +33,7 @@ bool manifest::apply(std::string_view edit) {
     case next_file_tag: read = take_varint(edit, number); break;
     case last_sequence_tag:
       read = take_varint(edit, last_sequence);
-      complete = true; // LevelDB writes it with the numbers of the log and the next file, or not
+      complete = true; // LevelDB writes it only together with the log and next-file numbers
       break;
     case compact_pointer_tag: read = take_varint(edit, level) && take_bytes(edit, bytes); break;
     case deleted_file_tag:

@@ -24,10 +24,11 @@ bool has_control_character(std::string_view utf8) {
 
 bool is_lower_or_digit(char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); }
 
-/// What may stand in a name, but not begin it.
+/// Characters that are allowed in a name, but not as its first.
 bool is_joint(char c) { return c == '_' || c == '.' || c == '-'; }
 
-/// The ids of one process: ordered even within a millisecond and when the clock steps back.
+/// Generates the ids of one process: increasing even within a millisecond and when the clock steps
+/// back.
 class id_source {
 public:
   std::string next() {
@@ -46,11 +47,11 @@ public:
   }
 
 private:
-  /// Takes fresh randomness from a pool that is filled by one system call for many ids.
+  /// Takes random bytes from a pool; one system call fills the pool for many ids.
   template<size_t Size>
   void draw(std::array<uint8_t, Size>& bytes) {
     if (pool_left_ < Size) {
-      // Ids without randomness could be those of another node: better none at all.
+      // Ids without randomness could equal those of another node, so abort.
       if (getentropy(pool_.data(), pool_.size()) != 0) std::abort();
       pool_left_ = pool_.size();
     }
@@ -58,13 +59,13 @@ private:
     pool_left_ -= Size;
   }
 
-  /// Adds 1 to 2^32 units of the lowest bit that a UUID shows; false where that overflows.
+  /// Adds 1 to 2^32 units of the lowest bit that a UUID contains; false if that overflows.
   bool step() {
     std::array<uint8_t, 4> random{};
     draw(random);
     uint64_t increment = 1;
     for (size_t i = 0; i < random.size(); ++i) increment += uint64_t{random[i]} << (8 * i);
-    increment <<= 6; // a UUID leaves the low 6 of the 80 bits out
+    increment <<= 6; // a UUID omits the low 6 of the 80 bits
     for (size_t i = last_.size(); i-- > 0 && increment != 0;) {
       increment += last_[i];
       last_[i] = static_cast<uint8_t>(increment);
@@ -76,7 +77,7 @@ private:
   std::mutex mutex_;
   uint64_t last_ms_ = 0;
   std::array<uint8_t, 10> last_{};
-  std::array<uint8_t, 250> pool_{}; // getentropy gives at most 256 bytes a call
+  std::array<uint8_t, 250> pool_{}; // getentropy gives at most 256 bytes per call
   size_t pool_left_ = 0;
 };
 
@@ -140,8 +141,8 @@ result<void> check_query_name(std::string_view name) {
 }
 
 std::string make_uuid7(uint64_t unix_ms, const std::array<uint8_t, 10>& random) {
-  // The 80 random bits, shifted right over the four version and two variant bits, so that their
-  // order is the order of the texts: 12 bits after the version, 62 after the variant.
+  // The 80 random bits, shifted right to skip the four version and two variant bits, so that the
+  // texts have the order of the bits: 12 bits after the version, 62 after the variant.
   std::array<uint8_t, 16> bytes{};
   for (size_t i = 0; i < 6; ++i) bytes[i] = static_cast<uint8_t>(unix_ms >> (8 * (5 - i)));
   const auto bits = [&](size_t i) { return static_cast<unsigned>(random[i]); };
@@ -157,7 +158,7 @@ std::string make_uuid7(uint64_t unix_ms, const std::array<uint8_t, 10>& random) 
   const char* from = digits.data();
   auto to = text.begin();
   for (const int group : {8, 4, 4, 4, 12}) {
-    if (to != text.begin()) ++to; // over the hyphen
+    if (to != text.begin()) ++to; // skip the hyphen
     to = std::copy_n(from, group, to);
     from += group;
   }

@@ -16,7 +16,7 @@ std::string entries_end(index_id index, unsigned level) {
   return entry_key(index, level, {&keys::above_terms, 1});
 }
 
-/// Does a block of `level` begin there? (At the beginning of all, always.)
+/// True if a block of `level` begins at the suffix. (At the empty suffix, always.)
 bool begins_block(std::string_view suffix, unsigned level) {
   return suffix.empty() || block_tree::boundary_level(suffix) >= level;
 }
@@ -81,7 +81,7 @@ const entry_change* block_updates::changed(std::string_view suffix) const {
   return found == below_.end() ? nullptr : &found->second;
 }
 
-/// Notes the blocks that begin, and removes those that do not begin any more.
+/// Notes the blocks that newly begin, and removes the blocks whose first row is gone.
 void block_updates::start_level(row_batch& rows) {
   ++level_;
   here_.clear();
@@ -90,7 +90,7 @@ void block_updates::start_level(row_batch& rows) {
     if (!begins_block(suffix, level_)) continue;
     here_[suffix] = {change.value ? std::optional<std::string>("") : std::nullopt, change.existed};
     if (change.value || level_ > 1) continue;
-    // On all levels at once: there may be no reason to come to the higher ones.
+    // Remove it on all levels now: the update may end before it reaches the higher levels.
     for (unsigned level = block_tree::boundary_level(suffix); level > 0; --level)
       rows.remove(entry_key(index_, level, suffix));
   }
@@ -101,7 +101,7 @@ void block_updates::start_level(row_batch& rows) {
   alone_ = false;
 }
 
-/// True: there is a level above to go on with.
+/// True: the update continues at the level above.
 bool block_updates::end_level(row_batch& rows) {
   if (alone_) {
     for (unsigned above = level_ + 1; above <= levels_; ++above)
@@ -113,12 +113,12 @@ bool block_updates::end_level(row_batch& rows) {
   return !below_.empty();
 }
 
-/// True where the block that was given last is the one that the suffix lies in.
+/// True if the suffix lies in the block that was given last.
 bool block_updates::is_covered(std::string_view suffix) const {
   return last_start_ && (!last_end_ || suffix < *last_end_);
 }
 
-/// The last block of this level that begins at the suffix or before it.
+/// The start of the last block of this level that begins at or before the suffix.
 result<std::string> block_updates::block_around(std::string_view suffix,
                                                 bool strictly_before) const {
   std::string found;
@@ -132,7 +132,7 @@ result<std::string> block_updates::block_around(std::string_view suffix,
                                       const std::string_view start = keys::suffix_of(key);
                                       const auto known = here_.find(start);
                                       if (known != here_.end() && !known->second.value)
-                                        return true; // it is removed
+                                        return true; // removed in this batch
                                       found = start;
                                       return false;
                                     });
@@ -140,13 +140,14 @@ result<std::string> block_updates::block_around(std::string_view suffix,
   return found;
 }
 
-/// Where the block begins that is to be reduced again because of a change below it.
+/// The start of the block to reduce again because of a change below it; nullopt if that block was
+/// already given.
 result<std::optional<std::string>> block_updates::start_for(const std::string& suffix,
                                                             const entry_change& change) {
   const bool begins = begins_block(suffix, level_) && change.value;
   if (begins && !suffix.empty() && !change.existed) {
     queued_ = suffix;
-    if (last_end_ == suffix) return std::nullopt; // the block before it is done
+    if (last_end_ == suffix) return std::nullopt; // the previous block was already given
     auto before = block_around(suffix, true);
     if (!before) return tl::unexpected(before.error());
     return std::optional(std::move(*before));
@@ -163,7 +164,7 @@ result<std::optional<std::string>> block_updates::next_start() {
     if (queued_) return std::exchange(queued_, std::nullopt);
     if (at_ == below_.end()) return std::nullopt;
     const auto& [suffix, change] = *at_++;
-    if (!change.value && !change.existed) continue; // came and went in this batch
+    if (!change.value && !change.existed) continue; // added and removed within this batch
     auto start = start_for(suffix, change);
     if (!start || *start) return start;
   }

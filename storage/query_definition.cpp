@@ -8,11 +8,11 @@ namespace treadmill {
 namespace {
 
 constexpr std::string_view id_prefix = "_query/";
-constexpr size_t longest_named = 64; ///< bytes of an unknown member's name that a reason tells
+constexpr size_t longest_named = 64; ///< longest name of an unknown member that a reason quotes
 
 tl::unexpected<error> bad(std::string reason) { return fail(ec::bad_request, std::move(reason)); }
 
-/// Takes one member of a stored form into the definition.
+/// Adds one member of a stored form to the definition.
 result<void> take_member(std::string_view quoted, std::string_view value,
                          query_definition& definition) {
   const bool is_reduce = quoted == R"("reduce")";

@@ -12,8 +12,8 @@ tl::unexpected<error> dead_snapshot() {
   return fail(ec::overloaded, "the store was reopened during this read: ask again");
 }
 
-/// LevelDB says that a key is not there and that a file is not there with the same code; only the
-/// latter comes with a text.
+/// LevelDB reports a missing key and a missing file with the same code; only the status of a
+/// missing file has a text.
 bool is_absent(const leveldb::Status& status) {
   static const std::string absent = leveldb::Status::NotFound("").ToString();
   return status.IsNotFound() && status.ToString() == absent;
@@ -70,8 +70,8 @@ read_view store::snapshot() const {
   return view;
 }
 
-/// The writer sets `synced` before it writes what is not synced, under the same lock: a snapshot
-/// that is taken where nothing is held cannot have such rows.
+/// The writer sets `synced` under the same lock before it writes unsynced rows. So if `synced` is
+/// null, a new snapshot cannot contain such rows.
 read_view store::synced() const {
   read_view view = latest();
   const slice_gate::pass pass(impl_->gate);
@@ -110,8 +110,8 @@ result<std::unique_ptr<leveldb::Iterator>> read_view::open_rows() const {
       checked_scan(pinned_ != nullptr ? pinned_->snapshot : nullptr, keep_blocks_)));
 }
 
-// LevelDB's iterators step over what they cannot read and only remember it in their status. To look
-// at that costs about as much as the step to the next row, so it is done once, at the end.
+// LevelDB's iterators skip unreadable rows and only record the error in their status. Checking the
+// status costs about as much as a step to the next row, so scans check it once, at the end.
 
 result<void>
 read_view::scan(std::string_view from, std::string_view to,
@@ -174,8 +174,8 @@ std::optional<uint64_t> read_view::version() const {
 }
 
 struct row_finder::impl {
-  /// Keys that ascend before steps are tried, and steps that are tried: keys that come in no order
-  /// are searched for one by one.
+  /// The number of ascending keys before the finder tries steps, and the number of steps it tries.
+  /// Keys in no order are searched individually.
   static constexpr size_t ascending_keys = 8;
   static constexpr size_t steps = 8;
 
@@ -184,7 +184,7 @@ struct row_finder::impl {
 
   const read_view& view;
   slice_gate::pass pass;
-  std::unique_ptr<leveldb::Iterator> rows{}; ///< at the first row from the last key on
+  std::unique_ptr<leveldb::Iterator> rows{}; ///< at the first row at or after the last key
   size_t ascended = 0;
   std::string last{};
   std::string found{};
@@ -193,7 +193,7 @@ struct row_finder::impl {
 row_finder::row_finder(const read_view& view) : impl_(std::make_unique<impl>(view)) {}
 row_finder::~row_finder() = default;
 
-/// To the first row from the key on. False: that is too far away.
+/// Steps to the first row at or after the key. False: it is too far away.
 bool row_finder::impl::step_to(std::string_view key) {
   for (size_t i = 0; rows->Valid() && treadmill::view(rows->key()) < key; ++i) {
     if (i == steps) return false;
@@ -213,7 +213,7 @@ result<std::optional<std::string_view>> row_finder::read(std::string_view key) {
     in.rows = std::move(*opened);
     in.rows->Seek(slice(key));
   }
-  // Where a neighbour is damaged, the row itself may still be read.
+  // If a neighbour is damaged, the row itself may still be readable.
   if (!near || !in.step_to(key) || !in.rows->status().ok()) {
     if (near) in.ascended = 0;
     in.rows.reset();

@@ -14,7 +14,7 @@ namespace {
 constexpr std::array<std::string_view, 8> names{
     "", "_count", "_sum", "_min", "_max", "_avg", "_stats", "_approx_count_distinct"};
 
-// The first byte of a partial result of numbers.
+// The first byte of a numeric partial result.
 constexpr char of_numbers = 0;
 constexpr char of_offender = 1;
 
@@ -22,7 +22,7 @@ tl::unexpected<error> damaged() {
   return fail(ec::corrupt, "a stored partial result cannot be read");
 }
 
-/// What is no number has many spellings, and machines choose different ones: written in one.
+/// NaN has many bit patterns, which differ between machines, so it is written as one fixed pattern.
 void put_double(std::string& out, double value) {
   constexpr double none = std::numeric_limits<double>::quiet_NaN();
   put_fixed64_be(out, std::bit_cast<uint64_t>(std::isnan(value) ? none : value));
@@ -35,7 +35,7 @@ bool take_double(std::string_view& in, double& value) {
   return true;
 }
 
-/// The value of a stored form that is a number.
+/// The number in a stored form; nullopt if it is not a number.
 std::optional<double> number_of(std::string_view stored) {
   const char first = stored.empty() ? '\0' : stored.front();
   if (first != '-' && (first < '0' || first > '9')) return std::nullopt;
@@ -48,8 +48,8 @@ std::optional<double> number_of(std::string_view stored) {
   return number->negative ? -magnitude : magnitude;
 }
 
-/// A number as answers show it: digits where it is an integer of the int64 range, null where it is
-/// none (infinite, say).
+/// A number as answers show it: digits if it is an integer of the int64 range, null if it is not
+/// finite.
 void append_number(std::string& out, double value) {
   constexpr double integers_end = 0x1p63;
   if (!std::isfinite(value)) {
@@ -103,7 +103,7 @@ result<void> partial_result::add_number(const index_row& row) {
     offender_ = row.id;
     return {};
   }
-  const double plain = *number + 0.0; // -0 is 0: min and max would take either
+  const double plain = *number + 0.0; // -0 becomes 0, since fmin and fmax may return either
   min_ = count_ == 1 ? plain : std::fmin(min_, plain);
   max_ = count_ == 1 ? plain : std::fmax(max_, plain);
   sum_ += plain;

@@ -13,7 +13,7 @@ result<void> check_name(std::string_view id) {
   return is_query_document(id) ? check_query_name(query_name_of(id)) : check_id(id);
 }
 
-/// A body must be what it would be stored as here: its hash is over these very bytes.
+/// A body must equal its stored form on this node, since its hash covers exactly these bytes.
 result<void> check_body(std::string_view id, const std::string& body, const json_limits& limits) {
   if (body.size() > limits.document_bytes) {
     return fail(ec::too_large, "a document is larger than this node takes");
@@ -38,7 +38,7 @@ bool is_revision(const revision& rev) {
   return parse_revision(rev.text()).has_value();
 }
 
-/// What holds for a node whoever made it.
+/// Checks the rules for all nodes, including foreign ones.
 result<void> check_form(const node& n) {
   if (!is_revision(n.rev) || (!n.parent.empty() && !is_revision(n.parent))) {
     return fail(ec::bad_rev, "a revision that cannot be");
@@ -49,7 +49,7 @@ result<void> check_form(const node& n) {
   return {};
 }
 
-/// What holds for a node that Treadmill made. Every edit adds one to its parent's number.
+/// Checks the rules for a node that Treadmill made. Every edit adds one to its parent's number.
 result<void> check_hash(const node& n, const bodies& known) {
   if (n.foreign || !n.rev.is_native()) return {};
   if (n.parent.number() + 1 != n.rev.number()) {
@@ -57,7 +57,7 @@ result<void> check_hash(const node& n, const bodies& known) {
   }
   if (!n.leaf) return {};
   const auto body = known.find(n.rev);
-  if (!n.deleted && body == known.end()) return {}; // the receiver has it, or refuses the merge
+  if (!n.deleted && body == known.end()) return {}; // the receiver has it, or merge refuses it
   const std::string_view hashed = n.deleted ? std::string_view() : body->second;
   if (make_revision(n.parent, n.deleted, hashed) != n.rev) {
     return fail(ec::bad_rev, "a revision's hash is not that of its document");

@@ -3,7 +3,7 @@
 namespace treadmill {
 
 std::string_view to_string(ec code) {
-  switch (code) { // no default: the compiler names a code that is missing here
+  switch (code) { // no default: the compiler then reports a missing code
   case ec::none: return "none";
   case ec::bad_request: return "bad_request";
   case ec::bad_json: return "bad_json";

@@ -46,7 +46,7 @@ void row_batch::for_each(
     const std::function<void(std::string_view key, std::string_view value)>& put,
     const std::function<void(std::string_view key)>& removed) const {
   change_reader reader(put, removed);
-  impl_->rows.Iterate(&reader); // answers nothing that could go wrong with a batch made here
+  impl_->rows.Iterate(&reader); // cannot fail for a batch made here
 }
 
 void row_batch::clear() {

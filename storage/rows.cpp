@@ -15,13 +15,13 @@ constexpr uint64_t tree_flag = 8;
 constexpr uint64_t foreign_flag = 16;
 constexpr uint64_t text_hash_flag = 32; ///< the hash is text with its length, not 16 raw bytes
 constexpr uint64_t document_flags = 63;
-constexpr uint64_t from_peer_flag = 2; ///< of an activity entry, beside deleted_flag
+constexpr uint64_t from_peer_flag = 2; ///< of an activity entry, in addition to deleted_flag
 
 tl::unexpected<error> damaged(const char* what) {
   return fail(ec::corrupt, std::string("a stored ") + what + " cannot be read");
 }
 
-/// Reads a hash in either spelling into a revision.
+/// Reads a hash in either form into a revision.
 bool take_revision(std::string_view& in, uint64_t number, bool text, revision& rev) {
   if (number == 0 || number > defaults::revision_number) return false;
   if (text) {
@@ -44,7 +44,7 @@ void put_revision_hash(std::string& out, const revision& rev) {
   }
 }
 
-/// A number that is given 10 bytes at the most and must fit.
+/// Reads flags; false if an unknown flag is set.
 bool take_flags(std::string_view& in, uint64_t known, uint64_t& flags) {
   return take_varint(in, flags) && (flags & ~known) == 0;
 }
@@ -189,8 +189,8 @@ result<catalogue_row> catalogue_row::decode(std::string_view bytes) {
 
 namespace {
 
-/// Revisions as text, a line each (a line feed is in no revision). One alone, as nearly all are,
-/// takes no heap memory.
+/// Revisions as text, one per line (no revision contains a line feed). The common case of a single
+/// revision takes no heap memory.
 class revision_lines {
 public:
   explicit revision_lines(std::span<const revision> revisions) {

@@ -12,8 +12,8 @@ bool is_log(const std::string& name) {
   return name.size() > 4 && name.compare(name.size() - 4, 4, ".log") == 0;
 }
 
-/// Files that LevelDB may open at the same moment: a log, a manifest, tables that it writes and
-/// reads.
+/// The number of files that LevelDB may open at the same time: a log, a manifest, tables that it
+/// writes and reads.
 constexpr size_t spare_files = 8;
 
 leveldb::Status stopped() {
@@ -63,7 +63,8 @@ private:
     leveldb::Status status = step([&] { return file_->Sync(); });
     if (!status.ok()) return status;
     unsynced_ = false;
-    // A manifest that names a new table may reach the disk before it is synced itself.
+    // Sync the directory now: a manifest that names this new table may reach the disk before the
+    // manifest itself is synced.
     if (named_) return status;
     named_ = true;
     return env_.synced_directory();
@@ -124,7 +125,7 @@ void sticky_env::take_spares() {
   lacks_spares_.store(spares_.size() < spare_files, std::memory_order_release);
 }
 
-/// Another thread may be quicker to take what is given up, so each spare is a try.
+/// Another thread may take the freed descriptor first, so each spare allows one retry.
 template<typename Open>
 leveldb::Status sticky_env::with_spares(Open open) {
   leveldb::Status opened = open();
@@ -157,7 +158,7 @@ leveldb::Status sticky_env::wrap(const std::string& name, leveldb::Status opened
                                  leveldb::WritableFile** file) {
   if (!noted(opened).ok()) return opened;
   const bool log = is_log(name);
-  *file = new sticky_file(*this, *file, log); // LevelDB owns it, by its interface
+  *file = new sticky_file(*this, *file, log); // LevelDB's interface takes ownership
   if (!log) return opened;
   leveldb::Status synced = synced_directory();
   if (!synced.ok()) {
@@ -183,14 +184,14 @@ leveldb::Status sticky_env::NewAppendableFile(const std::string& name,
 leveldb::Status sticky_env::RenameFile(const std::string& from, const std::string& to) {
   if (failed()) return stopped();
   leveldb::Status renamed = noted(target()->RenameFile(from, to));
-  // Where this fails the store stops, but the file has its new name: told otherwise, LevelDB would
-  // go by the old one.
+  // If this sync fails, the store stops, but the file already has its new name. If RenameFile
+  // reported an error, LevelDB would assume the old name.
   if (renamed.ok()) synced_directory();
   return renamed;
 }
 
 leveldb::Status sticky_env::RemoveFile(const std::string& name) {
-  // A file that is left behind costs space until the next start, so a failed removal is no fault.
+  // A failed removal is not a failure of the store: the file only takes space until the next start.
   return failed() ? stopped() : target()->RemoveFile(name);
 }
 

@@ -29,8 +29,7 @@ constexpr uint8_t array_tag = 0x50;
 constexpr uint8_t object_tag = 0x60;
 
 constexpr uint8_t string_end = 0x00;
-constexpr uint8_t string_escape =
-    0x01; ///< before a byte 0x00 or 0x01, which is written as itself + 1
+constexpr uint8_t string_escape = 0x01; ///< before a byte 0x00 or 0x01, written as byte + 1
 
 constexpr int exponent_bias = 0x4000;
 constexpr int double_digits = std::numeric_limits<double>::digits;
