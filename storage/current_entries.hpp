@@ -24,8 +24,8 @@ struct looked_through {
 /// both inclusive, until it returns false; it skips the entries that are marked as superseded
 /// (keys::superseded). A given entry may still be superseded, since older versions made no marks.
 ///
-/// **Limits**: one slice, as read_view::scan; it skips at most `superseded_entries`, and ends
-/// before `to` if there may be more. **Errors**: as read_view::scan.
+/// **Errors**: as read_view::scan. **Units and limits**: one slice, as read_view::scan; it skips at
+/// most `superseded_entries`, and ends before `to` if there may be more.
 result<looked_through> scan_current_entries(
     const read_view& view, uint32_t bucket, uint64_t from, uint64_t to,
     const std::function<bool(std::string_view key, std::string_view value)>& entry);

@@ -37,8 +37,8 @@ struct run_rows {
 /// from the last committed state.
 ///
 /// **Thread**: a plain value. **Errors**: those of the views; the run is then unusable.
-/// **Limits**: a part has at most `part_documents` documents and about `part_bytes` of bodies; the
-/// caller decides how many parts are out at a time.
+/// **Units and limits**: a part has at most `part_documents` documents and about `part_bytes` of
+/// bodies; the caller decides how many parts are out at a time.
 class index_run {
 public:
   static constexpr size_t part_documents = 512;

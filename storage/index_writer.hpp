@@ -44,7 +44,8 @@ struct reduced_value {
 /// **Thread**: a plain value; the index has no other writer, and `view` shows all of its earlier
 /// batches.
 /// **Errors**: io_error, corrupt, those of the view; the caller then drops the batch.
-/// **Limits**: 65,536 rows per document; the size of a row's key or value is not limited here.
+/// **Units and limits**: 65,536 rows per document; the size of a row's key or value is not limited
+/// here.
 class index_writer {
 public:
   index_writer(read_view view, index_id index, index_state state, reduction how);

@@ -31,11 +31,11 @@ reduction reduction_of(std::string_view reduce);
 /// The result of a built-in reduction over some rows: a plain value. Initially the result over no
 /// rows.
 ///
-/// **Units**: numbers are added as doubles, one after the other in the order of the calls: integers
-/// are exact up to 2^53, and the caller determines the order of additions (storage/README.md,
-/// "Block tree"). A result out of a double's range is null.
 /// **Errors**: if a value is not a number although the reduction needs numbers, the result is
 /// bad_reduce and names the document; of several such documents, the first in order.
+/// **Units and limits**: numbers are added as doubles, one after the other in the order of the
+/// calls: integers are exact up to 2^53, and the caller determines the order of additions
+/// (storage/README.md, "Block tree"). A result out of a double's range is null.
 class partial_result {
 public:
   /// Precondition: `how` is built in.

@@ -24,8 +24,8 @@ namespace treadmill {
 /// of the true union is a leaf in every order of merges, and trees that are merged until nothing
 /// changes are equal (tests/property/revision_tree.test.cpp).
 ///
-/// **Thread**: a plain value. **Limits**: this class does not bound leaves or nodes; the caller
-/// does (tree_limits).
+/// **Thread**: a plain value. **Units and limits**: this class does not bound leaves or nodes; the
+/// caller does (tree_limits).
 class revision_tree {
 public:
   struct node {

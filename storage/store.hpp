@@ -56,10 +56,10 @@ class read_view;
 
 /// The LevelDB database of a node: its only owner and its only writer.
 ///
+/// **Lifetime**: the store must outlive all of its read_views.
+///
 /// **Thread**: one thread calls the members under "Writer". Any thread may call the others and use
 /// any read_view.
-///
-/// **Lifetime**: the store must outlive all of its read_views.
 ///
 /// **Failed commits**: LevelDB 1.23 loses acknowledged writes if it is written to after a failed
 /// write. So the first failed write, including one by LevelDB's background thread, makes the store

@@ -115,7 +115,7 @@ struct store::impl {
   std::atomic<bool> low_space{false};
   std::chrono::steady_clock::time_point space_asked{};
   uint64_t spare_space = 0; ///< free bytes above the floor, when last measured
-  uint64_t written = 0;     ///< bytes since then
+  uint64_t written = 0;     ///< bytes written since then
   bool unsynced = false;    ///< there are commits since the last sync
 
   /// A dropped bucket or index: the key that marks it, and the range of its rows.
