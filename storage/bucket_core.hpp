@@ -112,10 +112,12 @@ public:
   /// and its branch and the local one remain in conflict until the ancestry between them arrives:
   /// the caller then requests the whole tree from the peer. A tree costs as much as an op if all of
   /// its nodes are known, or new and about as young as the known ones. Any other tree also reads
-  /// and writes the older ancestry. If it contradicts the known claim about a revision, the same
-  /// claim wins on all nodes, in any order of arrival: Treadmill's own (the hash matches its
-  /// content, even if marked as foreign) over one made elsewhere; a live one over a tombstone; the
-  /// larger body, byte by byte. Parents: see revision_tree::merge.
+  /// and writes the older ancestry.
+  ///
+  /// If the document contradicts the known claim about a revision, the same claim wins on all
+  /// nodes, in any order of arrival: Treadmill's own (the hash matches its content, even if marked
+  /// as foreign) over one made elsewhere; a live one over a tombstone; the larger body, byte by
+  /// byte. Parents: see revision_tree::merge.
   /// Errors: bad_rev (a live leaf that is new here came without its body; or one of Treadmill's own
   /// came without a body and contradicts the stored body or parent), too_large (the tree, or one
   /// query too many), and those of reading. After an error nothing has changed.

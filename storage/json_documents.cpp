@@ -66,9 +66,9 @@ result<client_document> document_taker::finish(std::string_view text, size_t at,
   if (!refused_) {
     document_.body = cuts_.empty() ? std::string(text.substr(at)) : cut_body(text, at);
     if (document_.body.size() > limit)
-      refuse(ec::too_large,
-             "the document is larger than the limit"); // the limit is for the stored form, without
-                                                       // id and rev
+      refuse(
+          ec::too_large,
+          "the document is larger than the limit"); // that of its stored form, without id and rev
   }
   cuts_.clear();
   auto document = std::exchange(document_, {});

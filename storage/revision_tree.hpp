@@ -96,7 +96,7 @@ public:
 
 private:
   void unite_equals();
-  void normalise(); ///< restores order and leaf flags, forgets old nodes
+  void normalise(); ///< recomputes leaf flags, forgets old nodes; expects sorted nodes
   uint32_t depth_;
   std::vector<node> nodes_;
 };
