@@ -27,7 +27,7 @@ void bucket_making::made(const std::string& name, ec code, ticks now) {
     return;
   }
   if (code == ec::none) exists(name);
-  ask(); // what failed otherwise is asked for when it is announced again
+  ask(); // after another failure the next announcement requests it again
 }
 
 void bucket_making::refuse(const std::string& name) {

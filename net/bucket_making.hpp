@@ -7,21 +7,21 @@
 
 namespace treadmill::replication {
 
-/// Buckets that a peer announces and this node has not got: asks for a bounded number of them at a
-/// time, and remembers the names of those that have no place here.
+/// Buckets that a peer announces and this node does not have: requests the creation of a bounded
+/// number at a time, and remembers the names of those that exceed this node's limit of buckets.
 ///
-/// **Units and limits**: `making_buckets`, `unmade_buckets` and `refused_buckets` names are kept;
-/// the peer has to announce what does not fit again.
+/// **Units and limits**: at most `making_buckets`, `unmade_buckets` and `refused_buckets` names are
+/// kept; the peer has to announce further ones again.
 class bucket_making {
 public:
   explicit bucket_making(link_context& shared) : shared_(shared) {}
 
-  /// The peer has it, and this node has not.
+  /// The peer has the bucket, and this node does not.
   void announced(const std::string& name, ticks now);
   void made(const std::string& name, ec code, ticks now);
-  /// It is here, whoever made it.
+  /// The bucket exists here, for any reason.
   void exists(const std::string& name) { refused_.erase(name); }
-  /// The peer is about to name all of its buckets.
+  /// The peer is about to announce all of its buckets.
   void forget_refused();
 
   std::vector<std::string> shown() const;
@@ -33,9 +33,9 @@ private:
 
   link_context& shared_;
   std::set<std::string> making_{};
-  std::set<std::string> unmade_{}; ///< they wait for their turn
+  std::set<std::string> unmade_{}; ///< waiting for their turn
   std::set<std::string> refused_{};
-  ticks full_until_{-1}; ///< the limit was met: no more are asked for until then
+  ticks full_until_{-1}; ///< the limit of buckets was reached: request no more until then
 };
 
 } // namespace treadmill::replication

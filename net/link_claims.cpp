@@ -21,7 +21,8 @@ result<std::optional<hash128>> claim_of_leaf(const row_view& rows, uint32_t buck
   if (leaf.rev == row.winner) return std::optional(claim_of(leaf.parent, false, row.body));
   const auto body = read_leaf_body(rows, bucket, id, row, leaf.rev);
   if (!body) return tl::unexpected(body.error());
-  if (!*body) return std::optional<hash128>(); // it changed between two reads of a view that moves
+  // Changed between two reads, because `latest` is not a snapshot.
+  if (!*body) return std::optional<hash128>();
   return std::optional(claim_of(leaf.parent, false, **body));
 }
 
@@ -55,8 +56,10 @@ std::vector<known_claim> claims_of(const replicated_document& document) {
 
 bool agrees(const peer_change& told, const known_claim& known) {
   const bool elsewhere = told.foreign || !told.rev.is_native();
-  if (!known.elsewhere && elsewhere) return true; // what Treadmill made holds
-  // The parent of one of Treadmill's own is told, but where the sender had not got it at hand.
+  // The name of a revision made by Treadmill proves its content.
+  if (!known.elsewhere && elsewhere) return true;
+  // A peer names the parent of a revision made by Treadmill, unless it did not have the parent at
+  // hand.
   const bool own = !elsewhere && (!told.parent.empty() || told.rev.number() == 1);
   if (known.elsewhere && own) return false;
   if (!told.parent.empty() && told.parent != known.parent) return false;
@@ -68,7 +71,8 @@ result<void> list_leaves(const row_view& rows, uint32_t bucket, const std::strin
   size_t read = 0;
   for (const revision_tree::node& leaf : here.tree.nodes()) {
     if (!leaf.leaf || leaf.deleted) continue;
-    if (!into.after.empty() && !(leaf.rev < into.after)) continue; // it came, or need not
+    // It arrived already, or is not needed.
+    if (!into.after.empty() && !(leaf.rev < into.after)) continue;
     if (into.leaves.size() + into.elsewhere.size() >= defaults::wanted_leaves) break;
     if (!leaf.elsewhere()) {
       into.leaves.push_back(leaf.rev);
@@ -77,7 +81,7 @@ result<void> list_leaves(const row_view& rows, uint32_t bucket, const std::strin
     if (read >= defaults::named_bytes) break;
     const auto body = read_leaf_body(rows, bucket, id, here.stored.row, leaf.rev);
     if (!body) return tl::unexpected(body.error());
-    if (!*body) continue; // it changed between two reads of a view that moves
+    if (!*body) continue; // changed between two reads, because `latest` is not a snapshot
     read += (*body)->size();
     into.elsewhere.push_back({leaf.rev, claim_of(leaf.parent, false, **body)});
   }

@@ -5,45 +5,46 @@
 #include <string>
 #include <vector>
 
-/// What a peer tells of revisions that were made elsewhere, held against what is here: the same
-/// name does not say that it is the same (storage/README.md, "Contradictions").
+/// Compares what a peer says about revisions that were made elsewhere with what is stored here: the
+/// same name does not prove the same content (storage/README.md, "Contradictions").
 namespace treadmill::replication {
 
-/// A document here, with its whole tree.
+/// A document of this node, with its whole tree.
 struct local_document {
   stored_document stored{};
   revision_tree tree{};
 };
-/// Nothing where it is not here.
+/// Empty if this node does not have the document.
 result<std::optional<local_document>> read_local(const row_view& rows, uint32_t bucket,
                                                  const std::string& id);
 
-/// The claim about a leaf; nothing where it is no leaf of the document any more. Precondition: the
-/// node is a leaf of that row's tree.
+/// The claim about a leaf; empty if it is no longer a leaf of the document. Precondition: the node
+/// is a leaf of that row's tree.
 result<std::optional<hash128>> claim_of_leaf(const row_view& rows, uint32_t bucket,
                                              const std::string& id, const document_row& row,
                                              const revision_tree::node& leaf);
 
-/// What is known here of a revision: as a node of a tree, or as what came and is on its way.
+/// What this node knows about a revision: from a stored tree, or from a frame that is not applied
+/// yet.
 struct known_claim {
   revision rev{};
   revision parent{};
   bool elsewhere = false;
   std::optional<hash128> claim{}; ///< of a leaf that was made elsewhere
 };
-/// Those of a document on its way.
+/// The claims of a document that arrived and is not applied yet.
 std::vector<known_claim> claims_of(const replicated_document& document);
 
-/// Whether there is nothing in what the peer tells of a revision that is not known here. `known`
-/// may lack its claim: then it is not compared.
+/// Whether this node knows everything that the peer says about a revision. If `known` has no claim,
+/// claims are not compared.
 bool agrees(const peer_change& told, const known_claim& known);
 
-/// What the document adds to the digest of its bucket. `tree` has all its leaves.
+/// The document's share of its bucket's digest. `tree` has all its leaves.
 result<hash128> digest_of(const row_view& rows, uint32_t bucket, const std::string& id,
                           const document_row& row, const revision_tree& tree);
 
-/// Lists the live leaves of a document after the one that is named in `into`, as many as a frame
-/// may hold and as may be read: those of Treadmill's own by name, others with their claims.
+/// Lists the live leaves of a document after `into.after`, as many as a frame may hold and as may
+/// be read: leaves made by Treadmill by name, others with their claims.
 result<void> list_leaves(const row_view& rows, uint32_t bucket, const std::string& id,
                          const local_document& here, want::wanted& into);
 

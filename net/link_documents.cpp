@@ -6,7 +6,7 @@
 #include <utility>
 #include <vector>
 
-/// Documents, and parts of bodies, that a peer asks for.
+/// Serving documents, and parts of bodies, to a peer.
 namespace treadmill::replication {
 
 namespace {
@@ -29,7 +29,7 @@ private:
   std::map<revision, hash128> elsewhere_{};
 };
 
-/// What the documents of one answer are read from, and how many bytes of bodies were.
+/// The rows that the documents of one answer are read from, and how many bytes of bodies were read.
 struct document_source {
   const row_view& rows;
   uint32_t bucket = 0;
@@ -37,7 +37,7 @@ struct document_source {
   size_t read = 0;
 };
 
-/// A document whose rows are read, and what of it is sent.
+/// A document whose rows are read, and the part of it to send.
 struct answered_document {
   document_source& from;
   const want::wanted& asked;
@@ -45,10 +45,10 @@ struct answered_document {
   stored_document stored{};
   revision_tree tree{};
   documents::sent made{};
-  size_t inlined = 0; ///< bytes of the bodies
+  size_t inlined = 0; ///< bytes of the bodies in `made`
 };
 
-/// The body of a leaf; nothing where the peer has it.
+/// The body of a leaf; empty if the peer has it.
 result<std::optional<std::string>> body_for(const answered_document& of,
                                             const revision_tree::node& leaf) {
   auto body = read_leaf_body(of.from.rows, of.from.bucket, of.asked.id, of.stored.row, leaf.rev);
@@ -59,9 +59,9 @@ result<std::optional<std::string>> body_for(const answered_document& of,
   return body;
 }
 
-/// Adds the body of a leaf where the peer needs it; false: there is no room for it, or enough was
-/// read for this answer. One that is too large to travel along is named with its size: the only one
-/// then.
+/// Adds the body of a leaf if the peer needs it. Returns false if there is no room for it, or if
+/// this answer has read enough. A body that is too large for the answer is only named, with its
+/// size; it is then the only body.
 result<bool> append_body(answered_document& of, const revision_tree::node& leaf) {
   if (leaf.deleted || of.had.has_named(leaf.rev)) return true;
   auto& bodies = of.made.bodies;
@@ -80,13 +80,13 @@ result<bool> append_body(answered_document& of, const revision_tree::node& leaf)
   return true;
 }
 
-/// Branches that are gathered: each node once, with the number down to which its ancestors are
-/// there, so that few are looked at again.
+/// Collects branches, each node once. Per node it remembers down to which revision number the
+/// ancestors are collected, so that few nodes are visited again.
 class gathered_branches {
 public:
   explicit gathered_branches(const revision_tree& tree) : tree_(tree) {}
 
-  /// Looks at the branch of a leaf; the nodes that it would add.
+  /// Walks the branch of a leaf and returns how many nodes it would add.
   size_t look_at(const revision_tree::node& leaf) {
     constexpr uint32_t depth = ::treadmill::defaults::revision_depth;
     floor_ = leaf.rev.number() - std::min(leaf.rev.number(), depth);
@@ -105,7 +105,7 @@ public:
     }
     return fresh_.size();
   }
-  /// Takes what was looked at.
+  /// Adds the branch of the last look_at.
   void take() {
     for (uint32_t* down_to : passed_) *down_to = floor_;
     for (const auto* n : fresh_) {
@@ -125,7 +125,7 @@ private:
   std::vector<uint32_t*> passed_{};
 };
 
-/// The branches of the leaves after the one that is named, newest first, as many as fit.
+/// Adds the branches of the leaves after `asked.after`, newest first, as many as fit.
 result<void> append_branches(answered_document& of) {
   gathered_branches part(of.tree);
   revision last;
@@ -145,8 +145,8 @@ result<void> append_branches(answered_document& of) {
   return {};
 }
 
-/// The whole of it, for a node that knows no parts: all sizes have to be told. What is beyond what
-/// is read for that is named as larger than any document.
+/// Adds the whole document, for a node that does not support parts: it needs the sizes of all
+/// bodies. Bodies beyond the read limit are reported as larger than any document.
 result<void> append_whole(answered_document& of) {
   of.made.tree = of.tree.encode();
   size_t read = 0;
@@ -166,7 +166,7 @@ result<void> append_whole(answered_document& of) {
   return {};
 }
 
-/// Reads the document, if it is there, and adds what of it the peer has not got.
+/// Reads the document, if it exists, and adds what the peer lacks.
 result<void> read_and_append(answered_document& of) {
   const document_source& from = of.from;
   auto found = read_document(from.rows, from.bucket, of.asked.id);
@@ -179,21 +179,21 @@ result<void> read_and_append(answered_document& of) {
   return from.in_parts ? append_branches(of) : append_whole(of);
 }
 
-/// A document that cannot be read here holds up no other. It is named as larger than any, which
-/// every peer leaves out, with a leaf that no peer takes in.
+/// The answer for a document that cannot be read here, so that it blocks no other. It reports a
+/// body larger than any document, which every peer leaves out, of a leaf that no peer accepts.
 documents::sent unreadable(const std::string& id) {
   documents::sent made;
   made.id = id;
   revision_tree tree;
-  const revision rev(1, "-"); // before all others, whatever is asked to come after
+  const revision rev(1, "-"); // below every other revision, and so also below any `after`
   tree.add(rev, {}, false, true);
   made.tree = tree.encode();
   made.bodies.push_back({rev, UINT64_MAX, std::nullopt});
   return made;
 }
 
-/// What of the document the peer has not got. A document that is not there, or has no leaf after
-/// the one that was named, is sent without a tree, with the name that was asked with.
+/// The parts of the document that the peer lacks. If the document does not exist, or has no leaf
+/// after `asked.after`, the answer has no tree and repeats `asked.after` as `next`.
 result<documents::sent> document_for(document_source& from, const want::wanted& asked) {
   answered_document of{from, asked, peer_leaves(asked)};
   of.made.id = asked.id;
@@ -214,7 +214,7 @@ size_t bytes_of(const documents::sent& item) {
 } // namespace
 
 void serve_documents(link_context& shared, const bucket_info& bucket, const want& asked) {
-  // A snapshot: the rows of a document have to belong together.
+  // One snapshot, so that the rows of a document are consistent.
   const auto rows = shared.rows->synced();
   documents answer;
   answer.bucket = bucket.name;
@@ -232,7 +232,7 @@ void serve_documents(link_context& shared, const bucket_info& bucket, const want
 
 namespace {
 
-/// Nothing: it is no leaf any more.
+/// Empty if the revision is no longer a leaf.
 result<std::optional<std::string>> body_of(const row_view& rows, const bucket_info& bucket,
                                            const want_part& asked) {
   const auto found = read_document(rows, bucket.number, asked.id);
@@ -247,7 +247,7 @@ void serve_part(link_context& shared, const bucket_info& bucket, const want_part
   const auto rows = shared.rows->synced();
   auto body = body_of(*rows, bucket, asked);
   if (!body && body.error().code != ec::corrupt) return; // the peer asks again
-  if (!body) body = std::optional<std::string>();        // the document's answer tells what it is
+  if (!body) body = std::optional<std::string>(); // the answer for the document reports the damage
   part answer;
   answer.bucket = bucket.name;
   answer.id = asked.id;

@@ -1,18 +1,18 @@
 #include "net/link_following.hpp"
 
-/// Documents, and parts of them, that a follower asks for.
+/// Fetching documents, and parts of them, from the peer.
 namespace treadmill::replication {
 
 namespace {
 
-/// What a document takes in memory, about.
+/// Approximate memory of a document.
 uint64_t bytes_of(const replicated_document& document) {
   uint64_t bytes = 512 + document.tree.nodes().size_bytes();
   for (const leaf_body& body : document.bodies) bytes += body.body.size();
   return bytes;
 }
 
-/// Whether each body is that of a live leaf, and each of another one.
+/// Whether each body belongs to a live leaf, and no two to the same one.
 bool are_of_leaves(const std::vector<documents::sent_body>& bodies, const revision_tree& tree) {
   std::set<revision> leaves;
   return std::all_of(bodies.begin(), bodies.end(), [&](const documents::sent_body& body) {
@@ -23,14 +23,15 @@ bool are_of_leaves(const std::vector<documents::sent_body>& bodies, const revisi
 
 } // namespace
 
-/// What is due is asked for, and what waits for nothing any more goes on its way.
+/// Requests what is due, submits what is complete, and removes what is done.
 void following::go_on(ticks now) {
   ask(now);
   hand_over();
   pop_done(now);
 }
 
-/// Asks for what is due, the first batches first: no more is fetched than will soon be applied.
+/// Requests the documents that are due, in the order of their batches: fetches no more than will
+/// soon be applied.
 void following::ask(ticks now) {
   if (asking_ && ask_again_at_ > now) return; // one request at a time
   const bool again = asking_;
@@ -73,8 +74,9 @@ void following::ask(ticks now) {
   shared_.send(std::move(asked));
 }
 
-/// What has come from elsewhere meanwhile is not asked for any more, unless a part of it came: then
-/// all of it does. False where nothing can be read now.
+/// Adds a document to the request. Revisions that arrived from another peer meanwhile are not
+/// fetched, unless a part of the document arrived: then all of it is. Returns false if rows cannot
+/// be read now.
 bool following::ask_for(const std::string& id, const row_view& rows, want& asked, ticks now) {
   const auto found = wanted_.find(id);
   if (found == wanted_.end() || found->second.at > now) return true;
@@ -114,9 +116,10 @@ bool following::ask_for(const std::string& id, const row_view& rows, want& asked
   return true;
 }
 
-/// Whether there is room for more documents. A bucket that has none on their way has more room, so
-/// that a large document of another one does not hold it up. Where no bucket has any, one may
-/// always ask, each in its turn: what is held may be waiting for its documents.
+/// Whether there is room for more documents. A bucket with none in flight may use more memory, so
+/// that a large document of another bucket does not block it. If no bucket has any in flight, one
+/// may always ask, each in its turn: the memory in use may belong to batches that wait for its
+/// documents.
 bool following::may_fetch() const {
   const uint64_t held = shared_.held + shared_.expected;
   if (held < defaults::fetched_bytes) return true;
@@ -134,7 +137,7 @@ void following::use_room(ticks now) {
   if (!wanted_.empty()) go_on(now);
 }
 
-/// Whether it is what was asked for last: an answer that comes late has leaves that came already.
+/// Whether the item answers the last request: a delayed answer has leaves that arrived already.
 bool following::is_asked(const documents::sent& item) const {
   const auto found = wanted_.find(item.id);
   if (found == wanted_.end() || !found->second.asked) return false;
@@ -146,7 +149,8 @@ bool following::is_asked(const documents::sent& item) const {
 }
 
 void following::delivered(documents&& what, ticks now) {
-  // The second answer to a request that was repeated: what is asked for now is still to come.
+  // Ignores the second answer to a repeated request: the answer to the current request is still to
+  // come.
   if (std::none_of(what.items.begin(), what.items.end(),
                    [this](const documents::sent& item) { return is_asked(item); }))
     return;
@@ -158,21 +162,22 @@ void following::delivered(documents&& what, ticks now) {
     if (!settle(std::move(item), now)) return reject(now);
   }
   for (auto& [id, item] : wanted_) {
-    if (std::exchange(item.asked, false)) item.at = now; // the answer was cut: ask for the rest
+    // The answer was incomplete: request the rest.
+    if (std::exchange(item.asked, false)) item.at = now;
   }
   go_on(now);
 }
 
-/// False where it breaks a rule.
+/// Takes a fetched document, or a part of one. Returns false if it breaks a rule.
 bool following::settle(documents::sent&& item, ticks now) {
   const std::string id = item.id;
   const wanted asked = wanted_.extract(id).mapped();
   if (asked.after.empty()) ++shared_.fetched;
-  if (item.tree.empty() && asked.after.empty()) { // the peer has dropped its bucket, and made it
-    fall_back(now);                               // again
+  if (item.tree.empty() && asked.after.empty()) {
+    fall_back(now); // the peer has dropped its bucket and created it again
     return true;
   }
-  if (item.tree.empty()) { // all that was to come is superseded: ask for it as it is now
+  if (item.tree.empty()) { // the remaining leaves are superseded: ask for the current document
     shared_.useful = false;
     wanted_[id] = {now, false, {}};
     return true;
@@ -206,7 +211,7 @@ bool following::settle(documents::sent&& item, ticks now) {
   return true;
 }
 
-/// A document, or a part of one, is here with its bodies. False where it breaks a rule.
+/// A document, or a part of one, is complete with its bodies. Returns false if it breaks a rule.
 bool following::finish(assembly&& whole, ticks now) {
   replicated_document& document = whole.document;
   const auto right = check_replicated(document, shared_.options.limits);
@@ -224,7 +229,8 @@ bool following::finish(assembly&& whole, ticks now) {
   return true;
 }
 
-/// As of documents; one body of each peer may always be put together.
+/// The same rule as may_fetch, for bodies that arrive in parts; each peer may always have one body
+/// in assembly.
 bool following::may_assemble(uint64_t size) const {
   const uint64_t held = shared_.held + size;
   if (held <= defaults::fetched_bytes) return true;
@@ -232,8 +238,7 @@ bool following::may_assemble(uint64_t size) const {
   return held <= defaults::crowded_bytes && !shared_.applies_fetched(bucket_.number);
 }
 
-/// Asks for the first part of a body where none is being put together here, and there is room for
-/// it.
+/// If no body is being assembled here and there is room, requests the first part of one.
 void following::begin_assembly(ticks now) {
   if (assembling_.empty() || assembling_.count(assembled_) != 0) return;
   auto& [id, of] = *assembling_.begin();
@@ -267,13 +272,13 @@ void following::delivered(part&& what, ticks now) {
   if (found == assembling_.end() || what.id != assembled_) return;
   assembly& of = found->second;
   if (of.left.front().first != what.rev) return;
-  if (what.size == 0) { // superseded meanwhile: ask for the document as it is now
+  if (what.size == 0) { // superseded meanwhile: ask for the current document
     wanted_[what.id] = {now, false, {}};
     assembling_.erase(found);
     begin_assembly(now);
     return go_on(now);
   }
-  if (what.offset != of.body.size()) return; // came already
+  if (what.offset != of.body.size()) return; // arrived already
   if (what.size != of.left.front().second || what.bytes.empty()) return reject(now);
   shared_.useful = true;
   of.body += what.bytes;
@@ -291,8 +296,8 @@ void following::delivered(part&& what, ticks now) {
   go_on(now);
 }
 
-/// A body is here, whole. Where others of its document are still to come (an older node sends it
-/// so) its branch goes ahead of them: one is held at a time.
+/// A body is complete. If other bodies of its document are still to come (an older node sends it
+/// so), its branch is submitted before them, so that only one body is held at a time.
 ec following::take_body(const std::string& id, assembly& of) {
   leaf_body body{of.left.front().first, std::exchange(of.body, {})};
   of.left.pop_front();
@@ -311,8 +316,8 @@ ec following::take_body(const std::string& id, assembly& of) {
 
 namespace {
 
-/// Whether a document that has come leaves nothing to ask for about what the peer told: its last
-/// part, or one before, has that revision, or it is forgotten.
+/// Whether a fetched document settles what the peer said about a revision: its last part or an
+/// earlier one contains the revision, or the revision is older than the revision depth keeps.
 bool answers(const revision_tree& last_part, uint32_t newest, const peer_change& told) {
   if (told.came || last_part.find(told.rev) != nullptr) return true;
   return uint64_t{newest} >= uint64_t{told.rev.number()} + ::treadmill::defaults::revision_depth;
@@ -320,8 +325,8 @@ bool answers(const revision_tree& last_part, uint32_t newest, const peer_change&
 
 } // namespace
 
-/// A document came whole: what was left of it goes with the first batch that waits for it. A later
-/// one may wait for what the document was not yet when it was sent: then it is asked for again.
+/// Attaches a complete document to the first queued batch that needs it. If a later batch needs a
+/// newer revision, fetches the document again.
 void following::complete(replicated_document&& document, uint32_t newest, ticks now) {
   const std::string id = document.id;
   const revision_tree tree = document.tree;
@@ -344,7 +349,7 @@ void following::complete(replicated_document&& document, uint32_t newest, ticks 
   if (lacking) wanted_[id] = {now + defaults::patience, false, {}};
 }
 
-/// Marks what a part of a document has of what the peer told.
+/// Marks the revisions that this part of a document contains.
 void following::note_came(const replicated_document& part) {
   for (batch& waiting : queue_) {
     const auto missing = waiting.missing.find(part.id);
@@ -361,7 +366,7 @@ following::batch* following::first_waiting_for(const std::string& id) {
   return first == queue_.end() ? nullptr : &*first;
 }
 
-/// Adds what was fetched to a batch.
+/// Adds a fetched document to a batch.
 void following::attach(replicated_document&& document, batch& to) {
   const uint64_t bytes = bytes_of(document);
   if (to.fetched_bytes == 0) to.fetched = held_bytes(shared_.held);
@@ -371,7 +376,7 @@ void following::attach(replicated_document&& document, batch& to) {
   to.documents.push_back(std::move(document));
 }
 
-/// Goes on without a document.
+/// Continues without a document.
 void following::leave_out(const std::string& id) {
   give_up(id);
   resolve(id);

@@ -20,8 +20,8 @@ void following::begin_session(ticks now) {
   again_at_ = now;
 }
 
-/// Forgets what came and is not applied. What is being applied may still succeed, which does no
-/// harm.
+/// Discards what arrived and is not applied. Batches that are being applied may still succeed,
+/// which is harmless.
 void following::start_over(ticks now) {
   queue_.clear();
   queued_share_ = 0;
@@ -38,7 +38,7 @@ void following::start_over(ticks now) {
   if (!(written_ == stored_)) note_soon(now);
 }
 
-/// The same after something went wrong: not at once.
+/// The same after a failure: asks again only after a growing delay.
 void following::fall_back(ticks now) {
   start_over(now);
   again_at_ = now + retry_.wait(shared_.options.random());
@@ -90,22 +90,22 @@ void following::acknowledge(ticks now) {
 void following::stopped(ticks now) {
   start_over(now);
   gone_ = true;
-  peer_sequence_ = head_sequence_ = 0; // what it announces next counts, however small
+  peer_sequence_ = head_sequence_ = 0; // accepts its next announcement, however small the sequence
 }
 
 void following::announced(const heads::head& head, ticks now) {
-  if (head.log_id == peer_log_ && head.sequence < peer_sequence_) return; // an older frame
+  if (head.log_id == peer_log_ && head.sequence < peer_sequence_) return; // a delayed, older frame
   peer_log_ = head.log_id;
   peer_sequence_ = head_sequence_ = head.sequence;
   peer_digest_ = head.digest;
   gone_ = false;
-  // What is queued is of a log that the peer has given up: what it waits for may never come.
+  // The queue belongs to a log that the peer has replaced: documents it waits for may never arrive.
   if (!queue_.empty() && head.log_id != received_.log_id) start_over(now);
   if (!caught_up() && behind_since_ < ticks(0)) behind_since_ = now;
   if (!streaming_ && again_at_ <= now) begin_stream(now);
 }
 
-/// Nothing is on its way here, and the peer has more.
+/// True if the peer has more activity and none is queued here.
 bool following::lacks() const {
   if (!queue_.empty() || peer_sequence_ == 0) return false;
   return received_.sequence < peer_sequence_ || received_.log_id != peer_log_;
@@ -123,10 +123,10 @@ bool following::caught_up() const {
 }
 
 void following::taken_in(activity&& what, ticks now) {
-  if (!streaming_ || what.stream != stream_) return; // of a stream that was given up
+  if (!streaming_ || what.stream != stream_) return; // of a stream that this side abandoned
   const bool restart = what.restart && restarted_ != stream_;
   if (restart || what.log_id != received_.log_id) {
-    if (what.after != 0) return begin_stream(now); // the beginning was lost
+    if (what.after != 0) return begin_stream(now); // the first frame of the stream was lost
     if (received_.sequence > 0) ++shared_.restarts;
     start_over(now);
     streaming_ = true;
@@ -135,18 +135,19 @@ void following::taken_in(activity&& what, ticks now) {
   }
   const bool first_answer = !std::exchange(answered_, true);
   if (first_answer) shared_.answers.answered(now - begun_at_);
-  // It says how long the log is now, whatever was heard before: of a log that was given up, or of a
-  // store that was put back.
+  // The first frame of a stream gives the current length of the log. It replaces earlier values:
+  // those may be of a replaced log, or from before a restored backup.
   const bool grows = !first_answer && peer_log_ == what.log_id;
   peer_log_ = what.log_id;
   peer_sequence_ = grows ? std::max(peer_sequence_, what.last) : what.last;
   if (what.through > received_.sequence && what.after != received_.sequence) {
-    // What lies before it was lost: ask from there. What is queued is good, unless it is much.
+    // The frame before this one was lost: request from there. The queue stays valid, but drop it if
+    // it is large.
     if (queued_bytes() > defaults::window_bytes) start_over(now);
     return begin_stream(now);
   }
   again_at_ = now + shared_.answer_wait();
-  if (what.through <= received_.sequence) return; // nothing yet, or it came already
+  if (what.through <= received_.sequence) return; // no new activity, or a repeated frame
   if (!has_room(now)) return;
   batch& into = open_batch();
   const size_t documents = into.documents.size();
@@ -173,15 +174,15 @@ void following::taken_in(activity&& what, ticks now) {
   const size_t more_missing = into.missing.size() - missing;
   if (more_documents + more_missing > 0) {
     shared_.useful = true;
-    // About what the containers take beside the bytes themselves.
+    // The constants approximate the memory of the containers.
     into.held.add(into.share - share + 512 * more_documents + 256 * more_missing);
   }
   if (behind_since_ < ticks(0)) behind_since_ = now;
   go_on(now);
 }
 
-/// Whether there is room for more of the log. A peer that goes beyond the window that it was given
-/// is cut; where much is held for others of its buckets, too, the rest is asked for later.
+/// Whether there is room for more activity. Cuts a peer that fills twice the window. If other
+/// buckets of the peer use up the memory bound, the link requests the rest later.
 bool following::has_room(ticks now) {
   if (queued_share_ >= 2 * defaults::window_bytes) {
     shared_.cut("it sent more of the activity of " + bucket_.name + " than was asked for");
@@ -193,7 +194,8 @@ bool following::has_room(ticks now) {
   return false;
 }
 
-/// Where the next stretch goes: small ones that wait anyway are one.
+/// The batch for the next frame. A small batch that still waits takes more, so that few batches are
+/// submitted.
 following::batch& following::open_batch() {
   if (!queue_.empty()) {
     batch& last = queue_.back();
@@ -223,8 +225,8 @@ bool following::knows(const std::string& id, const revision& rev,
                      [&](const known_claim& known) { return known.rev == rev; });
 }
 
-/// Whether all that the peer tells of a revision is known here, or on its way. The name alone does
-/// not say so where it was made elsewhere.
+/// Whether everything that the peer says about a revision is known here, or arrived and is not
+/// applied yet. For a revision made elsewhere the name alone does not prove that.
 result<bool> following::knows_all(const peer_change& told, const std::string& id,
                                   const std::optional<local_document>& here,
                                   const row_view& rows) const {
@@ -258,12 +260,13 @@ result<following::knowledge> following::look_at(const peer_change& change, const
   return extends ? knowledge::extends : knowledge::unknown;
 }
 
-/// What is not known here is merged as it came where that is all that is new, else asked for.
+/// If the changes of an entry are the only news of the document, they become a document to merge;
+/// otherwise the document is fetched.
 result<void> following::look_at(peer_entry&& entry, const row_view& rows, looked_up& last,
                                 batch& into, ticks now) {
   if (last.id != entry.id) {
     auto found = read_local(rows, bucket_.number, entry.id);
-    if (!found && found.error().code == ec::corrupt) { // one damaged row holds up nothing else
+    if (!found && found.error().code == ec::corrupt) { // one damaged row must not block the bucket
       give_up(entry.id);
       return {};
     }
@@ -274,7 +277,8 @@ result<void> following::look_at(peer_entry&& entry, const row_view& rows, looked
   if (entry.digest && rescans_ && here) {
     const auto digest = digest_of(rows, bucket_.number, entry.id, here->stored.row, here->tree);
     if (!digest) return tl::unexpected(digest.error());
-    // Whatever it is that differs: it need not be among what the entry is about.
+    // The difference need not be in the changes of this entry, so mark one of them to fetch the
+    // whole document.
     entry.changes.front().differs = *digest != *entry.digest;
   }
   replicated_document extends;
@@ -310,7 +314,8 @@ result<void> following::look_at(peer_entry&& entry, const row_view& rows, looked
   return fail(ec::bad_request, "a document that breaks a rule");
 }
 
-/// What an entry brings of a document, all of it at once. False where it breaks a rule.
+/// Adds the changes of one entry of a document, all at once, to the batch. Returns false if they
+/// break a rule.
 bool following::take_changes(replicated_document&& made, batch& into) {
   for (const leaf_body& body : made.bodies) into.bytes += body.body.size();
   const auto right = check_replicated(made, shared_.options.limits);
@@ -329,13 +334,13 @@ void following::note_pending(const replicated_document& document, batch& brought
   on_their_way& waiting = item.second;
   for (const known_claim& one : claims_of(document)) waiting.revisions.push_back(one);
   if (waiting.batch == brought_by.number) return;
-  // A document that was asked for goes with the first batch that waits for it, which may lie before
-  // one that brings more of it.
+  // A fetched document joins the first batch that waits for it. A later batch may already bring
+  // more of the document.
   waiting.batch = std::max(waiting.batch, brought_by.number);
   if (waiting.batch == brought_by.number) brought_by.pending.push_back(&item);
 }
 
-/// What it brought is in the store.
+/// The batch is in the store, so its revisions need not be remembered.
 void following::forget_pending(const batch& applied) {
   for (const auto* item : applied.pending)
     if (item->second.batch == applied.number) pending_.erase(pending_.find(item->first));
@@ -352,8 +357,9 @@ void following::give_up(const std::string& id) {
   }
 }
 
-/// The document is above a limit of this node: what is known of it stays, no more is fetched. (That
-/// of a query depends on how many others there are.)
+/// The document exceeds a limit of this node: keep the revisions that are known here and fetch no
+/// more. (The limit for query documents depends on how many other queries exist, so those may be
+/// fetched again.)
 void following::refused(const std::string& id) {
   give_up(id);
   if (!is_query_document(id) && refused_.size() < defaults::refused_remembered) refused_.insert(id);
@@ -365,10 +371,10 @@ void following::refused(const std::string& id) {
 // Applying
 // -------------------------------------------------------------------------------------------------
 
-/// Hands over what is complete, in order. What was known needs no batch of its own. Of the first
-/// that still waits for documents those that came go ahead of it: merging is a union, and the
-/// checkpoint stays behind all of them. So few are held, and two peers that tell of each other's
-/// writes do not wait for each other.
+/// Submits complete batches in order. A batch whose entries were all known is not submitted. If the
+/// first incomplete batch still waits for documents, the ones that have arrived are submitted
+/// early: merging is a union, and the checkpoint stays before the batch. So few documents are held
+/// in memory, and two peers that announce each other's writes do not wait for each other.
 void following::hand_over() {
   for (batch& next : queue_) {
     if (next.done || next.ticket != 0) continue;
@@ -385,8 +391,8 @@ void following::hand_over() {
   }
 }
 
-/// What of a document is known alone waits for the rest of it, unless much is held: one change can
-/// end a branch that another goes on with. (So a document in many parts is not merged as often.)
+/// A document that is only partly known waits for the rest, unless much is held: one change can end
+/// a branch that another change extends. (So a document in many parts is not merged as often.)
 void following::go_ahead(batch& waiting) {
   if (waiting.fetched_bytes >= defaults::documents_bytes) return submit(waiting, {}, false);
   if (waiting.fetched_bytes > 0) return;
@@ -400,8 +406,8 @@ void following::go_ahead(batch& waiting) {
   submit(waiting, std::move(left), false);
 }
 
-/// Hands over the documents of a batch but for those that are `left` in it. `whole`: with the
-/// checkpoint behind it.
+/// Submits the documents of a batch; those in `left` remain in it. `whole`: also submits the
+/// checkpoint after the batch.
 void following::submit(batch& of, std::vector<replicated_document> left, bool whole) {
   const uint64_t ticket = ++shared_.tickets;
   batch_charge& held = shared_.applying[{bucket_.number, ticket}];
@@ -428,7 +434,7 @@ void following::submit(batch& of, std::vector<replicated_document> left, bool wh
 void following::applied(uint64_t ticket, ec code, ticks now,
                         const std::vector<std::string>& refused_ids) {
   shared_.applying.erase({bucket_.number, ticket});
-  if (applying_.erase(ticket) == 0) return; // of a stream that was given up
+  if (applying_.erase(ticket) == 0) return; // of a stream that this side abandoned
   for (const std::string& id : refused_ids) refused(id);
   if (code != ec::none) {
     problem_ = "what came could not be written: " + std::string(::treadmill::to_string(code));
@@ -474,7 +480,7 @@ void following::tick(ticks now) {
   ticked_at_ = now;
   if (note_at_ >= ticks(0) && now >= note_at_) {
     note_at_ = ticks(-1);
-    if (applying_.empty()) { // else a later one is written with what is being applied
+    if (applying_.empty()) { // else a batch that is being applied writes a later one
       noted_at_ = now;
       written_ = stored_;
       shared_.out.notes.push_back({bucket_.number, shared_.peer_id, stored_});
@@ -482,7 +488,7 @@ void following::tick(ticks now) {
   }
   if (acknowledge_at_ >= ticks(0) && now >= acknowledge_at_) acknowledge(now);
   if (!wanted_.empty()) go_on(now);
-  if (!assembling_.empty()) { // one at a time
+  if (!assembling_.empty()) { // one body at a time
     const auto active = assembling_.find(assembled_);
     if (active == assembling_.end()) {
       begin_assembly(now);
@@ -490,7 +496,7 @@ void following::tick(ticks now) {
       ask_part(active->first, active->second, now);
     }
   }
-  // Where the peer has more and nothing comes, a frame got lost.
+  // The peer has more activity and none arrives: a frame was lost.
   if (now >= again_at_ && !gone_ && (!streaming_ || !answered_ || lacks())) begin_stream(now);
 }
 
@@ -498,7 +504,7 @@ ticks following::due() const {
   ticks at = ticks::max();
   if (note_at_ >= ticks(0)) at = std::min(at, note_at_);
   if (acknowledge_at_ >= ticks(0)) at = std::min(at, acknowledge_at_);
-  // What was due and is not asked for waits for its turn, or for the store.
+  // A document that was due and is not requested waits for its turn, or for the store.
   for (const auto& [id, item] : wanted_)
     at = std::min(at, item.at > ticked_at_ ? item.at : ticked_at_ + defaults::again_soon);
   if (const auto active = assembling_.find(assembled_); active != assembling_.end()) {
@@ -510,9 +516,9 @@ ticks following::due() const {
   return at;
 }
 
-/// Both logs are taken in on both sides, and stay so for a while, and yet the buckets differ: all
-/// of the peer's log is looked at again. Digests are of what is synced: here that is all there is;
-/// for a while, because the peer may not have synced yet what it has taken in.
+/// If both sides have applied each other's log, this stays so for a while, and the digests still
+/// differ: compares all documents of the peer's log again. The peer's digest covers only what it
+/// has synced, hence the wait; on this side compare requires that everything is synced.
 void following::compare(uint64_t taken, ticks now) {
   if (gone_ || !caught_up() || !queue_.empty() || refused_some_ ||
       head_sequence_ != stored_.sequence)

@@ -9,15 +9,15 @@
 
 namespace treadmill::replication {
 
-/// Follows one bucket of a peer: takes in its activity in order, asks for the documents that are
-/// not known here, has them applied, and moves the checkpoint behind them.
+/// Follows one bucket of a peer: receives its activity in order, fetches the documents that are not
+/// known here, submits them to be applied, and moves the checkpoint after them.
 ///
-/// Operation: `received_` is how far the log came in order; `stored_` how far it is applied, or
-/// known. Between them lie the batches of `queue_`. Whatever goes wrong, all of them are forgotten
-/// and a new stream begins at `stored_`.
+/// Operation: `received_` is the position up to which activity arrived in order; `stored_` is the
+/// position up to which it is applied or was known. The batches of `queue_` lie between them. After
+/// any failure, `following` discards all of them and starts a new stream at `stored_`.
 class following {
 public:
-  /// `from`: the checkpoint that is stored here.
+  /// `from`: the stored checkpoint.
   following(link_context& shared, bucket_info bucket, checkpoint from);
 
   const bucket_info& bucket() const { return bucket_; }
@@ -30,67 +30,68 @@ public:
   void applied(uint64_t ticket, ec code, ticks now,
                const std::vector<std::string>& refused_ids = {});
   void tick(ticks now);
-  /// Some of what is held for the peer is released: asks for what found no room.
+  /// Memory held for the peer was released: requests what found no room before.
   void use_room(ticks now);
-  /// A new session: whatever was on its way is lost.
+  /// A new session began: everything in flight is lost.
   void begin_session(ticks now);
-  /// The peer has no such bucket any more.
+  /// The peer no longer has the bucket.
   void stopped(ticks now);
-  /// The peer has announced the bucket, and taken in its log here up to `taken`.
+  /// The peer has announced the bucket, and has applied this node's log of it up to `taken`.
   void compare(uint64_t taken, ticks now);
 
   ticks due() const;
   bool caught_up() const;
   bucket_progress progress(ticks now) const;
 
-  /// Documents of which revisions are known that are not applied yet.
+  /// Number of documents with revisions that arrived and are not applied yet.
   size_t documents_on_their_way() const { return pending_.size(); }
 
 private:
-  /// Revisions of a document that are on their way: known as soon as their batch is applied.
+  /// Revisions of a document that arrived and are not applied yet. The link treats them as known.
   struct on_their_way {
     std::vector<known_claim> revisions{};
-    uint64_t batch = 0; ///< the last one that brings some
+    uint64_t batch = 0; ///< number of the last batch that brings some of them
   };
   using documents_by_id = std::unordered_map<std::string, on_their_way>;
-  /// A stretch of the log that came, until it is applied.
+  /// A range of the peer's log that arrived and is not applied yet.
   struct batch {
     uint64_t number = 0; ///< 1, 2, 3 …
     checkpoint reached{};
     std::vector<replicated_document> documents{};
-    /// What it brings. Items of the map do not move, and stay until the last batch that brings some
-    /// of theirs is applied.
+    /// The documents that this batch brings, as items of `pending_`. Map items do not move, and
+    /// each stays until the last batch that brings revisions of it is applied.
     std::vector<const documents_by_id::value_type*> pending{};
-    /// The revisions of documents that have to be fetched, by id: as the peer told of them.
+    /// The revisions that have to be fetched, by document id, as the peer described them.
     std::map<std::string, std::vector<peer_change>> missing{};
     size_t bytes = 0;
     uint64_t share = 0; ///< of the window
     held_bytes held{};
-    held_bytes fetched{};       ///< of its documents that were asked for
-    uint64_t fetched_bytes = 0; ///< the same
-    bool in_parts = false;      ///< some of its documents went ahead of it
-    uint64_t ticket = 0;        ///< 0: not handed over
+    held_bytes fetched{};       ///< of its fetched documents
+    uint64_t fetched_bytes = 0; ///< the same, as a number
+    bool in_parts = false;      ///< some of its documents were submitted before the rest
+    uint64_t ticket = 0;        ///< 0: not submitted
     bool done = false;
   };
-  /// A document that is asked for.
+  /// A document to fetch.
   struct wanted {
-    ticks at{0}; ///< when to ask; again, where that is past
+    ticks at{0}; ///< when to request it, or to repeat the request
     bool asked = false;
-    revision after{};    ///< what came of it already, see want
-    uint32_t newest = 0; ///< the largest number of a revision of what came
+    revision after{};    ///< the last leaf that arrived, see want::wanted
+    uint32_t newest = 0; ///< the largest revision number that arrived
   };
-  /// A document, or a part of one, whose bodies come in parts.
+  /// A document, or a part of one, whose bodies arrive in parts.
   struct assembly {
     replicated_document document{};
-    std::deque<std::pair<revision, uint64_t>> left{}; ///< leaves and the sizes of their bodies
-    std::string body{};                               ///< of the first of them, as far as it came
-    wanted next{};                                    ///< what to ask for then, where there is more
+    /// Leaves whose bodies are missing, and the sizes of those bodies.
+    std::deque<std::pair<revision, uint64_t>> left{};
+    std::string body{}; ///< the bytes that arrived of the first one
+    wanted next{};      ///< what to request afterwards, if the document has more parts
     held_bytes held{};
     held_bytes body_held{};
-    held_bytes counted{}; ///< the same, among the bodies that are being put together
+    held_bytes counted{}; ///< the bytes of `body_held`, counted in link_context::assembled
     ticks asked_at{0};
   };
-  /// The document that an entry was about last: entries of one often follow each other.
+  /// The document of the previous entry: consecutive entries often concern the same one.
   struct looked_up {
     std::string id{};
     std::optional<local_document> here{};
@@ -147,47 +148,48 @@ private:
   bucket_info bucket_;
   checkpoint stored_{};
   checkpoint received_{};
-  checkpoint written_{}; ///< stored with a batch, or noted
+  checkpoint written_{}; ///< the checkpoint as last written, with a batch or by note_checkpoint
   uint64_t stream_ = 0;
-  bool streaming_ = false; ///< the stream was asked for in this session
-  bool answered_ = false;  ///< and has begun to come
-  bool gone_ = false;      ///< the peer has no such bucket, until it announces one
-  uint64_t restarted_ = 0; ///< the stream that began with a restart
-  ticks ticked_at_{0};     ///< the last `tick`
-  ticks begun_at_{0};      ///< when the stream was asked for
-  ticks again_at_{0};      ///< when to ask for it again
+  bool streaming_ = false; ///< the stream was requested in this session
+  bool answered_ = false;  ///< the stream has begun to arrive
+  bool gone_ = false;      ///< the peer has no such bucket until it announces one
+  uint64_t restarted_ = 0; ///< number of the stream that began with a restart
+  ticks ticked_at_{0};     ///< time of the last `tick`
+  ticks begun_at_{0};      ///< when the stream was requested
+  ticks again_at_{0};      ///< when to request it again
   back_off retry_{defaults::retry_first, defaults::retry_most};
   std::deque<batch> queue_{};
-  uint64_t queued_share_ = 0; ///< of the window, together
-  uint64_t run_ = 0;          ///< of batches that rest on each other; 0: the next one begins a run
-  std::set<uint64_t> applying_{}; ///< tickets of this stream that are not answered
+  uint64_t queued_share_ = 0;     ///< bytes of the window that `queue_` uses
+  uint64_t run_ = 0;              ///< the run of dependent batches; 0: the next batch starts a run
+  std::set<uint64_t> applying_{}; ///< unanswered tickets of this stream
   std::map<std::string, wanted> wanted_{};
-  bool asking_ = false; ///< documents were asked for, and have not come
+  bool asking_ = false; ///< documents were requested and have not arrived
   held_bytes expected_{};
   ticks asked_at_{0};
   ticks ask_again_at_{0};
   std::map<std::string, assembly> assembling_{};
-  std::string assembled_{}; ///< whose body is being put together; empty: none
+  std::string assembled_{}; ///< id of the document whose body is arriving; empty: none
   documents_by_id pending_{};
   uint64_t last_batch_ = 0;
   uint64_t peer_sequence_ = 0;
   hash128 peer_log_{};
-  uint64_t head_sequence_ = 0; ///< with this digest
+  uint64_t head_sequence_ = 0; ///< the sequence of peer_digest_
   hash128 peer_digest_{};
   ticks behind_since_{-1};
   uint64_t unacknowledged_ = 0;
   ticks acknowledge_at_{-1};
   ticks note_at_{-1};
   ticks noted_at_{0};
-  // Unequal digests at rest.
+  // Detection of different digests while nothing is in flight, see compare.
   uint64_t rest_sequence_ = 0;
   uint64_t rest_own_ = 0;
   int rest_seen_ = 0;
   ticks rescan_after_{0};
   bool refused_some_ = false;
-  std::set<std::string> refused_{}; ///< above a limit of this node: not asked for in this session
-  bool rescans_ = false;            ///< all documents are compared, until it has caught up
-  std::string problem_{};           ///< why nothing more is taken in; empty: it is
+  /// Above a limit of this node: not requested again in this session.
+  std::set<std::string> refused_{};
+  bool rescans_ = false;  ///< compares all documents until it has caught up
+  std::string problem_{}; ///< why the link makes no progress; empty: no problem
 };
 
 } // namespace treadmill::replication

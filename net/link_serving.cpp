@@ -8,18 +8,18 @@
 
 namespace treadmill::replication {
 
-/// What becomes one `activity` frame.
+/// The content of one `activity` frame.
 struct serving::slice {
   activity frame{};
   size_t bytes = 0;
-  /// The document that was looked at last: entries of one often follow each other.
+  /// The document of the previous entry: consecutive entries often concern the same one.
   std::string id{};
   stored_document document{};
   revision_tree tree{};
 };
 
-/// A smaller number is one of before. Only where the peer goes on with it the larger one never was
-/// its own, but damaged or forged.
+/// A smaller stream number means a delayed frame. If the peer keeps using it, the larger number
+/// never was the peer's: that frame was damaged or forged.
 bool serving::is_late(const follow& what, ticks now) {
   if (what.stream >= stream_) {
     late_since_ = ticks(-1);
@@ -31,7 +31,7 @@ bool serving::is_late(const follow& what, ticks now) {
   return false;
 }
 
-/// It may claim more for a moment, where a stream began again at 0.
+/// A peer may acknowledge more for a moment after a stream started again at 0.
 bool serving::contradicted(ticks now) const {
   return claimed_since_ >= ticks(0) && now - claimed_since_ >= defaults::believed_after;
 }
@@ -41,7 +41,7 @@ void serving::asked(const follow& what, ticks now) {
   if (what.stream != stream_) begin(what);
   window_ = std::min(what.window, defaults::window_bytes);
   if (from_) {
-    taken_ = what.taken; // held against the log with `from_`
+    taken_ = what.taken; // `serve` compares it with the log, together with `from_`
     return;
   }
   if (what.taken > sent_.sequence) {
@@ -67,7 +67,7 @@ void serving::begin(const follow& what) {
   digests_ = what.digests;
 }
 
-/// Whether the peer's checkpoint is one of this log. Nothing taken in fits any log.
+/// Whether the peer's checkpoint belongs to this log. A checkpoint at 0 fits any log.
 result<bool> serving::fits(const row_view& rows, const checkpoint& from,
                            const bucket_state& state) const {
   if (from.sequence == 0) return true;
@@ -107,7 +107,7 @@ serving::outcome serving::serve() {
   return sends() ? outcome::more : outcome::done;
 }
 
-/// False where the rows cannot be read now.
+/// Returns false if the rows cannot be read now.
 bool serving::serve_slice(const row_view& rows, const bucket_state& state) {
   auto made = read_slice(rows, state);
   if (!made) {
@@ -164,13 +164,15 @@ result<serving::slice> serving::read_slice(const row_view& rows, const bucket_st
 
 namespace {
 
-/// Everything that an older entry brought is in the ancestry of the one leaf that there is.
+/// True if a later entry has superseded this one: the document has a single leaf, and its ancestry
+/// contains every change of the older entry.
 bool superseded(const activity_entry& logged, const document_row& row, const revision_tree& tree) {
   return row.sequence > logged.sequence && tree.leaf_count() == 1;
 }
 
-/// The revisions that an entry tells of: its own, and in place of those older ones that it lets be
-/// left out, which told of the one leaf, that leaf, since its name does not say what it is.
+/// The revisions that an entry announces: its own changes and, if the document has a single leaf
+/// that was made elsewhere, that leaf. Superseded entries that announced the leaf are not sent, and
+/// its name alone does not identify its content.
 std::vector<revision> told_by(const activity_entry& logged, const document_row& row,
                               const revision_tree& tree) {
   std::vector<revision> told = logged.changes;
@@ -185,8 +187,8 @@ peer_change change_of(const revision& rev, const revision_tree& tree) {
   peer_change change;
   change.rev = rev;
   const revision_tree::node* node = tree.find(rev);
-  if (node == nullptr) {   // older than what is at hand: it is asked for
-    change.foreign = true; // nothing is told of it
+  if (node == nullptr) {   // older than the tree in the row: the peer has to fetch it
+    change.foreign = true; // tells the peer nothing about its origin
     return change;
   }
   change.parent = node->parent;
@@ -197,7 +199,7 @@ peer_change change_of(const revision& rev, const revision_tree& tree) {
 
 } // namespace
 
-/// Reads the document of an entry.
+/// Reads the document of an entry, unless the previous entry was about it.
 result<void> serving::look_up(const row_view& rows, const activity_entry& logged,
                               slice& made) const {
   if (made.document.bytes && made.id == logged.id) return {};
@@ -212,7 +214,8 @@ result<void> serving::look_up(const row_view& rows, const activity_entry& logged
   return {};
 }
 
-/// A document that cannot be read here holds up no other: its revisions are named alone.
+/// Adds an entry. For a document that cannot be read it adds only the names of the revisions, so
+/// that the document blocks no other.
 result<void> serving::append(const row_view& rows, const activity_entry& logged,
                              slice& made) const {
   auto appended = append_entry(rows, logged, made);
@@ -238,14 +241,15 @@ result<void> serving::append_entry(const row_view& rows, const activity_entry& l
   entry.sequence = logged.sequence;
   entry.id = logged.id;
   for (const revision& rev : told_by(logged, row, tree)) {
-    if (entry.changes.size() == defaults::sent_changes) break; // who lacks one asks for them all
+    // A peer that lacks one fetches the whole document.
+    if (entry.changes.size() == defaults::sent_changes) break;
     peer_change change = change_of(rev, tree);
     if (const auto* node = tree.find(rev); node != nullptr && node->leaf && node->elsewhere()) {
       const auto claim = claim_of_leaf(rows, bucket_.number, logged.id, row, *node);
       if (!claim) return tl::unexpected(claim.error());
       change.claim = *claim;
     }
-    // What came from a third node has most likely come from there to the peer, too.
+    // A revision from a third node has most likely reached the peer from there, too: send no body.
     if (!logged.from_peer && rev == row.winner && !row.deleted &&
         row.body.size() <= defaults::inline_bytes) {
       change.body = std::string(row.body);

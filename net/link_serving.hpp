@@ -7,7 +7,7 @@
 namespace treadmill::replication {
 
 /// Serves one bucket of this node to a peer that follows it: sends the activity log from where the
-/// peer asked, as far as its window goes. Keeps nothing that a new `follow` does not bring again.
+/// peer asked, within the peer's window. Every `follow` frame brings all state that it needs.
 class serving {
 public:
   serving(link_context& shared, bucket_info bucket) : shared_(shared), bucket_(std::move(bucket)) {}
@@ -15,17 +15,18 @@ public:
   void asked(const follow& what, ticks now);
   enum class outcome : uint8_t {
     done,
-    more,       ///< after other events
-    unreadable, ///< now: the store is closed for a moment
+    more,       ///< more to send, after other events
+    unreadable, ///< rows cannot be read now: the store is briefly closed
   };
-  /// Sends what there is to send.
+  /// Sends as much as the window and `served_at_once` allow.
   outcome serve();
-  /// What the peer claims cannot be so, and it stays with it: it is to begin anew.
+  /// True if the peer has acknowledged more than it was sent for `believed_after`: it has to start
+  /// over.
   bool contradicted(ticks now) const;
   uint64_t taken() const { return taken_; }
-  /// Why it cannot go on; empty: it can.
+  /// Why it cannot continue; empty: no problem.
   const std::string& problem() const { return problem_; }
-  uint64_t sequence() const { return sequence_; } ///< of this node's log, when it served last
+  uint64_t sequence() const { return sequence_; } ///< of this node's log, at the last `serve`
   const bucket_info& bucket() const { return bucket_; }
 
 private:
@@ -50,20 +51,20 @@ private:
   uint64_t window_ = 0;
   uint64_t taken_ = 0;
   uint64_t sequence_ = 0;
-  checkpoint sent_{}; ///< up to here
-  /// Where a new stream is to begin, until that was held against the log.
+  checkpoint sent_{}; ///< the position up to which it has sent
+  /// The start of a new stream, until `serve` has compared it with the log.
   std::optional<checkpoint> from_{};
   bool restart_ = false; ///< the stream began at 0, because the checkpoint did not fit
-  bool digests_ = false; ///< the peer asked for those of the documents
-  bool answer_ = false;  ///< a new stream is answered even where there is nothing to send
+  bool digests_ = false; ///< the peer requested the digests of the documents
+  bool answer_ = false;  ///< answer a new stream even if there is nothing to send
   std::deque<sent_batch> on_their_way_{};
   uint64_t bytes_on_their_way_ = 0;
-  ticks late_since_{-1};    ///< since when it asks for an older stream alone
-  ticks claimed_since_{-1}; ///< since when it claims more than it was sent
+  ticks late_since_{-1};    ///< since when it has requested only an older stream
+  ticks claimed_since_{-1}; ///< since when it has acknowledged more than it was sent
   std::string problem_{};
 };
 
-/// Answers requests for documents and for parts of bodies; these keep no state at all.
+/// Answer requests for documents and for parts of bodies; they keep no state.
 void serve_documents(link_context& shared, const bucket_info& bucket, const want& asked);
 void serve_part(link_context& shared, const bucket_info& bucket, const want_part& asked);
 

@@ -35,7 +35,7 @@ public:
   }
   bool left(std::string_view name) const override {
     const auto mark = rows_->latest().read(keys::left_bucket(name));
-    return !mark || mark->has_value(); // what cannot be read now is asked again later
+    return !mark || mark->has_value(); // if it cannot be read now, the link asks again later
   }
   std::unique_ptr<row_view> synced() const override {
     return std::make_unique<store_view>(rows_->synced());
@@ -80,7 +80,7 @@ result<revision_tree> read_tree(const row_view& rows, uint32_t bucket, std::stri
   if (!tree || !row.older) return tree;
   auto bytes = rows.read(keys::older_ancestry(bucket, id));
   if (!bytes) return tl::unexpected(bytes.error());
-  // Between the two reads of a view that moves the rest may have been written anew.
+  // The rest may have been rewritten between the two reads, because `latest` is not a snapshot.
   if (!*bytes) return fail(ec::overloaded, "a document changed while it was read");
   return whole_tree(*tree, **bytes);
 }

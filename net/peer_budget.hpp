@@ -5,11 +5,11 @@
 #include <mutex>
 #include <utility>
 
-/// What one peer may cost this node: bytes that are held for it, and time that is spent on it.
+/// Limits on what one peer may cost this node: bytes held for it, and processing time spent on it.
 namespace treadmill::replication {
 
-/// A share of the bytes that are held in memory for a peer: counted in `total` for as long as it
-/// lives, and moved with what it counts. `total` outlives it.
+/// A share of the memory held for a peer. Its bytes count in `total` until it is destroyed, and
+/// move with it. `total` outlives it.
 class held_bytes {
 public:
   held_bytes() = default;
@@ -35,9 +35,9 @@ private:
   uint64_t bytes_ = 0;
 };
 
-/// Time of the processor that frames may take. It refills by `share` of the time that passes, up to
-/// `most`; what takes longer than there is left is owed, up to `most` too, and frames wait until it
-/// is paid back.
+/// A budget of processing time for frames. It refills by `share` of the elapsed time, up to `most`.
+/// Work beyond the budget becomes a debt, also up to `most`, and frames wait until the debt is
+/// repaid.
 ///
 /// **Thread**: any; several links may share one.
 class work_budget {
@@ -50,9 +50,9 @@ public:
   void spend(work took, clock_time now) {
     const std::lock_guard lock(mutex_);
     refill(now);
-    left_ = std::max(left_ - took, -most_); // so that nobody waits for long
+    left_ = std::max(left_ - took, -most_); // bounds the wait
   }
-  /// How long to wait before the next frame; 0: not at all.
+  /// How long to wait before the next frame; 0: no wait.
   clock_time wait(clock_time now) {
     const std::lock_guard lock(mutex_);
     refill(now);

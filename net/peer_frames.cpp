@@ -15,7 +15,7 @@ constexpr uint8_t magic = 0xd7;
 constexpr uint8_t compressed_flag = 1;
 constexpr size_t checksum_at = 11;
 constexpr size_t envelope_bytes = 15;
-constexpr size_t compress_from = 512; ///< below it there is nothing to gain
+constexpr size_t compress_from = 512; ///< smaller payloads do not gain from compression
 constexpr int compression_level = 1;
 
 constexpr uint8_t deleted_flag = 1;
@@ -32,7 +32,8 @@ void put_flag(std::string& out, bool value) { out += value ? '\1' : '\0'; }
 
 constexpr size_t packed_bytes = 16;
 
-/// A native hash goes as a zero byte and its 16 bytes, any other as text, which is never empty.
+/// A native hash is encoded as a zero byte and its 16 bytes, any other as text, which is never
+/// empty.
 void put_hash_of(std::string& out, const revision& rev) {
   if (rev.is_native()) {
     out += '\0';
@@ -47,13 +48,13 @@ void put_rev(std::string& out, const revision& rev) {
   if (!rev.empty()) put_hash_of(out, rev);
 }
 
-/// Takes fields from the front of a payload; after the first that does not fit everything fails.
+/// Reads fields from the front of a payload; after the first invalid field every read fails.
 class fields {
 public:
   explicit fields(std::string_view in) : in_(in) {}
 
   bool ok() const { return ok_; }
-  bool more() const { return ok_ && !in_.empty(); } ///< a node of an older version ends here
+  bool more() const { return ok_ && !in_.empty(); } ///< a payload of an older version may end here
   bool require(bool holds) { return ok_ = ok_ && holds; }
 
   uint64_t number() {
@@ -113,7 +114,8 @@ public:
       return revision(edits, hash());
     }
     const std::string_view hash_text = bytes();
-    const auto parsed = parse_revision("rev1-" + std::string(hash_text)); // the rules of hashes
+    // Checks the rules for hashes.
+    const auto parsed = parse_revision("rev1-" + std::string(hash_text));
     if (!require(parsed && !is_native_hash(hash_text))) return {};
     return revision(edits, hash_text);
   }
@@ -122,8 +124,9 @@ public:
     require(!value.empty());
     return value;
   }
-  /// How many items follow, each of `smallest` bytes at least: memory is only taken for what can be
-  /// there, and not for more than `most_items` in all lists of a frame together.
+  /// How many items follow, each of at least `smallest` bytes. The bound allocates memory only for
+  /// items that the payload can contain, and for at most `most_items` in all lists of a frame
+  /// together.
   size_t count(size_t smallest) {
     const uint64_t value = number();
     if (!require(value <= in_.size() / smallest && value <= items_left_)) return 0;
@@ -255,8 +258,8 @@ void take(fields& in, peer_change& x) {
   in.require(x.parent.number() < x.rev.number() && !(x.deleted && x.body));
 }
 
-/// Hashes of some of the items of a frame follow everything else, each with how many items lie
-/// between it and the one before.
+/// Appends the hashes that some items of a frame have, after all other fields; each is preceded by
+/// the number of items without a hash since the one before.
 void put_hashes(std::string& out, const std::vector<const std::optional<hash128>*>& of) {
   std::string items;
   uint64_t count = 0;
@@ -295,7 +298,7 @@ void collect_hashes(Activity& x, std::vector<Hash*>& claims, std::vector<Hash*>&
   }
 }
 
-/// Sequences go as differences: most are 1.
+/// Sequences are encoded as differences, because most are 1.
 void put(std::string& out, const activity& x) {
   put_bytes(out, x.bucket);
   put_varint(out, x.stream);
@@ -321,7 +324,7 @@ void put(std::string& out, const activity& x) {
   put_hashes(out, digests);
 }
 
-/// No sequence comes near 2^63, so that none can be made to wrap.
+/// No sequence comes near 2^63; the bound prevents additions from wrapping.
 constexpr uint64_t most_sequence = uint64_t{1} << 62;
 
 void take(fields& in, activity& x) {
@@ -492,7 +495,7 @@ static_assert(std::size(readers) == std::variant_size_v<frame>);
 // Compression
 // -------------------------------------------------------------------------------------------------
 
-/// Empty where it would not be smaller.
+/// Empty if it would not be smaller.
 std::string compressed(std::string_view payload) {
   std::string packed(ZSTD_compressBound(payload.size()), '\0');
   const size_t size = ZSTD_compress(packed.data(), packed.size(), payload.data(), payload.size(),
@@ -502,8 +505,8 @@ std::string compressed(std::string_view payload) {
   return packed;
 }
 
-/// The size is written in the packed frame; what does not say it is refused, so that nothing is
-/// unpacked that does not fit.
+/// A compressed frame states its uncompressed size. A frame that does not is refused, so that
+/// nothing is decompressed that exceeds `most`.
 result<std::string> unpacked(std::string_view packed, size_t most) {
   const unsigned long long size = ZSTD_getFrameContentSize(packed.data(), packed.size());
   if (size == ZSTD_CONTENTSIZE_UNKNOWN || size == ZSTD_CONTENTSIZE_ERROR) {
@@ -535,7 +538,7 @@ std::string_view to_string(parting why) {
 
 namespace {
 
-/// CRC-32 of all bytes but its own.
+/// CRC-32 of all bytes except the checksum itself.
 uint32_t checksum(std::string_view bytes) {
   const auto add = [](uLong sum, std::string_view more) {
     return crc32_z(sum, reinterpret_cast<const Bytef*>(more.data()), more.size());

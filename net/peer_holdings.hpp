@@ -6,12 +6,12 @@
 
 namespace treadmill::replication {
 
-/// What a peer has of this node's buckets, as far as it has acknowledged: kept while it is away.
-/// A bucket that it never asked for, because it has no place for it or has dropped it, is one of
-/// which it has nothing.
+/// How much of this node's buckets a peer has, according to its acknowledgements; kept while the
+/// peer is unreachable. If the peer never requested a bucket, because it has no room for it or has
+/// dropped it, the peer has nothing of it.
 class peer_holdings {
 public:
-  /// The last sequence of a bucket here.
+  /// Sets the last sequence of a bucket of this node.
   void reached(const std::string& bucket, uint32_t number, uint64_t sequence) {
     held& of = buckets_[bucket];
     if (of.number != number) of = {number, 0, 0};
@@ -28,7 +28,7 @@ public:
   }
   void clear() { buckets_.clear(); }
 
-  /// Adds to what is shown of each bucket, and of all.
+  /// Adds `peer_behind` to the status of each bucket, and the sum to the link's.
   void show(link_status& shown) const {
     std::map<std::string_view, bucket_progress*> known;
     for (bucket_progress& each : shown.buckets) known[each.bucket] = &each;

@@ -3,106 +3,115 @@
 #include <cstddef>
 #include <cstdint>
 
-/// Every number of the peer protocol, with its unit and what it means.
+/// Every number of the peer protocol, with its unit and meaning. "About" marks bounds that a single
+/// item may exceed.
 namespace treadmill::replication::defaults {
 
 using std::chrono::milliseconds;
 
-/// Peers of one node.
+/// Maximum number of peers that operators add to one node.
 inline constexpr size_t peers = 32;
-/// How long one that no operator of this node added is remembered without a connection.
+/// How long the node remembers a peer without a connection that none of its operators added (a
+/// stranger).
 inline constexpr milliseconds stranger_memory{600'000};
-/// Bytes that are held for one peer, about, beyond which no more activity of its is taken in until
-/// some of them are applied.
+/// Bytes in memory for one peer, about. Above it the link accepts no more of the peer's activity
+/// until some of those bytes are applied.
 inline constexpr uint64_t held_bytes = uint64_t{64} * 1024 * 1024;
-/// After what time the rest is asked for.
+/// How long the link then waits before it asks for the rest.
 inline constexpr milliseconds room_again{250};
-/// Buckets of a peer that are being made here at one time, that wait for it (others have to be
-/// announced again), and names of buckets without a place here that are remembered.
+/// Limits for each peer: buckets that are being created here at the same time; buckets that wait
+/// for that (the peer has to announce further ones again); refused bucket names that are
+/// remembered.
 inline constexpr size_t making_buckets = 16;
 inline constexpr size_t unmade_buckets = 1024;
 inline constexpr size_t refused_buckets = 1000;
-/// Connections that peers, or strangers, have made at one time.
+/// Incoming connections at the same time.
 inline constexpr size_t incoming_connections = 256;
-/// Bytes of one frame, packed and unpacked.
+/// Bytes of one frame, both compressed and uncompressed.
 inline constexpr size_t frame_bytes = size_t{16} * 1024 * 1024;
-/// Bytes of an `activity` frame, about, and entries in it: one batch that is applied at once.
+/// Bytes of an `activity` frame, about, and entries in it. The receiver applies one frame as one
+/// batch.
 inline constexpr size_t batch_bytes = size_t{256} * 1024;
 inline constexpr size_t batch_entries = 2000;
-/// Rows of the log that are looked at for one batch, superseded ones included.
+/// Log rows read for one batch, including superseded ones.
 inline constexpr size_t batch_looks = 4000;
-/// Bytes of activity that may be on their way beyond what was taken in.
+/// Bytes of activity in flight beyond what the receiver acknowledged.
 inline constexpr uint64_t window_bytes = uint64_t{4} * 1024 * 1024;
-/// The same while much is held for the peer.
+/// The same while at least half of held_bytes is in use for the peer.
 inline constexpr uint64_t small_window_bytes = uint64_t{256} * 1024;
-/// Batches that are being applied at one time, for each bucket.
+/// Batches of one bucket that are being applied at the same time.
 inline constexpr size_t applying = 4;
-/// Batches that are served in one go before the next event.
+/// Batches that a link sends in a row before it handles the next event.
 inline constexpr size_t served_at_once = 4;
-/// Bytes of a body up to which it travels with its entry.
+/// Largest body, in bytes, that is sent inside its activity entry.
 inline constexpr size_t inline_bytes = size_t{64} * 1024;
-/// Leaves that are named in one `want` of a document, and beyond which no further one is asked for
-/// with it.
+/// Leaves named in one `want` frame for a document; a frame that names this many asks for no
+/// further document.
 inline constexpr size_t wanted_leaves = 10'000;
-/// Documents in one `want`; bytes of the `documents` that answer it, about.
+/// Documents in one `want` frame; bytes of the `documents` frame that answers it, about.
 inline constexpr size_t wanted_documents = 1000;
 inline constexpr size_t documents_bytes = size_t{1024} * 1024;
-/// Bytes of a body above which it goes in parts, and of one part.
+/// Bytes above which a body is sent in parts, and bytes of one part.
 inline constexpr size_t part_bytes = size_t{1024} * 1024;
-/// Nodes of a revision tree that are sent at once: a larger one goes in parts, some branches each.
+/// Revision tree nodes in one frame; a larger tree is sent in several parts of a few branches each.
 inline constexpr size_t part_nodes = 4000;
-/// Changes of one entry that are sent. (No more are logged; an older build may have.)
+/// Changes sent for one entry. (The log of this version never has more; that of an older version
+/// may.)
 inline constexpr size_t sent_changes = 10'000;
-/// Bytes of bodies that are read to tell a node of an older build their sizes.
+/// Bytes of bodies read to report body sizes to a node of an older version.
 inline constexpr size_t sized_bytes = size_t{64} * 1024 * 1024;
-/// Bytes of bodies that are read to name the leaves in one `want`, and to answer one: fewer, so
-/// that the leaves that an answer looks at are among those that were named.
+/// Bytes of bodies read to list the leaves in one `want`, and read to answer one. The answer's
+/// limit is lower, so that the answer only looks at leaves that the request could list.
 inline constexpr size_t named_bytes = size_t{64} * 1024 * 1024;
 inline constexpr size_t compared_bytes = size_t{32} * 1024 * 1024;
-/// Bytes that are held for a peer, about, beyond which a bucket asks for more documents only where
-/// none of its own are on their way; and beyond which it does so only where no bucket has any.
+/// Bytes in memory for a peer, about. Above fetched_bytes a bucket requests documents only if none
+/// of its own are in flight; above crowded_bytes only if no bucket has any in flight.
 inline constexpr uint64_t fetched_bytes = uint64_t{16} * 1024 * 1024;
 inline constexpr uint64_t crowded_bytes = uint64_t{32} * 1024 * 1024;
-/// Bytes that an answer with documents counts while it has not come: an honest one is smaller.
+/// Bytes reserved for a `documents` answer until it arrives; a correct answer is smaller.
 inline constexpr uint64_t answer_bytes = uint64_t{4} * 1024 * 1024;
-/// Documents of a bucket that are remembered as being above a limit of this node.
+/// Documents of one bucket that are remembered as exceeding a limit of this node.
 inline constexpr size_t refused_remembered = 1000;
-/// Buckets that each heartbeat names although nothing changed.
+/// Unchanged buckets that each heartbeat announces again.
 inline constexpr size_t heads_again = 64;
-/// Refused documents, and buckets, that are shown with a link.
+/// Refused documents, and refused buckets, listed in the status of a link.
 inline constexpr size_t refused_shown = 20;
 
-/// How often each side gives a sign of life, and after what silence the other is held for gone.
+/// How often each side sends a heartbeat, and after how much silence it considers the other
+/// unreachable.
 inline constexpr milliseconds heartbeat{1000};
 inline constexpr milliseconds silence{5000};
-/// Greetings that are not answered are sent again after this, twice as long each time up to the
-/// second; one that was refused after the third.
+/// An unanswered greeting is sent again after greet_first; the wait doubles each time up to
+/// greet_most. A refused one is sent again after greet_refused.
 inline constexpr milliseconds greet_first{100};
 inline constexpr milliseconds greet_most{1000};
 inline constexpr milliseconds greet_refused{5000};
-/// A request without an answer is sent again after this, twice as long each time up to the second;
-/// later where answers take long on this link.
+/// An unanswered request is sent again after retry_first; the wait doubles each time up to
+/// retry_most, and starts longer if answers are slow on this link.
 inline constexpr milliseconds retry_first{1000};
 inline constexpr milliseconds retry_most{5000};
-/// How long a peer has to contradict itself (a stream older than the one it follows, more taken in
-/// than it was sent) before that is believed. Longer than a frame can be late.
+/// How long a contradiction must last before the link believes it (the peer follows an older stream
+/// than before, or acknowledges more than it was sent). Longer than a frame can be delayed.
 inline constexpr milliseconds believed_after{2000};
-/// Rows that cannot be read now, as the store is closed for a moment, are tried again after this.
+/// Wait before another attempt to read rows while the store is briefly closed.
 inline constexpr milliseconds read_again{50};
-/// What could not be done at once, because the store was closed, is tried again after this.
+/// Wait before another attempt at a request that could not be sent, because it waits for its turn
+/// or the store is briefly closed.
 inline constexpr milliseconds again_soon{100};
-/// Between two goes at serving a peer that catches up.
+/// Pause between two rounds of serving a peer that catches up.
 inline constexpr milliseconds serve_pause{2};
-/// How long an entry of a third node's may wait for that node's own message, which brings the body.
+/// How long an entry that a third node wrote waits for that node's own frame, which brings the
+/// body.
 inline constexpr milliseconds patience{30};
-/// A checkpoint that moved over known entries is written this long after the last one was.
+/// A checkpoint that only moved over entries that were known here is written this long after the
+/// previous one.
 inline constexpr milliseconds note_after{1000};
-/// What was taken in is acknowledged after this, or when a quarter of the window is used.
+/// Applied activity is acknowledged after this, or when a quarter of the window is used.
 inline constexpr milliseconds acknowledge_after{200};
-/// Announcements of a bucket in a row (one a heartbeat) where all was taken in and the digests
-/// differ, before it is believed.
+/// How many announcements of a bucket in a row (one a heartbeat) must show different digests,
+/// although both sides have applied everything, before the link compares all documents again.
 inline constexpr int rests_before_rescan = 10;
-/// Between two restarts from 0 because of unequal digests.
+/// Minimum time between two rescans from sequence 0 because of different digests.
 inline constexpr milliseconds rescan_pause{30'000};
 
 } // namespace treadmill::replication::defaults

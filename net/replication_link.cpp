@@ -39,7 +39,7 @@ struct link::impl {
   // Frames of a session
   void received(std::string_view bytes, ticks now);
   void handle(frame&& what, ticks now);
-  void handle(hello&&, ticks) {} // was looked at before
+  void handle(hello&&, ticks) {} // link::impl::received handles it
   void handle(const goodbye& what, ticks now);
   void handle(heads&& what, ticks now);
   void handle(follow&& what, ticks now);
@@ -71,18 +71,18 @@ struct link::impl {
   bool established = false;
   hello peer{};
   std::string reason{};
-  bool once_lost = false; ///< it was established before, or greeted in vain for long
+  bool once_lost = false; ///< established before, or unanswered for defaults::silence
   ticks greet_at{0};
   back_off greeting{defaults::greet_first, defaults::greet_most};
   ticks heard_at{0};
   ticks first_greeted{-1};
   ticks heartbeat_at{0};
-  ticks serve_at{-1}; ///< when there is more to serve
+  ticks serve_at{-1}; ///< when to serve more; -1: nothing to serve
   std::map<std::string, std::unique_ptr<following>> followings{};
   std::map<std::string, std::unique_ptr<serving>> servings{};
-  /// What the peer was told of each bucket last.
+  /// What the last announcement of each bucket told the peer.
   std::map<std::string, std::tuple<hash128, uint64_t, hash128>> told{};
-  std::string told_next{}; ///< where the rotation of unchanged buckets goes on
+  std::string told_next{}; ///< where the rotation of unchanged buckets continues
   bucket_making making{shared};
   peer_holdings holdings{};
 };
@@ -111,7 +111,7 @@ void link::impl::greet(ticks now) {
   greet_at = now + greeting.wait(shared.options.random());
 }
 
-/// False where no link is made with this peer.
+/// Returns false if this node refuses a link with this peer.
 bool link::impl::accept(const hello& what, ticks now) {
   if (what.newest < protocol_oldest || what.oldest > protocol_version) {
     shared.peer_session = what.session;
@@ -143,7 +143,7 @@ void link::impl::begin_session(hello&& what, ticks now) {
   shared.compress = shared.options.zstd && peer.zstd;
   shared.answers = {};
   established = false;
-  if (shared.peer_id != peer.node_id) { // another node in its place, or the first greeting
+  if (shared.peer_id != peer.node_id) { // another node at this address, or the first greeting
     shared.peer_id = peer.node_id;
     followings.clear();
     holdings.clear();
@@ -249,7 +249,8 @@ bool among(bool all, const std::vector<std::string>& buckets, const std::string&
 
 } // namespace
 
-/// Where one of the two sides limits the link to some buckets, only those pass, in both directions.
+/// If either side limits the link to some buckets, only the buckets that both allow pass, in both
+/// directions.
 bool link::impl::takes(const std::string& bucket) const {
   return !stays_local(bucket) &&
          among(shared.options.all_buckets, shared.options.buckets, bucket) &&
@@ -260,7 +261,7 @@ std::optional<bucket_info> link::impl::served_bucket(const std::string& name) {
   if (!takes(name)) return std::nullopt;
   auto bucket = shared.rows->find_bucket(name);
   const auto served = servings.find(name);
-  // Dropped, or dropped and made again, with another log.
+  // The bucket was dropped, or dropped and created again with another log.
   if (served != servings.end() && (!bucket || bucket->number != served->second->bucket().number))
     servings.erase(served);
   return bucket;
@@ -292,15 +293,15 @@ void link::impl::start_following(const std::string& name, ticks now) {
   if (!bucket) return;
   const auto rows = shared.rows->latest();
   const auto bytes = rows->read(keys::checkpoint(bucket->number, shared.peer_id));
-  if (!bytes) return; // the store is closed for a moment: the next heartbeat names it again
+  if (!bytes) return; // the store is briefly closed; the next heartbeat names the bucket again
   checkpoint from;
-  // One that cannot be read costs looking at everything again.
+  // A checkpoint that cannot be decoded only costs a new start from sequence 0.
   if (*bytes) from = checkpoint::decode(**bytes).value_or(checkpoint{});
   followings[name] = std::make_unique<following>(shared, *bucket, from);
   followings[name]->begin_session(now);
 }
 
-/// What was dropped here.
+/// Removes the state of buckets that were dropped here.
 void link::impl::forget_gone() {
   std::erase_if(followings, [&](const auto& item) {
     const auto bucket = shared.rows->find_bucket(item.first);
@@ -312,18 +313,20 @@ void link::impl::forget_gone() {
   });
 }
 
-/// What the peer takes for ours, damaged or forged on its way, is not: it is told to begin anew.
+/// Ends streams in which the peer acknowledges more than this node sent, after a frame was damaged
+/// or forged in transit. The `leave` frame makes the peer start over.
 void link::impl::end_contradicted(ticks now) {
   std::erase_if(servings, [&](const auto& item) {
-    // No fault to count: after a restart of the stream a right peer can be silent for a while.
+    // Not counted as rejected: after a restart of the stream a correct peer can be silent for a
+    // while.
     if (!item.second->contradicted(now)) return false;
     shared.send(leave{item.first});
-    told.erase(item.first); // and that the bucket is there is told again
+    told.erase(item.first); // so that the next heartbeat announces the bucket again
     return true;
   });
 }
 
-/// For what is shown while the peer is away.
+/// Updates the sequences of this node's buckets for the status while the peer is unreachable.
 void link::impl::look_at_own() {
   const auto rows = shared.rows->synced();
   for (const bucket_info& bucket : shared.rows->buckets()) {
@@ -347,7 +350,8 @@ void link::impl::serve_all(ticks now) {
   for (auto& [name, bucket] : servings) serve(*bucket, now);
 }
 
-/// Tells of what changed since it was told last, and of some that did not: a frame may get lost.
+/// Announces the buckets that changed since the last announcement, and some unchanged ones in
+/// rotation, because a frame may get lost.
 void link::impl::send_heads(bool all, ticks) {
   heads mine;
   mine.complete = all;
@@ -372,7 +376,8 @@ void link::impl::send_heads(bool all, ticks) {
   shared.send(std::move(mine));
 }
 
-/// Of a bucket that the peer has just announced: what it has dropped does not differ.
+/// Compares the digests of a bucket that the peer has just announced. Other buckets are left out:
+/// the peer may have dropped them.
 void link::impl::compare(const std::string& bucket, ticks now) {
   following* const follows = followed(bucket);
   const auto served = servings.find(bucket);
@@ -380,8 +385,8 @@ void link::impl::compare(const std::string& bucket, ticks now) {
     follows->compare(served->second->taken(), now);
 }
 
-/// Some of what is held for the peer may be released: the buckets that found no room look again, in
-/// turn.
+/// If memory that is held for the peer may have been released, lets the buckets that found no room
+/// try again, in turn.
 void link::impl::share_room(ticks now) {
   if (!established || !std::exchange(shared.crowded, false)) return;
   const auto first = followings.upper_bound(shared.turn);
@@ -405,7 +410,8 @@ bool link::received(std::string_view bytes, ticks now) {
 void link::impl::received(std::string_view bytes, ticks now) {
   auto opened = decode_frame(bytes, defaults::frame_bytes);
   if (!opened) {
-    if (opened.error().code != ec::not_found) ++shared.rejected; // else: of a newer version
+    // A newer version may send unknown frame types: ignore them.
+    if (opened.error().code != ec::not_found) ++shared.rejected;
     return;
   }
   if (auto* came = std::get_if<hello>(&opened->content)) {
@@ -413,12 +419,12 @@ void link::impl::received(std::string_view bytes, ticks now) {
     return greeted(std::move(*came), opened->session, now);
   }
   if (shared.peer_session == 0 || opened->session != session) {
-    // A goodbye can come from a peer that never learned this session.
+    // A peer that never learned this session sends its goodbye with session 0.
     if (auto* last = std::get_if<goodbye>(&opened->content);
         last != nullptr && (opened->session == 0 || opened->session == session)) {
       return handle(*last, now);
     }
-    if (now >= greet_at) greet(now); // of another session: the peer does not know ours
+    if (now >= greet_at) greet(now); // the frame is of another session: the peer does not know ours
     return;
   }
   heard_at = now;
@@ -462,7 +468,7 @@ void link::advanced(uint32_t number, ticks now) {
     if (bucket->bucket().number != number) continue;
     return me.serve(*bucket, now);
   }
-  me.send_heads(false, now); // the peer does not follow it yet: a new one, maybe
+  me.send_heads(false, now); // the peer does not follow the bucket yet: it may be new
 }
 
 void link::applied(uint32_t number, uint64_t ticket, ec code, ticks now,
@@ -470,7 +476,8 @@ void link::applied(uint32_t number, uint64_t ticket, ec code, ticks now,
   impl& me = *impl_;
   for (auto& [name, bucket] : me.followings)
     if (bucket->bucket().number == number) bucket->applied(ticket, code, now, refused);
-  me.shared.applying.erase({number, ticket}); // of a bucket that is not followed any more
+  // Releases the bytes of a batch whose bucket is not followed any more.
+  me.shared.applying.erase({number, ticket});
   me.share_room(now);
 }
 
@@ -539,7 +546,7 @@ link_status link::status(ticks now) const {
   return shown;
 }
 
-/// What keeps a direction of a bucket from going on.
+/// Shows why a direction of a bucket makes no progress.
 void link::impl::show_problems(link_status& shown) const {
   for (bucket_progress& each : shown.buckets) {
     const auto served = servings.find(each.bucket);

@@ -20,7 +20,7 @@ struct link_options {
   std::string node_id{}; ///< of this node
   uint64_t instance = 0; ///< of this process
   std::string name{};
-  std::string zmq_uri{}; ///< where this node can be dialled; empty: nowhere
+  std::string zmq_uri{}; ///< where peers can dial this node; empty: they cannot
   bool invites = false;  ///< see hello::invites
   bool zstd = true;
   bool all_buckets = true; ///< else only `buckets`
@@ -29,45 +29,45 @@ struct link_options {
   std::function<uint64_t()> random{}; ///< for sessions and jitter
 };
 
-/// Merge these documents into a bucket, then write the checkpoint; refuse it where
-/// bucket_core::continue_run does. A document above a limit is left out and named. Answered by
-/// link::applied, in the order of a bucket's tickets.
+/// Asks the caller to merge these documents into a bucket, then to write the checkpoint; it must
+/// refuse the batch where bucket_core::continue_run does. A document above a limit is left out and
+/// reported. The caller answers with link::applied, in the order of the bucket's tickets.
 struct apply_batch {
   uint32_t bucket = 0;
   uint64_t ticket = 0;
   std::string peer_id{}; ///< empty: an import, which is merged as a whole or not at all
-  uint64_t run = 0;      ///< batches of one run rest on each other
+  uint64_t run = 0;      ///< each batch of a run depends on those before it
   bool first = false;    ///< of its run
   std::vector<replicated_document> documents{};
-  std::optional<checkpoint> reached{}; ///< nothing: it stays where it is
+  std::optional<checkpoint> reached{}; ///< empty: the checkpoint does not move
   tree_limits limits{};
 };
 
-/// What became of a batch.
+/// The result of a batch.
 struct batch_outcome {
   ec code = ec::none;
   std::string reason{};
-  /// Documents that are not taken in because of a limit of this node: the others are. Of an import
-  /// the one at fault.
+  /// Documents left out because of a limit of this node; the other documents are merged. Of an
+  /// import: the document that caused the refusal.
   std::vector<std::string> refused{};
 };
 
-/// Write this checkpoint at leisure: it moved over entries that were known. A lost one costs
-/// looking at them again.
+/// Asks the caller to write this checkpoint, without urgency: it moved only over entries that were
+/// known here. If it is lost, the link looks at those entries again.
 struct note_checkpoint {
   uint32_t bucket = 0;
   std::string peer_id{};
   checkpoint reached{};
 };
 
-/// What a link wants done, in the order of each list.
+/// What the caller has to do for a link, in the order of each list.
 struct effects {
-  std::vector<std::string> frames{};       ///< to be sent to the peer; they may get lost
-  std::vector<apply_batch> batches{};      ///< to be applied
-  std::vector<note_checkpoint> notes{};    ///< to be written at leisure
-  std::vector<std::string> make_buckets{}; ///< answered by link::bucket_made
+  std::vector<std::string> frames{};       ///< to send to the peer; they may get lost
+  std::vector<apply_batch> batches{};      ///< to apply
+  std::vector<note_checkpoint> notes{};    ///< to write without urgency
+  std::vector<std::string> make_buckets{}; ///< to create; answered by link::bucket_made
   std::optional<parting> ended{};          ///< the peer refuses, or has removed, this node
-  std::string cut{};                       ///< why the connection is to be cut; empty: it is not
+  std::string cut{};                       ///< why to cut the connection; empty: keep it
 };
 
 enum class link_state : uint8_t { connecting, catching_up, live, unreachable };
@@ -76,15 +76,15 @@ std::string_view to_string(link_state state);
 struct bucket_progress {
   std::string bucket{};
   uint64_t sequence = 0; ///< of the peer's log, applied here
-  uint64_t behind = 0;   ///< entries of the peer's log that are not
-  ticks lag{0};          ///< since when there are such
-  /// Entries of this node's log that the peer has not acknowledged, as far as is known; nothing: it
-  /// was never heard of.
+  uint64_t behind = 0;   ///< entries of the peer's log that are not applied yet
+  ticks lag{0};          ///< how long there have been such entries
+  /// Entries of this node's log that the peer has not acknowledged, as far as this node knows;
+  /// empty: this node does not know.
   std::optional<uint64_t> peer_behind{};
-  std::string reason{}; ///< why one of the directions does not go on; empty: it does
+  std::string reason{}; ///< why one of the directions makes no progress; empty: no problem
 };
 
-/// What a link shows of itself.
+/// The status of a link, for operators.
 struct link_status {
   link_state state = link_state::connecting;
   std::string reason{}; ///< of unreachable
@@ -95,39 +95,40 @@ struct link_status {
   uint64_t behind = 0;
   uint64_t peer_behind = 0; ///< entries of this node's logs that the peer is not known to have
   ticks lag{0};
-  ticks last_seen{0}; ///< when a frame came last
+  ticks last_seen{0}; ///< when the last frame arrived
   uint64_t entries_in = 0;
   uint64_t documents_in = 0;
-  uint64_t fetched = 0;  ///< documents that had to be asked for
+  uint64_t fetched = 0;  ///< documents requested because their entries did not bring them whole
   uint64_t rejected = 0; ///< frames that break the protocol or a rule
-  uint64_t restarts = 0; ///< from 0, because the peer's log is not the one that was followed
-  uint64_t rescans = 0;  ///< from 0, because digests differed at rest
+  uint64_t restarts = 0; ///< from 0, because the peer's log is not the one followed before
+  uint64_t rescans = 0;  ///< from 0, because digests differed although nothing was in flight
   std::vector<std::string> refused{}; ///< "bucket/id": above a limit of this node, or damaged
   uint64_t refused_documents = 0;
-  /// Buckets of the peer that have no place here: some of their names, and how many (about).
+  /// Buckets of the peer that exceed this node's limit of buckets: some of their names, and their
+  /// number (about).
   std::vector<std::string> refused_buckets{};
   uint64_t refused_bucket_count = 0;
   uint64_t held_bytes = 0; ///< of its activity and documents, in memory
-  uint64_t waited = 0;     ///< frames that waited, because the peer had used up its time
-  uint64_t cuts = 0;       ///< of its connection, because it broke a bound
+  uint64_t waited = 0;     ///< frames delayed because the peer had used up its work budget
+  uint64_t cuts = 0;       ///< times the connection was cut because the peer exceeded a bound
   std::vector<bucket_progress> buckets{};
 };
 
 class following;
 class serving;
 
-/// One node's side of the link with one peer, both directions of it: follows the peer's buckets and
-/// serves it this node's (net/README.md, "Peer protocol"). A plain state machine: time comes with
-/// each event, randomness with the options, rows are read through `local_rows`; what is to be done
-/// is taken with `take`. Frames may be lost, repeated and reordered in both directions; then it
-/// takes longer, nothing else.
+/// One node's side of the link with one peer, for both directions: follows the peer's buckets and
+/// serves this node's buckets to it (net/README.md, "Peer protocol"). A plain state machine: each
+/// event brings the time, the options bring randomness, `local_rows` reads rows, and the caller
+/// collects the work to do with `take`. Frames may be lost, repeated and reordered in both
+/// directions; that only delays the link.
 ///
-/// Operation: a side *follows* a bucket by asking for its activity from a checkpoint on, in a
-/// numbered stream; what comes in order is taken in, what is missing is asked for in a new stream.
-/// A checkpoint moves only over entries that are applied, or known.
+/// Operation: a side *follows* a bucket by requesting its activity from a checkpoint on, in a
+/// numbered stream. It accepts activity in order; if some is missing, it requests it in a new
+/// stream. A checkpoint moves only over entries that are applied or were known here.
 ///
-/// **Thread**: one at a time. **Errors**: a frame that breaks a rule is counted and dropped, and
-/// moves no checkpoint. **Units and limits**: replication_defaults.hpp.
+/// **Thread**: one at a time. **Errors**: the link counts and drops a frame that breaks a rule;
+/// such a frame moves no checkpoint. **Units and limits**: replication_defaults.hpp.
 class link {
 public:
   link(link_options options, const local_rows& rows);
@@ -137,32 +138,34 @@ public:
 
   // Events
   // -----------------------------------------------------------------------------------------------
-  /// True: it brought what this side had asked for. Anything else costs the peer some of its time.
+  /// Returns true if the frame brought what this side had asked for. The caller charges any other
+  /// frame to the peer's work budget.
   bool received(std::string_view frame, ticks now);
-  /// A frame came that has to wait: the peer is alive.
+  /// A frame arrived that has to wait: it still shows that the peer is alive.
   void heard(ticks now);
-  /// To be called when `due` has come, or a little later.
+  /// The caller calls it at `due`, or a little later.
   void tick(ticks now);
-  /// Local activity of a bucket became durable, or a bucket was made or dropped.
+  /// Local activity of a bucket became durable, or a bucket was created or dropped.
   void advanced(uint32_t bucket, ticks now);
   /// `refused`: documents of the batch that were left out.
   void applied(uint32_t bucket, uint64_t ticket, ec code, ticks now,
                const std::vector<std::string>& refused = {});
   void bucket_made(const std::string& name, ec code, ticks now);
-  /// The connection is gone: the session with it.
+  /// The connection is lost; that ends the session.
   void lost(ticks now);
-  /// Whether other links may bring the same documents: then it is worth to wait a little for them.
+  /// True if other links may bring the same documents: the link then waits a little before it
+  /// fetches.
   void set_patient(bool patient);
-  /// Says goodbye.
+  /// Sends a goodbye frame with this disconnect reason.
   void say_goodbye(parting why);
 
-  // What comes of them
+  // Results
   // -----------------------------------------------------------------------------------------------
   effects take();
-  ticks due(ticks now) const; ///< when `tick` is wanted
+  ticks due(ticks now) const; ///< when to call `tick`
   link_status status(ticks now) const;
   bool established() const;
-  const std::string& peer_id() const; ///< empty: not known yet
+  const std::string& peer_id() const; ///< empty: unknown so far
 
 private:
   friend class following;
