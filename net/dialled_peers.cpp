@@ -29,14 +29,14 @@ void dialled_peers::add_poll_items(std::vector<zmq_pollitem_t>& items) {
   }
 }
 
-// Sockets are closed and made by commands alone, so that all that were polled are there.
+// Only commands make and close sockets, so every polled socket still exists here.
 void dialled_peers::read(const std::vector<zmq_pollitem_t>& items) {
   for (size_t i = 0; i < polled_.size(); ++i) {
     const auto found = peers_.find(polled_[i]);
     if (found == peers_.end() || !found->second.socket) continue;
     auto& [connection, from] = *found;
     const bool has_frames = items[poll_index_ + 2 * i + 1].revents != 0;
-    // That a peer is reached is told before its first frame is handed over.
+    // Report a peer as connected before delivering its first frame.
     if (items[poll_index_ + 2 * i].revents != 0 || (has_frames && !from.is_connected))
       read_events(connection, from);
     turn done;
@@ -57,7 +57,7 @@ void dialled_peers::read_events(uint64_t connection, peer& from) {
       if (context_.handlers.connected) context_.handlers.connected(connection);
       break;
     case ZMQ_EVENT_DISCONNECTED: on_disconnected(connection, from); break;
-    default: // an attempt has failed; libzmq tries the same address again
+    default: // an attempt failed; libzmq retries the same address
       if (from.to.host_kind == zmq_address::kind::name && context_.now >= from.next) {
         ++from.turn;
         ask(connection, from);
@@ -69,7 +69,7 @@ void dialled_peers::read_events(uint64_t connection, peer& from) {
 void dialled_peers::on_disconnected(uint64_t connection, peer& from) {
   from.intake.reset();
   if (!std::exchange(from.is_connected, false)) return;
-  // What it had sent is handed over first: no more than this.
+  // First deliver frames that the peer had sent: at most this many bytes.
   const uint64_t most = context_.options.message_bytes + context_.options.connection_held_bytes;
   turn done;
   while (done.bytes <= most && read_message(connection, from, done)) {
@@ -77,7 +77,7 @@ void dialled_peers::on_disconnected(uint64_t connection, peer& from) {
   context_.handlers.lost(connection);
 }
 
-// False: there is none.
+// Returns false if there is no message.
 bool dialled_peers::read_message(uint64_t connection, peer& from, turn& done) {
   if (!from.socket->receive(frame_)) return false;
   const uint64_t rest = from.socket->skip_rest(frame_);
@@ -120,7 +120,7 @@ void dialled_peers::connect(peer& to, const zmq_address& address) {
     to.endpoint = endpoint;
     is_changed_ = true;
   } catch (const zmq::error_t&) {
-    try_later(to); // there are no descriptors left
+    try_later(to); // the process has no descriptors left
   }
 }
 
@@ -146,10 +146,10 @@ void dialled_peers::resolved(uint64_t connection, const std::vector<std::string>
   if (found == peers_.end()) return;
   peer& to = found->second;
   to.is_asking = false;
-  if (to.intake) return; // connected meanwhile, or about to be
+  if (to.intake) return; // connected or connecting meanwhile
   try_later(to);
   if (addresses.empty()) return;
-  to.is_due = false; // libzmq tells when an attempt fails
+  to.is_due = false; // libzmq reports a failed attempt
   to.pause =
       std::min(to.pause, context_.options.reconnect_most / static_cast<int>(addresses.size()));
   const std::string& address = addresses[to.turn % addresses.size()];
@@ -157,7 +157,8 @@ void dialled_peers::resolved(uint64_t connection, const std::vector<std::string>
   connect(to, {kind, address, to.to.port});
 }
 
-// With a random part, so that nodes which lost each other at one time do not ask at one time.
+// The pause has a random part, so that nodes that lost each other at the same time do not retry at
+// the same time.
 void dialled_peers::try_later(peer& of) {
   const auto part = static_cast<unsigned>(of.pause.count() / 2) + 1;
   of.next = context_.now + of.pause - milliseconds(random_() % part);

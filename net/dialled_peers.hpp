@@ -13,12 +13,12 @@
 
 namespace treadmill::replication {
 
-/// The peers that this node dials: a DEALER socket each, which libzmq connects again and again. A
-/// frame to one that is not connected is dropped, not kept (ZMQ_IMMEDIATE).
+/// The peers that this node dials: one DEALER socket each, which libzmq reconnects again and again.
+/// A frame to a peer that is not connected is dropped, not queued (ZMQ_IMMEDIATE).
 ///
-/// Names are looked up beside it (host_resolver.hpp). An attempt that fails asks for the addresses
-/// again and goes on with the next of them, with pauses that double: a machine that comes back
-/// with another address is found, and one that has several is reached at the one that works.
+/// host_resolver looks up host names on its own thread. After a failed attempt the class looks the
+/// name up again and tries the next address, with pauses that double. So it finds a machine that
+/// returns with another address, and reaches a machine with several addresses at one that works.
 ///
 /// **Thread**: the transport's.
 class dialled_peers {
@@ -28,38 +28,38 @@ public:
   explicit dialled_peers(transport_context& context);
 
   void add_poll_items(std::vector<zmq_pollitem_t>& items);
-  /// True once after sockets were made or closed: the poll items are to be made again.
+  /// Returns true once after sockets were made or closed: the caller has to rebuild the poll items.
   bool take_changed() { return std::exchange(is_changed_, false); }
-  /// A bounded turn of what is there: `items` are those of the last poll.
+  /// Reads all events and a bounded number of frames. `items`: the result of the last poll.
   void read(const std::vector<zmq_pollitem_t>& items);
 
   void dial(uint64_t connection, zmq_address to);
   void resolved(uint64_t connection, const std::vector<std::string>& addresses);
   bool has(uint64_t connection) const { return peers_.count(connection) > 0; }
-  /// False: it is not connected. The frame is then gone.
+  /// Returns false and drops the frame if the peer is not connected.
   bool send(uint64_t connection, std::unique_ptr<waiting_frame> frame);
   void hang_up(uint64_t connection);
 
-  /// What was to be tried again by now is, and when it is for the next time.
+  /// try_again starts all attempts that are due; next_try says when the next one is.
   void try_again();
   std::optional<time_point> next_try() const;
 
   void add_intakes(std::vector<peer_intake*>& to);
   bool has_intakes() const;
-  size_t count() const; ///< of those that are connected
+  size_t count() const; ///< of connected peers
 
 private:
   struct peer {
     zmq_address to{};
     std::unique_ptr<peer_socket> socket{};
-    std::string endpoint{};              ///< that the socket dials
-    std::optional<peer_intake> intake{}; ///< of its TCP connection, while there is one
+    std::string endpoint{};              ///< the endpoint that the socket dials
+    std::optional<peer_intake> intake{}; ///< of its TCP connection, while one exists
     bool is_connected = false;           ///< both sides have greeted
-    bool is_asking = false;              ///< for the addresses of a name
-    size_t turn = 0;                     ///< which of them
-    std::chrono::milliseconds pause{};   ///< until the next question
+    bool is_asking = false;              ///< waits for the addresses of a host name
+    size_t turn = 0;                     ///< index of the address to try
+    std::chrono::milliseconds pause{};   ///< until the next attempt
     time_point next{};
-    bool is_due = false; ///< to be tried again at `next`, whatever libzmq does
+    bool is_due = false; ///< try again at `next`, regardless of libzmq's own attempts
   };
 
   void connect(peer& to, const zmq_address& address);

@@ -39,7 +39,7 @@ void host_resolver::ask(std::string name, answer then) {
   shared_->questions.emplace_back(std::move(name), std::move(then));
   shared_->asked.notify_one();
   if (std::exchange(shared_->has_thread, true)) return;
-  // A thread inherits what its maker blocks: signals are for others.
+  // A new thread inherits the signal mask: block all signals, which other threads handle.
   sigset_t all{};
   sigset_t before{};
   ::sigfillset(&all);

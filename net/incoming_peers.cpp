@@ -10,10 +10,10 @@ namespace treadmill::replication {
 
 namespace {
 
-// The longest routing identity of ZMTP; libzmq takes any.
+// ZMTP's limit for a routing identity; libzmq does not enforce it.
 constexpr size_t longest_identity = 255;
 
-// From the end of a frame inside libzmq to its last byte in the system's buffer.
+// Time from the end of a frame inside libzmq until its last byte is in the system's buffer.
 constexpr std::chrono::milliseconds writing_time{20};
 
 std::string why_not_bound(const std::string& uri, int problem) {
@@ -24,13 +24,13 @@ std::string why_not_bound(const std::string& uri, int problem) {
   return what + std::generic_category().message(problem);
 }
 
-// What libzmq binds: it takes no names.
+// The address to bind; libzmq accepts no host names.
 std::optional<zmq_address> numeric(const zmq_address& address,
                                    const host_resolver::lookup& look_up) {
   if (address.host_kind != zmq_address::kind::name) return address;
   const auto found = look_up ? look_up(address.host) : look_up_host(address.host);
   if (found.empty()) return std::nullopt;
-  // IPv4 first, as clients do that are told "localhost".
+  // IPv4 first, like clients that connect to "localhost".
   const auto ipv4 = std::find_if(found.begin(), found.end(), [](const std::string& each) {
     return each.find(':') == std::string::npos;
   });
@@ -55,7 +55,7 @@ result<uint16_t> incoming_peers::bind(const zmq_address& to) {
   try {
     router_.emplace(context_, zmq::socket_type::router,
                     address->host_kind != zmq_address::kind::ipv4);
-    // A frame to a peer that has gone is an error then, instead of nothing.
+    // Makes sending to a peer that is gone an error, instead of silently dropping the frame.
     router_->zmq().set(zmq::sockopt::router_mandatory, true);
     router_->watch("incoming", ZMQ_EVENT_ACCEPTED | ZMQ_EVENT_DISCONNECTED);
     router_->zmq().bind(to_string(*address));
@@ -99,15 +99,16 @@ void incoming_peers::read_frames() {
       done.took(take_message());
       continue;
     }
-    // What the lost ones had sent has been handed over by now.
+    // All frames that the lost connections had sent are delivered by now.
     for (const uint64_t connection : std::exchange(gone_, {})) lose(connection);
     return;
   }
 }
 
-// Of which the identity has been read. Returns its bytes on the wire.
+// Takes the message whose identity part was just read. Returns its bytes on the wire.
 uint64_t incoming_peers::take_message() {
-  if (!router_->receive(frame_)) return 0; // never: the parts of a message are there together
+  // This cannot happen: libzmq delivers the parts of a message together.
+  if (!router_->receive(frame_)) return 0;
   const int descriptor = zmq_msg_get(frame_.handle(), ZMQ_SRCFD);
   const uint64_t rest = router_->skip_rest(frame_);
   const uint64_t bytes = bytes_of_part(frame_.size()) + rest;
@@ -126,7 +127,8 @@ uint64_t incoming_peers::take_message() {
   return bytes;
 }
 
-// Only for the TCP connection that the identity has: its descriptor may have become another one's.
+// Counts only for the identity's current TCP connection: the descriptor may already belong to
+// another one.
 void incoming_peers::count_taken(const std::string& identity, int descriptor, uint64_t bytes) {
   const auto known = identities_.find(identity);
   const auto socket = accepted_.find(descriptor);
@@ -135,7 +137,7 @@ void incoming_peers::count_taken(const std::string& identity, int descriptor, ui
     socket->second.intake.took(bytes, context_.now);
 }
 
-// 0: frames of this one are not wanted any more.
+// Returns 0 if the connection was hung up, or the transport is stopping.
 uint64_t incoming_peers::connection_of(const std::string& identity, int descriptor) {
   if (const auto found = identities_.find(identity); found != identities_.end()) {
     const uint64_t connection = found->second;
@@ -143,7 +145,8 @@ uint64_t incoming_peers::connection_of(const std::string& identity, int descript
     if (known.descriptor == descriptor) return known.is_hung_up ? 0 : connection;
     lose(connection); // another connection has taken its identity
   }
-  // Whoever had this descriptor before is gone, and the event that says so is here.
+  // If the descriptor belonged to another connection before, that one is gone and its event is
+  // already queued.
   read_events();
   return add(identity, descriptor);
 }
@@ -155,7 +158,7 @@ uint64_t incoming_peers::add(const std::string& identity, int descriptor) {
   identities_.emplace(identity, connection);
   const auto found = accepted_.find(descriptor);
   if (found == accepted_.end()) {
-    mark_gone(connection); // it sent this and left
+    mark_gone(connection); // the peer sent this frame and disconnected
   } else {
     if (found->second.connection != 0) mark_gone(found->second.connection);
     found->second.connection = connection;
@@ -164,15 +167,15 @@ uint64_t incoming_peers::add(const std::string& identity, int descriptor) {
 }
 
 void incoming_peers::refuse(int descriptor) {
-  read_events(); // it may be new
+  read_events(); // the connection may be new
   const auto found = accepted_.find(descriptor);
   if (found == accepted_.end() || found->second.intake.is_cut()) return;
   found->second.intake.cut();
   ++context_.counters.cut_connections;
 }
 
-// One connection too many costs another one, of those that have not sent a frame or else of all the
-// one that has been silent for longest: a flood of connections cuts those of the flood.
+// Above the limit, cuts one connection: the one silent for longest among those that have not sent a
+// frame, or else among all. So a flood of connections cuts its own.
 void incoming_peers::bound_accepted(int newest) {
   if (accepted_.size() <= context_.options.connections) return;
   size_t count = 0;
@@ -232,8 +235,8 @@ void incoming_peers::end_leaving() {
     if (found == incoming_.end()) return true;
     const auto socket = accepted_.find(found->second.descriptor);
     if (socket == accepted_.end() || socket->second.connection != each.connection) return true;
-    // What libzmq has taken it may still have to write: not so, if for some time nothing is on its
-    // way. (It writes on as soon as the system takes more.)
+    // libzmq may still have to write frames that it has taken. It writes as soon as the system
+    // accepts more, so if nothing is in flight for `writing_time`, libzmq has written everything.
     const bool empty = each.waiting->now() == 0 && socket->second.intake.is_idle();
     if (!empty) {
       each.empty_since.reset();

@@ -10,12 +10,13 @@
 namespace treadmill::replication {
 
 /// The peers that dialled this node: one ROUTER socket. A TCP connection becomes a connection of
-/// the transport with its first frame.
+/// the transport when its first frame arrives.
 ///
-/// libzmq names a peer by its routing identity, and tells that TCP connections come and go by their
-/// descriptors; each message carries both. So a connection is lost when its TCP connection is.
+/// libzmq identifies a peer by its routing identity, and reports opened and closed TCP connections
+/// by their descriptors; each message carries both. So a connection is lost when its TCP connection
+/// is.
 ///
-/// **Thread**: the transport's; bind before it begins.
+/// **Thread**: the transport's, but bind before that thread starts.
 class incoming_peers {
 public:
   explicit incoming_peers(transport_context& context) : context_(context) {}
@@ -24,18 +25,18 @@ public:
   result<uint16_t> bind(const zmq_address& to);
 
   void add_poll_items(std::vector<zmq_pollitem_t>& items);
-  /// A bounded turn of what is there: `items` are those of the last poll.
+  /// Reads all events and a bounded number of frames. `items`: the result of the last poll.
   void read(const std::vector<zmq_pollitem_t>& items);
 
   bool has(uint64_t connection) const { return incoming_.count(connection) > 0; }
-  /// False: the connection is gone. The frame is then gone too.
+  /// Returns false and drops the frame if the connection is gone.
   bool send(uint64_t connection, std::unique_ptr<waiting_frame> frame);
-  /// Ends a connection when what waits on it has left, or after `linger`.
+  /// Closes a connection when its waiting frames have left, or after `linger`.
   void hang_up(uint64_t connection, std::shared_ptr<waiting_bytes> waiting);
 
-  /// Lost connections that the next read tells of.
+  /// True if the next read will report lost connections.
   bool has_gone() const { return !gone_.empty(); }
-  /// Connections that are being hung up: while there are some, end_leaving is to be called often.
+  /// True while connections are being hung up: the caller then has to call end_leaving often.
   bool has_leaving() const { return !leaving_.empty(); }
   void end_leaving();
 
@@ -48,13 +49,13 @@ private:
 
   struct accepted {
     peer_intake intake{};
-    uint64_t connection = 0; ///< 0: no frame has come yet
+    uint64_t connection = 0; ///< 0: no frame so far
   };
 
   struct incoming {
     std::string identity{};
     int descriptor = -1;
-    bool is_gone = false; ///< its TCP connection is; frames of it may still be there
+    bool is_gone = false; ///< its TCP connection is closed; its frames may still be queued
     bool is_hung_up = false;
   };
 
@@ -62,7 +63,7 @@ private:
     uint64_t connection = 0;
     std::shared_ptr<waiting_bytes> waiting{};
     time_point until{};
-    std::optional<time_point> empty_since{}; ///< nothing is on its way
+    std::optional<time_point> empty_since{}; ///< since when nothing is in flight
   };
 
   void read_events();

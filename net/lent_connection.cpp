@@ -49,12 +49,14 @@ void lent_connection::cut() const { shut(true); }
 
 void lent_connection::shut(bool at_once) const {
   if (descriptor_ < 0) return;
-  // A second descriptor cannot be closed and used again between the look at it and the shutdown.
+  // libzmq cannot close a duplicate descriptor, so its number is not reused between the check and
+  // the shutdown.
   const int own = ::fcntl(descriptor_, F_DUPFD_CLOEXEC, 0);
   if (own < 0) return;
   ends found{};
   if (read_ends(own, found) && is_same(found, ends_)) {
-    // Its owner's close() then resets it; otherwise what it does not read would stay for a minute.
+    // libzmq's close() then resets the connection; otherwise data that the other side does not read
+    // would stay queued for a minute.
     const linger none{1, 0};
     if (at_once) ::setsockopt(own, SOL_SOCKET, SO_LINGER, &none, sizeof none);
     ::shutdown(own, SHUT_RDWR);

@@ -5,25 +5,25 @@
 
 namespace treadmill::replication {
 
-/// A TCP connection whose descriptor belongs to libzmq, which may close it at any time. Its number
-/// may then be anything else of this process, so it is recognised by its two addresses.
+/// A TCP connection whose descriptor belongs to libzmq, which may close it at any time. The process
+/// may then reuse the number, so this class recognises the connection by its two addresses.
 ///
 /// **Thread**: any, one at a time.
 class lent_connection {
 public:
   lent_connection() = default;
-  /// A descriptor that is closed already gives a connection that has received nothing.
+  /// If the descriptor is closed already, the connection counts as having received nothing.
   explicit lent_connection(int descriptor);
 
-  /// Bytes that it has received and its owner has read, so far. 0: it is gone, or the system cannot
-  /// tell.
+  /// Bytes that the connection received and libzmq has read so far. 0: the connection is gone, or
+  /// the system cannot tell.
   uint64_t bytes_given() const;
-  /// Bytes that its owner has written and the other side has not confirmed. 0: it is gone.
+  /// Bytes that libzmq has written and the other side has not confirmed. 0: the connection is gone.
   uint64_t bytes_unconfirmed() const;
-  /// Ends it in both directions, so that its owner finds it closed. What was written before still
+  /// Shuts it down in both directions, so that libzmq finds it closed. Data written before still
   /// arrives.
   void end() const;
-  /// The same, and what is on its way in either direction is thrown away.
+  /// The same, but discards data in flight in both directions.
   void cut() const;
 
 private:

@@ -12,12 +12,12 @@
 
 namespace treadmill::rest {
 
-/// What a peer shows of itself to the threads that answer requests.
+/// What the threads that answer requests see of a peer.
 struct shown_peer {
   std::string name{};
-  std::string zmq_uri{}; ///< empty: it is not known, the peer dials
-  std::string node_id{}; ///< empty: it has not been reached yet
-  std::string refusal{}; ///< why one of the two sides refuses the other; empty: it does not
+  std::string zmq_uri{}; ///< empty: unknown, because the peer dials this node
+  std::string node_id{}; ///< empty: not connected so far
+  std::string refusal{}; ///< why one side refuses the other; empty: neither does
   replication::link_status status{};
   std::optional<std::chrono::system_clock::time_point> last_seen{};
 };
@@ -28,20 +28,20 @@ struct peer_traffic {
   uint64_t frames_out = 0;
   uint64_t bytes_in = 0;
   uint64_t bytes_out = 0;
-  uint64_t dropped_frames = 0;  ///< not sent
-  uint64_t cut_connections = 0; ///< over a bound of the transport
+  uint64_t dropped_frames = 0;  ///< frames that could not be sent
+  uint64_t cut_connections = 0; ///< cut because they exceeded a bound of the transport
 };
 
-/// Where the actors of federation put what they show, and threads that answer requests find it.
-/// Peers are told apart by keys, which their keeper gives. **Thread**: any.
+/// The board on which the federation actors publish the state of peers, for the threads that answer
+/// requests. The peer's owner gives it a key. **Thread**: any.
 class peer_board {
 public:
-  /// Of the peer's keeper: who it is. Only kept peers are shown.
+  /// The peer's owner publishes its identity. The board shows only peers that were kept.
   void keep(uint64_t key, std::string name, std::string zmq_uri, std::string node_id,
             std::string refusal = {});
   void forget(uint64_t key);
   void forget_all();
-  /// Of its link: how far it is.
+  /// The peer's link publishes its progress; ignored for a peer that is not kept.
   void show(uint64_t key, replication::link_status status,
             std::optional<std::chrono::system_clock::time_point> last_seen);
   std::vector<shown_peer> all() const; ///< in name order

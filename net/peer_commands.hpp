@@ -15,14 +15,14 @@ struct dial_command {
   uint64_t connection = 0;
   zmq_address to{};
 };
-/// The addresses of a name that a dialled connection has asked for.
+/// The addresses of a host name that a dialled connection asked for.
 struct resolved_command {
   uint64_t connection = 0;
   std::vector<std::string> addresses{};
 };
 struct hang_up_command {
   uint64_t connection = 0;
-  std::shared_ptr<waiting_bytes> waiting{}; ///< what was sent before it
+  std::shared_ptr<waiting_bytes> waiting{}; ///< bytes that were sent before and still wait
 };
 struct send_command {
   uint64_t connection = 0;
@@ -30,18 +30,17 @@ struct send_command {
 };
 using peer_command = std::variant<dial_command, resolved_command, hang_up_command, send_command>;
 
-/// What other threads ask of the transport's own: a queue that wakes it, and the connections that
-/// can be sent to.
+/// Commands of other threads to the transport's thread: a queue that wakes it, and the connections
+/// that accept frames.
 ///
-/// **Thread**: any. Nothing blocks.
-/// **Units and limits**: frames are bounded by their bytes (add_frame); other commands are as many
-/// as their callers ask for.
+/// **Thread**: any. No call blocks. **Units and limits**: frames are bounded in bytes (add_frame);
+/// the number of other commands is not bounded.
 class peer_commands {
 public:
   struct limits {
     size_t frame_bytes = 0;      ///< of one frame
-    size_t connection_bytes = 0; ///< waiting on one connection, before the last frame
-    size_t bytes = 0;            ///< waiting on all
+    size_t connection_bytes = 0; ///< waiting on one connection, not counting the last frame
+    size_t bytes = 0;            ///< waiting on all connections
   };
 
   explicit peer_commands(limits most);
@@ -49,24 +48,26 @@ public:
   peer_commands(const peer_commands&) = delete;
   peer_commands& operator=(const peer_commands&) = delete;
 
-  /// An eventfd: readable while there are commands, or after the end. -1: there was none left.
+  /// An eventfd: readable while there are commands, or after `end`. -1: the process had no
+  /// descriptor left.
   int descriptor() const { return wake_; }
   size_t waiting() const { return all_->now(); }
 
-  /// A connection that a peer has made. 0: the end has come.
+  /// Registers a connection that a peer made. Returns 0 after `end`.
   uint64_t add_incoming();
-  /// A connection over which nothing more comes or goes.
+  /// Unregisters a connection that is over.
   void forget(uint64_t connection);
 
   uint64_t add_dial(zmq_address to);
   void add_resolved(uint64_t connection, std::vector<std::string> addresses);
   void add_hang_up(uint64_t connection);
-  /// False: the connection is not known, or a limit is reached. The frame is gone then.
+  /// Returns false and drops the frame if the connection is unknown, a limit is reached, or after
+  /// `end`.
   bool add_frame(uint64_t connection, std::string bytes);
-  /// From here on nothing is added.
+  /// From now on, the queue accepts no connections and no frames.
   void end();
 
-  /// Takes what there is, in order. True: the end has come, and no more will follow.
+  /// Takes all commands, in order. Returns true after `end`: the transport takes no more.
   bool take(std::vector<peer_command>& to);
 
 private:

@@ -7,11 +7,11 @@
 
 namespace treadmill::replication {
 
-/// What one TCP connection has brought and the transport has not taken yet: messages that are not
-/// finished, whose parts libzmq keeps until the last one has come; what a peer says about itself;
-/// frames that wait for their turn. libzmq has no bound for any of it, so that a peer could fill
-/// the memory. Such a peer is found here, by the bytes that the system has given to libzmq, and
-/// cut.
+/// The bytes that one TCP connection has delivered to libzmq and that the transport has not taken
+/// yet: unfinished messages, whose parts libzmq keeps until the last one arrives; ZMTP commands of
+/// the peer; frames that wait for their turn. libzmq bounds none of it, so a peer could exhaust the
+/// memory. This class finds such a peer by the bytes that the system has given to libzmq, and cuts
+/// it.
 ///
 /// **Thread**: any, one at a time.
 class peer_intake {
@@ -21,7 +21,7 @@ public:
   peer_intake() = default;
   peer_intake(int descriptor, time_point now) : connection_(descriptor), last_heard_(now) {}
 
-  /// A message has been taken, of so many bytes on the wire (see bytes_of_part).
+  /// The transport has taken a message of this many bytes on the wire (see bytes_of_part).
   void took(uint64_t bytes, time_point now) {
     taken_ += bytes;
     last_heard_ = now;
@@ -29,11 +29,12 @@ public:
   time_point last_heard() const { return last_heard_; }
 
   void look();
-  /// At the last look.
+  /// As of the last `look`.
   uint64_t held() const { return held_; }
 
-  bool is_idle() const; ///< nothing that the system was given to send is on its way
-  void end();           ///< the connection, in order
+  /// The other side has confirmed all bytes that the system was given to send.
+  bool is_idle() const;
+  void end(); ///< shuts the connection down gracefully
   void cut();
   bool is_cut() const { return is_cut_; }
 
@@ -45,11 +46,11 @@ private:
   bool is_cut_ = false;
 };
 
-/// Bytes of a message's part as ZMTP sends it, with its head.
+/// Bytes of a message part as ZMTP sends it, with its header.
 inline constexpr uint64_t bytes_of_part(size_t size) { return size + (size > 255 ? 9 : 2); }
 
-/// Looks at all of them and cuts those that hold more than `most_of_one`, then those that hold the
-/// most until together they hold no more than `most_of_all`. Returns how many it cut.
+/// Updates all of them and cuts those that hold more than `most_of_one`; then cuts the largest ones
+/// until the total is at most `most_of_all`. Returns how many it cut.
 size_t cut_holding(const std::vector<peer_intake*>& intakes, uint64_t most_of_one,
                    uint64_t most_of_all);
 

@@ -7,7 +7,7 @@
 
 namespace treadmill::replication {
 
-/// Bytes that wait to be sent: of one connection, or of all.
+/// Bytes waiting to be sent: of one connection, or of all.
 ///
 /// **Thread**: any.
 class waiting_bytes {
@@ -20,12 +20,12 @@ private:
   std::atomic<size_t> bytes_ = 0;
 };
 
-/// A frame on its way from send() to the network. It counts as waiting until it is destroyed, which
-/// libzmq does on a thread of its own when the system has taken the frame, or its connection is
-/// gone: so what waits inside libzmq is bounded in bytes, where its own bounds count frames.
+/// A frame between send() and the network. It counts as waiting until it is destroyed. libzmq
+/// destroys it on its own thread when the system has taken the frame, or when its connection is
+/// gone. So the bytes waiting inside libzmq are bounded, although libzmq's own bounds count frames.
 class waiting_frame {
 public:
-  /// What a frame costs beside its bytes, about: its place in queues, and the heap's own.
+  /// Approximate cost of a frame besides its bytes: its place in queues, and the heap's overhead.
   static constexpr size_t overhead = 256;
   static size_t cost(const std::string& bytes) { return bytes.size() + overhead; }
 
@@ -45,8 +45,9 @@ public:
 
   std::string& bytes() { return bytes_; }
 
-  /// From the thread that gives the frame to libzmq to the one that ends it there. libzmq orders
-  /// the two by itself; this says so to ThreadSanitizer, which cannot see into the library.
+  /// Called on the thread that gives the frame to libzmq, before the thread that destroys it there
+  /// calls was_given_away. libzmq orders the two calls by itself; this pair shows the order to
+  /// ThreadSanitizer, which cannot see into the library.
   void give_away() { given_away_.store(true, std::memory_order_release); }
   bool was_given_away() const { return given_away_.load(std::memory_order_acquire); }
 

@@ -22,7 +22,7 @@ bool is_plain(char c, std::string_view others) {
          others.find(c) != std::string_view::npos;
 }
 
-/// What --name takes, and what node ids are made of. None looks like host:port.
+/// The characters that --name accepts, and those of node ids. No such text looks like host:port.
 bool is_plain(std::string_view text, std::string_view others) {
   return !text.empty() && text.size() <= longest_name &&
          std::all_of(text.begin(), text.end(), [&](char c) { return is_plain(c, others); });
@@ -50,7 +50,7 @@ bool take_text(std::string_view& in, std::string& text) {
   return true;
 }
 
-/// Each item takes a byte at least.
+/// Each item takes at least one byte, so a larger count is invalid.
 bool take_count(std::string_view& in, uint64_t& count) {
   return take_varint(in, count) && count <= in.size();
 }
@@ -94,13 +94,13 @@ std::string name_of_uri(std::string_view zmq_uri) {
   return std::string(zmq_uri);
 }
 
-// What is stored
+// Storage
 // -------------------------------------------------------------------------------------------------
 
 std::string peer_registry::encode() const {
   std::string out;
   put_varint(out, format);
-  // Each address of a peer is a record: those of one node id belong together.
+  // Each address of a peer is a record of its own; decode joins those with the same node id.
   std::vector<peer_record> stored;
   for (const auto& [key, record] : peers_) {
     if (!record.given) continue;
@@ -127,7 +127,7 @@ result<peer_registry> peer_registry::decode(std::string_view bytes, size_t most)
   for (; count > 0; --count) {
     peer_record record;
     if (!take_record(bytes, record)) return corrupt();
-    if (!record.given) continue; // of a time when strangers were stored
+    if (!record.given) continue; // written by a version that stored strangers
     if (const uint64_t same = read.find_node(record.node_id)) {
       if (!read.peers_[same].has_uri(record.zmq_uri))
         read.peers_[same].other_uris.push_back(std::move(record.zmq_uri));
@@ -189,7 +189,8 @@ result<uint64_t> peer_registry::add(const peer_record& asked) {
     if (full())
       return fail(ec::bad_request, "this node has the " + std::to_string(most_) +
                                        " peers that it takes: see --max-peers");
-    // Whether a stranger is there where it says shows when the address is dialled.
+    // An operator's address takes precedence over a stranger's claim to it: the greeting after
+    // dialling shows which node is there.
     for (auto& [other, stranger] : peers_)
       if (stranger.zmq_uri == asked.zmq_uri) stranger.zmq_uri.clear();
     key = ++last_key_;
@@ -216,7 +217,7 @@ void peer_registry::remove(uint64_t key) {
   const std::string node_id = std::move(found->second.node_id);
   peers_.erase(found);
   if (node_id.empty()) return;
-  forgive(node_id); // so that it is the newest
+  forgive(node_id); // so that the id is appended as the newest
   removed_.push_back(node_id);
   if (removed_.size() > removed_peers) removed_.pop_front();
 }
@@ -236,7 +237,7 @@ bool peer_registry::established(uint64_t key) {
   return found != peers_.end() && std::exchange(found->second.invites, false);
 }
 
-/// True where it was removed before.
+/// Returns true if the node was removed before.
 bool peer_registry::forgive(const std::string& node_id) {
   return std::erase(removed_, node_id) > 0;
 }
@@ -244,7 +245,7 @@ bool peer_registry::forgive(const std::string& node_id) {
 // Greetings
 // -------------------------------------------------------------------------------------------------
 
-/// Another node that had the name.
+/// Another node with the name of the greeting.
 uint64_t peer_registry::find_namesake(const hello& greeting, uint64_t but) const {
   for (const auto& [key, record] : peers_)
     if (key != but && record.name == greeting.name && !record.node_id.empty()) return key;
@@ -275,9 +276,9 @@ greeting_verdict peer_registry::judge(const hello& greeting, uint64_t dialled,
     if (!instance || *instance == greeting.instance) return accepted(known);
     return {greeting_verdict::kind::probe, parting::same_identity, known, 0};
   }
-  if (vouched) return accepted(namesake); // its store was wiped
+  if (vouched) return accepted(namesake); // the node has a new identity: its store was deleted
   if (of != nullptr && (of->node_id.empty() || !now(dialled))) return accepted(dialled);
-  if (of_operator) return accepted(0); // it takes the address along
+  if (of_operator) return accepted(0); // accept takes over the address
   const auto evicted = place_for_stranger(now, used);
   if (!evicted) return refuse(parting::too_many);
   auto verdict = accepted(0);
@@ -285,7 +286,7 @@ greeting_verdict peer_registry::judge(const hello& greeting, uint64_t dialled,
   return verdict;
 }
 
-/// Who makes place for one more stranger: 0 where nobody has to; nothing where nobody can.
+/// The stranger to remove for one more: 0 if there is room; empty if none can be removed.
 std::optional<uint64_t> peer_registry::place_for_stranger(const connected& now,
                                                           const in_use& used) const {
   if (count(false) < most_) return 0;
@@ -297,9 +298,9 @@ std::optional<uint64_t> peer_registry::place_for_stranger(const connected& now,
   return oldest;
 }
 
-/// What was dialled turned out to be the peer `key`. Answers the key of the record that is gone for
-/// it. No address that an operator gave is lost: of two peers that are both known, each goes on
-/// with one.
+/// The dialled address turned out to be that of the peer `key`. Returns the key of the record that
+/// was removed for it; 0: none. No address that an operator gave is lost: if both peers are known
+/// nodes, each keeps one address.
 uint64_t peer_registry::take_dialled(uint64_t dialled, uint64_t key, std::string uri) {
   const auto found = peers_.find(dialled);
   if (dialled == key || found == peers_.end()) return 0;
@@ -308,7 +309,7 @@ uint64_t peer_registry::take_dialled(uint64_t dialled, uint64_t key, std::string
   if (uri.empty()) uri = of.zmq_uri;
   if (of.zmq_uri == uri) of.zmq_uri.clear();
   std::erase(of.other_uris, uri);
-  const bool gone = of.node_id.empty(); // else another node, which is not at that address any more
+  const bool gone = of.node_id.empty(); // else a known node that has left that address
   std::string before = into.given ? std::exchange(into.zmq_uri, {}) : std::string();
   into.zmq_uri = std::move(uri);
   into.given = into.given || of.given;
@@ -346,10 +347,10 @@ peer_registry::acceptance peer_registry::accept(const greeting_verdict& verdict,
   record.name = greeting.name;
   record.node_id = greeting.node_id;
   record.greeted = before.greeted = ++greetings_;
-  // Where a stranger says that it could be dialled is shown, no more.
+  // The address that a stranger gives is only displayed, never dialled.
   if (!record.given && check_zmq_uri(greeting.zmq_uri) && find_uri(greeting.zmq_uri) == 0)
     record.zmq_uri = greeting.zmq_uri;
-  // Who had the name is shown by its address from here on.
+  // The former owner of the name is listed by its address from now on.
   for (auto& [key, other] : peers_) {
     if (key == done.key || other.name != greeting.name) continue;
     other.name = other.zmq_uri.empty() ? other.node_id : name_of_uri(other.zmq_uri);

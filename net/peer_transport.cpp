@@ -16,14 +16,14 @@ namespace {
 using std::chrono::milliseconds;
 using clock = std::chrono::steady_clock;
 
-// How often it is looked at what peers make libzmq hold, while some are connected; and how often
-// where that is much.
+// How often the loop checks how much peers make libzmq hold, while some are connected; and how
+// often if that is much.
 constexpr milliseconds look_interval{100};
 constexpr milliseconds close_look_interval{10};
 constexpr size_t much = size_t{256} * 1024;
-// How often it is looked whether the last frames of a connection that was hung up have left.
+// How often the loop checks whether the last frames of a connection that was hung up have left.
 constexpr milliseconds leaving_interval{10};
-// Sockets of one context: three for each dialled connection.
+// Maximum number of sockets of one context: each dialled connection needs three.
 constexpr int most_sockets = 4096;
 
 } // namespace
@@ -63,7 +63,7 @@ private:
   atomic_counters counters_{};
   zmq::context_t zmq_{1};
   transport_context context_{options_, handlers_, commands_, counters_, zmq_, clock::now()};
-  // Absent before start and after the end.
+  // Empty before start and after the end.
   std::optional<incoming_peers> incoming_{};
   std::optional<dialled_peers> dialled_{};
   std::vector<zmq_pollitem_t> items_{};
@@ -86,7 +86,7 @@ result<void> transport::loop::start() {
     address->port = *port;
     endpoint_ = to_string(*address);
   }
-  // A thread inherits what its maker blocks: signals are for others.
+  // A new thread inherits the signal mask: block all signals, which other threads handle.
   sigset_t all{};
   sigset_t before{};
   ::sigfillset(&all);
@@ -107,14 +107,14 @@ void transport::loop::run() {
     context_.now = clock::now();
     incoming_->read(items_);
     dialled_->read(items_);
-    // After what was received, so that an answer that a handler sends leaves in the same turn.
+    // After receiving, so that a frame that a handler sends in answer leaves in the same turn.
     goes_on = obey();
     dialled_->try_again();
     look();
     counters_.connections = incoming_->count() + dialled_->count();
   }
-  // Each socket stays, without its owner, until what was sent has left, or for `linger`: the
-  // context waits for them.
+  // Each socket stays open until its sent frames have left, or for `linger`: closing the context
+  // waits for them.
   dialled_.reset();
   incoming_.reset();
   zmq_.close();
@@ -127,12 +127,12 @@ void transport::loop::wait() {
     incoming_->add_poll_items(items_);
     dialled_->add_poll_items(items_);
   }
-  // Interrupted: then nothing is ready.
+  // The poll was interrupted: nothing is ready.
   if (zmq_poll(items_.data(), static_cast<int>(items_.size()), patience().count()) < 0)
     for (zmq_pollitem_t& each : items_) each.revents = 0;
 }
 
-// How long there is nothing to do, unless something comes. -1: for ever.
+// How long to wait for events if none arrive. -1: forever.
 milliseconds transport::loop::patience() const {
   if (incoming_->has_gone()) return milliseconds(0);
   auto next = dialled_->next_try();
@@ -159,7 +159,7 @@ void transport::loop::look() {
     next_look_ = context_.now + close_look_interval;
 }
 
-// False: it was the last time.
+// Runs the queued commands. Returns false after the last ones.
 bool transport::loop::obey() {
   const bool ended = commands_.take(taken_);
   for (peer_command& each : taken_) std::visit([this](auto& next) { apply(next); }, each);

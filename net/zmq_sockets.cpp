@@ -9,13 +9,14 @@ namespace {
 
 using std::chrono::milliseconds;
 
-// Intervals without a sign of life, after which a connection is given up.
+// A connection is closed after this many heartbeat intervals without an answer.
 constexpr int missed_heartbeats = 3;
 
 int count_of(milliseconds time) { return static_cast<int>(time.count()); }
 
 bool receive_from(zmq::socket_t& socket, zmq::message_t& to) {
-  // Not cppzmq's: an interrupted system call is no exception here, the next turn tries again.
+  // Not cppzmq's receive, which throws if a system call is interrupted; here the next turn tries
+  // again.
   return zmq_msg_recv(to.handle(), socket.handle(), ZMQ_DONTWAIT) >= 0;
 }
 
@@ -29,13 +30,13 @@ void end_frame(void*, void* frame) {
 peer_socket::peer_socket(transport_context& context, zmq::socket_type type, bool ipv6)
     : context_(context.zmq), linger_(context.options.linger), socket_(context.zmq, type) {
   const transport_options& options = context.options;
-  socket_.set(zmq::sockopt::linger, 0); // until it has something to send
+  socket_.set(zmq::sockopt::linger, 0); // the destructor sets the final value
   socket_.set(zmq::sockopt::ipv6, ipv6);
   socket_.set(zmq::sockopt::maxmsgsize, static_cast<int64_t>(options.message_bytes));
-  // What waits is bounded in bytes instead, on its way out (peer_outbox.hpp) and in
-  // (peer_intake.hpp). Besides, libzmq (4.3.4 as 4.3.5) ends the process where a connection that it
-  // has stopped reading at its bound is reset, and a ZMTP heartbeat of either side follows. So it
-  // has no bound, and the system gives the heartbeats.
+  // No high-water mark: waiting frames are bounded in bytes instead, outgoing by peer_outbox.hpp
+  // and incoming by peer_intake.hpp. Besides, libzmq (4.3.4 and 4.3.5) aborts the process if it has
+  // stopped reading a connection at that mark, the connection is reset, and a ZMTP heartbeat of
+  // either side follows. So TCP keepalive replaces ZMTP heartbeats.
   socket_.set(zmq::sockopt::rcvhwm, 0);
   socket_.set(zmq::sockopt::sndhwm, 0);
   socket_.set(zmq::sockopt::handshake_ivl, count_of(options.handshake));
@@ -45,15 +46,16 @@ peer_socket::peer_socket(transport_context& context, zmq::socket_type type, bool
   socket_.set(zmq::sockopt::tcp_keepalive_idle, interval);
   socket_.set(zmq::sockopt::tcp_keepalive_intvl, interval);
   socket_.set(zmq::sockopt::tcp_keepalive_cnt, missed_heartbeats - 1);
-  // The same for a connection on which something is on its way.
+  // The same limit for a connection with unconfirmed data.
   socket_.set(zmq::sockopt::tcp_maxrt, interval * missed_heartbeats * 1000);
-  // Nobody answers for this domain, which libzmq takes for a yes. But it then refuses peers of ZMTP
-  // 1 and 2, at whose greeting it ends the process (4.3.4) where the socket is being closed.
+  // No ZAP handler exists for this domain, which libzmq treats as permission. But with a domain
+  // set, libzmq refuses peers of ZMTP 1 and 2, whose greeting aborts the process (4.3.4) if the
+  // socket is being closed.
   socket_.set(zmq::sockopt::zap_domain, "treadmill");
 }
 
 peer_socket::~peer_socket() {
-  // The monitor first, at the end that libzmq writes to: without a reader that would wait for ever.
+  // Stop the monitor first, at libzmq's end: without a reader that end would wait forever.
   if (monitor_) zmq_socket_monitor(socket_.handle(), nullptr, 0);
   const int linger = count_of(linger_);
   zmq_setsockopt(socket_.handle(), ZMQ_LINGER, &linger, sizeof linger);
@@ -63,7 +65,7 @@ void peer_socket::watch(const std::string& name, int events) {
   const std::string address = "inproc://" + name;
   if (zmq_socket_monitor(socket_.handle(), address.c_str(), events) != 0) throw zmq::error_t();
   monitor_ = zmq::socket_t(context_, zmq::socket_type::pair);
-  // Without a bound: at one, the thread of libzmq that tells events would wait for this one.
+  // No high-water mark: at one, libzmq's thread would block until this thread reads the events.
   monitor_.set(zmq::sockopt::rcvhwm, 0);
   monitor_.set(zmq::sockopt::linger, 0);
   monitor_.connect(address);
@@ -78,7 +80,7 @@ std::optional<monitor_event> peer_socket::read_event() {
     std::memcpy(&event.what, bytes, sizeof event.what);
     std::memcpy(&event.value, bytes + sizeof event.what, sizeof event.value);
   }
-  while (part.more() && receive_from(monitor_, part)) { // the address
+  while (part.more() && receive_from(monitor_, part)) { // skip the address
   }
   return event;
 }

@@ -9,8 +9,8 @@
 #include <string>
 #include <zmq.hpp>
 
-/// What the two sides of the transport share: for incoming_peers, dialled_peers and peer_transport
-/// alone, as it brings cppzmq along.
+/// What the two sides of the transport share. Only incoming_peers, dialled_peers and peer_transport
+/// include it, because it includes cppzmq.
 namespace treadmill::replication {
 
 struct atomic_counters {
@@ -30,10 +30,10 @@ struct transport_context {
   peer_commands& commands;
   atomic_counters& counters;
   zmq::context_t& zmq;
-  std::chrono::steady_clock::time_point now{}; ///< of this turn
+  std::chrono::steady_clock::time_point now{}; ///< of this turn of the loop
 };
 
-/// What is received from one socket before the next one has its turn.
+/// How much is received from one socket before the next one gets its turn.
 struct turn {
   static constexpr int most_messages = 256;
   static constexpr uint64_t most_bytes = uint64_t{4} * 1024 * 1024;
@@ -50,35 +50,36 @@ struct turn {
 
 struct monitor_event {
   uint16_t what = 0;  ///< ZMQ_EVENT_…
-  uint32_t value = 0; ///< a descriptor, with most of them
+  uint32_t value = 0; ///< for most events a descriptor
 };
 
-/// A socket with what it tells about its connections.
+/// A ZeroMQ socket with its monitor, which reports events of its connections.
 ///
-/// **Thread**: one at a time.
-/// **Errors**: the constructor and watch throw zmq::error_t; the others nothing.
+/// **Thread**: one at a time. **Errors**: the constructor and watch throw zmq::error_t; the other
+/// members throw nothing.
 class peer_socket {
 public:
-  /// With the options that both sides have in common.
+  /// Sets the options that both sides share.
   peer_socket(transport_context& context, zmq::socket_type type, bool ipv6);
-  /// Closes it, when what was sent has left, or after `linger`; that time passes elsewhere.
+  /// Closes the socket when its sent frames have left, or after `linger`. Does not block: libzmq
+  /// waits in the background.
   ~peer_socket();
   peer_socket(const peer_socket&) = delete;
   peer_socket& operator=(const peer_socket&) = delete;
 
-  /// From here on read_event tells the events of the mask. `name` is unique in the context.
+  /// From now on read_event returns the events in `events`. `name` is unique in the context.
   void watch(const std::string& name, int events);
   std::optional<monitor_event> read_event();
 
   zmq::socket_t& zmq() { return socket_; }
   zmq::socket_t& monitor() { return monitor_; }
 
-  /// False: nothing is there.
+  /// Returns false if there is no message.
   bool receive(zmq::message_t& to);
-  /// Reads what is left of the message of which `last` was read, and returns its bytes on the wire.
-  /// 0: there was nothing.
+  /// Reads the remaining parts of the message whose part `last` was read, and returns their bytes
+  /// on the wire. 0: no parts remained.
   uint64_t skip_rest(const zmq::message_t& last);
-  /// False: it has no peer to send to. The frame is gone then.
+  /// Returns false and drops the frame if there is no peer to send to.
   bool send(std::unique_ptr<waiting_frame> frame);
 
 private:
@@ -88,7 +89,7 @@ private:
   zmq::socket_t monitor_{};
 };
 
-/// Counts a frame and hands it to its receiver.
+/// Counts a received frame and forwards it to the handler.
 void hand_over(transport_context& context, uint64_t connection, const zmq::message_t& frame);
 
 } // namespace treadmill::replication

@@ -21,7 +21,7 @@ bool is_digit(char c) { return c >= '0' && c <= '9'; }
 bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
 bool is_graphic(char c) { return c > ' ' && c < 0x7f; }
 
-// Underscores are no host name's, but names of containers have them.
+// Underscores are not valid in host names, but names of containers have them.
 bool is_label(std::string_view label) {
   return !label.empty() && label.size() <= longest_label && label.front() != '-' &&
          label.back() != '-' && std::all_of(label.begin(), label.end(), [](char c) {
@@ -29,8 +29,8 @@ bool is_label(std::string_view label) {
          });
 }
 
-// Resolvers read 127.1, 2130706433 and 0x7f000001 as addresses of IPv4. A name whose last label is
-// a number would pass for a name here and be an address there.
+// Resolvers read 127.1, 2130706433 and 0x7f000001 as IPv4 addresses. If the last label were a
+// number, a text would be a name here and an address there.
 bool is_number(std::string_view label) {
   const bool is_hexadecimal =
       label.size() >= 2 && label[0] == '0' && (label[1] == 'x' || label[1] == 'X');
@@ -51,7 +51,7 @@ bool is_name(std::string_view host) {
 using ipv6_bytes = std::array<uint8_t, 16>;
 constexpr ipv6_bytes mapped_prefix{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
 
-// Of either family, IPv4 as IPv6 carries it.
+// The bytes of an address of either family; IPv4 is mapped to IPv6.
 std::optional<ipv6_bytes> bytes_of(const std::string& address) {
   ipv6_bytes bytes{};
   if (::inet_pton(AF_INET6, address.c_str(), bytes.data()) == 1) return bytes;
@@ -119,7 +119,7 @@ result<zmq_address> parse(std::string_view uri) {
   if (uri.find_first_of("/?#;") != std::string_view::npos)
     return fail(ec::bad_request, "the address goes on after its port, where nothing is taken");
   const size_t colon = uri.rfind(':');
-  // The last colon of [::1] is the address's own.
+  // The last colon of [::1] belongs to the address.
   if (colon == std::string_view::npos || uri.back() == ']')
     return fail(ec::bad_request, "the address has no port");
   zmq_address address;
