@@ -14,7 +14,7 @@ tl::unexpected<error> broken(uint64_t line, const std::string& what) {
   return fail(ec::bad_json, "line " + std::to_string(line) + ": " + what);
 }
 
-/// Cuts an array into its elements: looks at brackets and strings alone.
+/// Splits an array into its elements, by its brackets and strings only.
 class array_source final : public document_source {
 public:
   array_source(text_window& text, const source_options& options) : text_(text), options_(options) {}
@@ -48,7 +48,7 @@ public:
 private:
   enum class expected : uint8_t { begin, separator, element };
 
-  /// Drops bytes, and counts lines in them.
+  /// Drops bytes, and counts the lines in them.
   void take(size_t bytes) {
     const std::string_view taken = text_.rest().substr(0, bytes);
     line_ += static_cast<uint64_t>(std::count(taken.begin(), taken.end(), '\n'));
@@ -64,7 +64,7 @@ private:
   static bool is_space(std::string_view text) {
     return text.find_first_not_of(" \t\r\n") == std::string_view::npos;
   }
-  /// The next character, which is not taken.
+  /// The next character after white space, without consuming it.
   result<int> after_space() {
     while (true) {
       const std::string_view rest = text_.rest();
@@ -97,11 +97,11 @@ private:
     if (*c == end_of_text) return broken(line_, "the text ends before the array's ]");
     if (*c == '{') return object(document);
     document.fault = {ec::not_object, "an element is no object"};
-    if (*c == ',') return true; // nothing is there
+    if (*c == ',') return true; // an empty element
     return other(document);
   }
 
-  /// Up to the comma or bracket behind an element that is no object.
+  /// Reads up to the comma or bracket after an element that is not an object.
   result<bool> other(source_document& document) {
     size_t depth = 0;
     bool in_string = false;
@@ -177,8 +177,8 @@ private:
     return find_next(document, looked_again_ > most_looked_again ? std::nullopt : indent, problem);
   }
 
-  /// What begins its line as the broken element did is the next one; a bracket before that place
-  /// ends the array.
+  /// Resumes after a broken element: at the next line that begins with an object at the same
+  /// indentation. A closing bracket before that line ends the array.
   result<bool> find_next(source_document& document, std::optional<size_t> indent,
                          const std::string& problem) {
     document.fault = {ec::bad_json, problem};
@@ -207,16 +207,17 @@ private:
     return broken(document.line, problem);
   }
 
-  static constexpr size_t shown_bytes = 256; ///< of what is no document
+  static constexpr size_t shown_bytes = 256; ///< of a part that is not a document
   static constexpr size_t most_open = 100'000;
   static constexpr uint64_t most_looked_again = 1024 * 1024 * 1024; // some seconds
 
   text_window& text_;
   const source_options options_;
   uint64_t line_ = 1;
-  /// Spaces before the next character, where nothing else is before it in its line.
+  /// Spaces before the next character; empty if something else precedes it on its line.
   std::optional<size_t> indent_ = 0;
-  uint64_t looked_again_ = 0; ///< bytes behind the lines of broken elements, or about so many
+  /// Bytes read twice because of broken elements, about.
+  uint64_t looked_again_ = 0;
   expected expected_ = expected::begin;
   bool ended_ = false;
 };

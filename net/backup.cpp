@@ -36,7 +36,7 @@ export_facts facts_of(const rapidjson::Value& object) {
           count_of(object, "last_seq"), count_of(object, "count"), count_of(object, "documents")};
 }
 
-/// Follows the lines of an export that comes in pieces: keeps the first one and the last one.
+/// Scans an export that arrives in pieces, and keeps its first and last lines.
 class line_watcher {
 public:
   void take(std::string_view piece) {
@@ -50,7 +50,7 @@ public:
       tail_ += piece;
       return;
     }
-    // The last whole line begins after the line end before that.
+    // The last complete line begins after the line end before that one.
     const std::string_view whole = piece.substr(0, last);
     const size_t before = whole.rfind('\n');
     if (before == std::string_view::npos) {
@@ -74,11 +74,11 @@ public:
 private:
   std::string head_{};
   bool head_done_ = false;
-  std::string line_{}; ///< the last whole one
-  std::string tail_{}; ///< what came after it
+  std::string line_{}; ///< the last complete one
+  std::string tail_{}; ///< the bytes after it
 };
 
-/// A file that is written as a whole, or is not there.
+/// A file that is written completely, or removed.
 class new_file {
 public:
   explicit new_file(std::string path)
@@ -108,7 +108,7 @@ public:
     if (::fsync(fd_) != 0) return failed();
     return ::close(std::exchange(fd_, -1)) == 0 || failed();
   }
-  /// Of the first call that failed.
+  /// The error of the first call that failed.
   tl::unexpected<error> failure() const {
     return fail(ec::io_error, path_ + ": " + std::strerror(problem_));
   }
@@ -149,14 +149,14 @@ result<std::vector<export_facts>> read_list(const std::string& directory) {
     return no_backup(path + " is not the list of a backup that this version reads");
   std::vector<export_facts> all;
   for (const auto& one : listed->GetArray()) {
-    // What becomes a path is a bucket's name and nothing else.
+    // The name becomes a part of a path, so accept only a valid bucket name.
     if (!one.IsObject() || !check_bucket_name(text_of(one, "bucket"))) return no_backup(path);
     all.push_back(facts_of(one));
   }
   return all;
 }
 
-/// Brings one bucket. Its file has to be the one that the list means.
+/// Restores one bucket. Its file has to be the one that `backup.json` lists.
 result<void> restore_one(node_client& node, const std::string& path, const export_facts& expected) {
   const auto file = file_source::open(path);
   if (!file) return no_backup(path + " cannot be read: " + file.error().reason);
@@ -205,7 +205,7 @@ result<export_facts> export_bucket(node_client& node, const std::string& bucket,
                                    const std::function<bool(std::string_view)>& piece) {
   line_watcher watcher;
   const std::string path = "/" + percent_encode(bucket) + "/_export?since=" + std::to_string(since);
-  std::string held; // the first line, until it is known to be the right one
+  std::string held; // bytes kept until the first line shows whether the log is the right one
   bool right = log.empty();
   const auto read = node.get(path, [&](std::string_view bytes) {
     watcher.take(bytes);

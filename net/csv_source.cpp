@@ -10,9 +10,9 @@ namespace treadmill::http {
 
 namespace {
 
-/// A number whose stored form has all its digits, and nothing but it.
+/// Whether the text is a number, and nothing else, whose stored form keeps all its digits.
 bool is_exact_number(const std::string& text) {
-  constexpr std::ptrdiff_t exact_digits = 15; // of any double
+  constexpr std::ptrdiff_t exact_digits = 15; // that every double can represent
   const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
   if (text.empty() || (text[0] != '-' && !is_digit(text[0])) || !is_digit(text.back()))
     return false;
@@ -21,7 +21,7 @@ bool is_exact_number(const std::string& text) {
   return *stored == text || std::count_if(text.begin(), text.end(), is_digit) <= exact_digits;
 }
 
-/// Line ends in whole lines: CR LF, LF or CR.
+/// Number of line ends, each CR LF, LF or CR.
 uint64_t count_line_ends(std::string_view text) {
   uint64_t lines = 0;
   for (size_t at = 0; (at = text.find_first_of("\r\n", at)) != std::string_view::npos; ++at) {
@@ -75,10 +75,10 @@ private:
     problem_ = {code, std::move(reason)};
     return row::broken;
   }
-  /// Takes a value that is whole.
+  /// Appends the complete value to the row.
   void end_value() { fields_.push_back(std::exchange(field_, {})); }
 
-  /// Reads the row at the front of the text, up to `at_`; nothing is taken yet.
+  /// Reads the row at the front of the text, up to `at_`, without consuming it.
   result<row> read_row() {
     fields_.clear();
     field_.clear();
@@ -138,7 +138,7 @@ private:
   }
   bool is_blank(bool quotes) const { return fields_.size() == 1 && fields_[0].empty() && !quotes; }
 
-  /// Leaves `at_` behind the end of the line.
+  /// Moves `at_` after the line end.
   result<void> take_line_end(char c) {
     ++at_;
     if (c == '\n') return {};
@@ -150,9 +150,9 @@ private:
     return {};
   }
 
-  /// Of a row that cannot be read its first line alone is left out: a quote too many must not take
-  /// the good rows behind it along. What follows up to the place of the fault may be the rest of
-  /// the row: there a row counts that has all its values.
+  /// Leaves out only the first line of a row that cannot be read: one quote too many must not
+  /// remove the valid rows after it. The following lines, up to the position of the fault, may be
+  /// the rest of the broken row, so there a row is accepted only if it has all its values.
   result<void> drop_first_line(std::string& shown) {
     const std::string_view seen = text_.rest().substr(0, at_);
     whole_up_to_ = std::max(whole_up_to_, line_ + count_line_ends(seen));
@@ -207,7 +207,7 @@ private:
     if (object.size() > 1) object += ',';
     append_json_string(object, name);
     object += ':';
-    // An id is a string, whatever it looks like.
+    // An id is always a string.
     const bool plain = !options_.text_only && name != "id" &&
                        (value == "true" || value == "false" || is_exact_number(value));
     if (plain) {
@@ -221,13 +221,13 @@ private:
 
   text_window& text_;
   const source_options options_;
-  std::vector<std::string> fields_{}; ///< of the row that is read
+  std::vector<std::string> fields_{}; ///< of the current row
   std::string field_{};
-  size_t at_ = 0; ///< where reading is, from the row's beginning
+  size_t at_ = 0; ///< position relative to the row's beginning
   std::vector<std::string> names_{};
   error problem_{ec::none, {}};
-  uint64_t line_ = 1;        ///< where the row begins
-  uint64_t whole_up_to_ = 0; ///< rows that begin up to this line need all their values
+  uint64_t line_ = 1;        ///< line where the row begins
+  uint64_t whole_up_to_ = 0; ///< rows that begin up to this line must have all values
 };
 
 } // namespace

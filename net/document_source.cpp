@@ -33,7 +33,7 @@ public:
   }
 
 private:
-  /// Where the line ends, or where it has grown too long.
+  /// The end of the line, or the position where it exceeds `record_bytes`.
   result<size_t> find_end() {
     for (size_t looked = 0;;) {
       const std::string_view rest = text_.rest();
@@ -49,7 +49,7 @@ private:
       if (!*more) return looked;
     }
   }
-  /// The rest of a line that is too long.
+  /// Drops the rest of a line that is too long.
   result<void> drop_line() {
     while (std::exchange(broken_off_, false)) {
       const size_t end = text_.rest().find('\n');
@@ -85,7 +85,7 @@ result<source_format> format_of(text_window& text) {
   while (true) {
     if (text.rest().starts_with(byte_order_mark)) text.drop(byte_order_mark.size());
     first = text.rest().find_first_not_of(" \t\r\n");
-    // What may be a part of the mark is no character yet.
+    // Too few bytes to tell the byte order mark from the first character: read more.
     const bool whole = text.rest().size() >= byte_order_mark.size();
     if ((whole && first != std::string_view::npos) || text.rest().size() > most_space) break;
     const auto more = text.more();

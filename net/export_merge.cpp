@@ -9,7 +9,7 @@ namespace treadmill::http {
 
 namespace {
 
-/// Of one request: small beside what a node takes.
+/// Limits of one request; far below what a node accepts.
 constexpr size_t request_bytes = 1024 * 1024;
 constexpr size_t request_lines = 2000;
 constexpr std::string_view document_begin = R"({"id":)";
@@ -20,7 +20,8 @@ std::string_view trimmed(std::string_view line) {
   return line;
 }
 
-/// The text of the id, with its quotes and escapes as they stand: an export writes one id one way.
+/// The text of the id, with quotes and escapes as in the file: an export always writes an id the
+/// same way.
 std::string_view id_text(std::string_view line) {
   line.remove_prefix(document_begin.size());
   size_t end = 1;
@@ -116,9 +117,9 @@ private:
   bucket_watch watch_;
   std::vector<outgoing> waiting_{};
   size_t waiting_bytes_ = 0;
-  std::optional<std::string> last_id_{}; ///< of what was merged last
-  bool within_ = true;                   ///< an export
-  uint64_t count_ = 0;                   ///< lines of documents in it
+  std::optional<std::string> last_id_{}; ///< of the last merged line
+  bool within_ = true;                   ///< inside an export
+  uint64_t count_ = 0;                   ///< document lines of the current export
   merged_export done_{};
 };
 

@@ -12,22 +12,23 @@ namespace treadmill::http {
 bool is_export_head(std::string_view line);
 
 struct merged_export {
-  uint64_t documents = 0; ///< a document with several leaves has several lines, and counts once
-  uint64_t errors = 0;    ///< lines that were left out
+  uint64_t documents = 0; ///< a document with several leaves, and so several lines, counts once
+  uint64_t errors = 0;    ///< lines left out
 };
 
 struct merge_options {
-  std::string bucket{}; ///< made where it is missing
-  /// Of one line; empty: the first fault ends it all, as an error that names the line.
+  std::string bucket{}; ///< created if it is missing
+  /// Called for each faulty line. Empty: the first fault ends the merge, with an error that gives
+  /// the line number.
   std::function<void(uint64_t line, const error&)> problem{};
   std::function<void(const merged_export&)> progress{}; ///< after each request
 };
 
-/// Merges the lines of an export that follow its first one, which was read already, into a bucket;
-/// what is known there changes nothing. Several exports may follow each other. Line ends may be CR
-/// LF, and empty lines are none.
-/// **Errors**: those of the client; corrupt (it does not come to its end: what came before is
-/// merged); conflict (the bucket was dropped meanwhile); those of a line, without `problem`.
+/// Merges the lines of an export after the first one, which the caller has read, into a bucket;
+/// revisions that the bucket has change nothing. Several exports may follow each other. Lines may
+/// end in CR LF, and empty lines are ignored. **Errors**: those of the client; corrupt (the export
+/// is incomplete: lines before that point are merged); conflict (the bucket was dropped meanwhile);
+/// those of a line, without `problem`.
 result<merged_export> merge_export(node_client& node, document_source& lines,
                                    const merge_options& options);
 

@@ -25,7 +25,8 @@ constexpr size_t batch_documents = 1000;
 constexpr size_t batch_bytes = 1024 * 1024;
 constexpr std::chrono::milliseconds between_progress(200);
 
-/// What a node may be set to take at most: it refuses what is too much for it by itself.
+/// The highest limits that a node can be configured with; the node itself refuses what exceeds its
+/// own.
 json_limits widest_limits() {
   json_limits limits;
   limits.depth = defaults::most_json_depth;
@@ -33,7 +34,7 @@ json_limits widest_limits() {
   return limits;
 }
 
-/// Whether a bucket has what a write of this document would have made of it.
+/// Whether the current revision is the one that writing this document would have made.
 bool is_there_as_written(const std::string& text, const std::string& current) {
   const auto read = parse_document(text, true, widest_limits());
   if (!read || read->deleted) return false;
@@ -51,7 +52,7 @@ public:
   importer(node_client& node, const import_options& options, const file_source& file,
            import_position begin, const std::string& log)
       : options_(options), file_(file),
-        id_size_(options.file == "-" ? 0 : file.bytes()), // one file has one size
+        id_size_(options.file == "-" ? 0 : file.bytes()), // makes ids depend on the size of a file
         from_(std::move(begin)), at_(from_), node_(node),
         sender_(node, "/" + percent_encode(options.bucket) +
                           (options.update ? "/_bulk" : "/_bulk?create=true")),
@@ -67,7 +68,8 @@ public:
     return file.regular() ? options.file + ".import" : "";
   }
 
-  /// Nothing: the file is not the one of before up to the place where that import ended.
+  /// Returns empty if the file differs from that of the earlier import before the position where
+  /// that one ended.
   result<std::optional<import_done>> run(document_source& source, source_format format) {
     source_document document;
     while (true) {
@@ -121,7 +123,7 @@ private:
     return done_;
   }
 
-  /// Counts what was read, and hashes it.
+  /// Counts and hashes a document that was read.
   void count_read(const source_document& document) {
     if (at_.documents == 0 && from_.documents == 0)
       at_.id_begin = to_hex(hash_parts({std::to_string(id_size_), document.text}));
@@ -134,7 +136,8 @@ private:
     if (options_.problem) options_.problem(line, problem);
   }
 
-  /// What no node takes is refused here: in a request it would take the others with it.
+  /// Refuses documents that no node accepts: in a request they would make the node refuse the whole
+  /// request.
   void take(const source_document& document) {
     if (document.fault.code != ec::none) return refuse(document.line, document.fault);
     auto read = parse_document(document.text, true, widest_limits());
@@ -152,7 +155,8 @@ private:
     batch_.push_back(std::move(one));
   }
 
-  /// As long as a UUID: of the file's beginning, the place in it, the document.
+  /// As long as a UUID: a hash of the file's beginning, the position in the file, and a hash of the
+  /// document.
   std::string make_id(std::string_view body) const {
     constexpr size_t part = 12;
     uint64_t number = at_.documents;
@@ -203,7 +207,7 @@ private:
     return same;
   }
 
-  /// Until it is done, or nothing helps any more.
+  /// Repeats a step until it succeeds, or another attempt cannot help.
   template<typename Step>
   result<void> patiently(Step step) {
     while (true) {
@@ -253,7 +257,7 @@ private:
       again_.push_back(item);
     } else if (problem.code == ec::disk_full || problem.code == ec::corrupt ||
                problem.code == ec::internal) {
-      return tl::unexpected(problem); // of the node, not of this document
+      return tl::unexpected(problem); // a problem of the node, not of this document
     } else {
       refuse(item.line, problem);
     }
@@ -272,7 +276,7 @@ private:
   const import_options& options_;
   const file_source& file_;
   const uint64_t id_size_;
-  const import_position from_; ///< where the earlier import ended
+  const import_position from_; ///< the position where the earlier import ended
   import_position at_;
   node_client& node_;
   document_sender sender_;
@@ -282,14 +286,15 @@ private:
   clock::time_point next_progress_ = clock::now();
   std::vector<outgoing> batch_{};
   size_t batch_size_ = 0;
-  std::vector<outgoing> again_{}; ///< that the node could not take just now
+  std::vector<outgoing> again_{}; ///< documents that the node could not accept for the moment
   error last_problem_{};
-  bool begun_ = false; ///< the bucket is there
+  bool begun_ = false; ///< the bucket exists
   bool told_ = false;
   import_done done_{};
 };
 
-/// What a file's name says of its text, in lower case and without the ending of its packing.
+/// Whether the file's name has one of the endings, in any case and after the ending of a
+/// compression is removed.
 bool is_named(std::string name, std::initializer_list<std::string_view> endings) {
   std::transform(name.begin(), name.end(), name.begin(),
                  [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
@@ -299,7 +304,7 @@ bool is_named(std::string name, std::initializer_list<std::string_view> endings)
                      [&](std::string_view ending) { return name.ends_with(ending); });
 }
 
-/// Any text can be read as CSV: it has to look like one.
+/// Refuses a text that does not look like CSV, because any text can be read as CSV.
 result<void> check_csv(const std::string& file, text_window& window) {
   constexpr size_t most_looked_at = 64 * 1024;
   const auto first = [&] { return window.rest().find_first_not_of(" \t\r\n"); };
@@ -327,8 +332,8 @@ result<void> check_csv(const std::string& file, text_window& window) {
       "it as one column)");
 }
 
-/// The format that is asked for, or as the text looks. A first line that is broken makes no CSV of
-/// what is named as JSON.
+/// The requested format, or the one detected from the text. A file that is named as JSON is never
+/// read as CSV, even if its first line is broken.
 result<source_format> asked_format(const import_options& options, text_window& text) {
   auto looks = format_of(text);
   if (!looks) return looks;
@@ -343,7 +348,7 @@ result<source_format> asked_format(const import_options& options, text_window& t
   return fail(ec::bad_request, "--format is ndjson, json or csv");
 }
 
-/// Where an import begins, and the log of the bucket that is there.
+/// The position where an import begins, and the log of the existing bucket.
 struct beginning {
   import_position from{};
   std::string log{};
@@ -373,7 +378,7 @@ result<beginning> find_beginning(node_client& node, const import_options& option
   return found;
 }
 
-/// One pass over the file; nothing: it has changed since the earlier import.
+/// Makes one pass over the file; returns empty if the file has changed since the earlier import.
 result<std::optional<import_done>> import_once(node_client& node, const import_options& options) {
   const auto file = file_source::open(options.file);
   if (!file) return tl::unexpected(file.error());

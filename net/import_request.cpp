@@ -11,7 +11,8 @@ namespace {
 constexpr std::chrono::milliseconds first_pause(50);
 constexpr std::chrono::milliseconds longest_pause(2000);
 
-/// A document can be at fault, which takes the others of its request with it.
+/// Whether a document of the request can cause this code, with which the node refuses the whole
+/// request.
 bool is_of_document(ec code) {
   switch (code) {
   case ec::bad_request:
@@ -27,7 +28,7 @@ bool is_of_document(ec code) {
   }
 }
 
-/// Without the status, and without the line within a request of one.
+/// Removes the status, and the line number, which is meaningless in a request of one document.
 std::string bare_reason(std::string reason) {
   for (const std::string_view before : {"it answers ", "line "}) {
     const size_t end = reason.find(": ");

@@ -9,22 +9,22 @@
 #include <string>
 #include <string_view>
 
-/// What all have in common that write a file's documents to a running node.
+/// Helpers for commands that write the documents of a file to a running node.
 namespace treadmill::http {
 
-/// One document on its way.
+/// One document to send.
 struct outgoing {
   uint64_t line = 0;  ///< of the file
   std::string text{}; ///< one line, without its end
   bool made_id = false;
 };
 
-/// A node that cannot take something now is asked again for this long; the same request may be sent
-/// twice, so it is one that may.
+/// How long a request is repeated while the node cannot accept it. The same request may be sent
+/// twice, so it must be idempotent.
 inline constexpr std::chrono::seconds import_patience{60};
 
-/// Sends documents. **Errors**: those of the node that are not the fault of a document, after
-/// `import_patience` where another try may help.
+/// Sends documents. **Errors**: those of the node that no document causes; if another attempt may
+/// help, only after `import_patience`.
 class document_sender {
 public:
   using clock = std::chrono::steady_clock;
@@ -34,15 +34,15 @@ public:
 
   document_sender(node_client& node, std::string path) : node_(node), path_(std::move(path)) {}
 
-  /// In one request, or where a document of it refuses the whole, in several. `refused` gets each
-  /// of those documents, `taken` the rest with the node's answers.
+  /// Sends the documents in one request. If a document makes the node refuse the request, splits it
+  /// into several: `refused` gets each such document, `taken` the others with the node's answers.
   result<void> send(std::span<const outgoing> items, const taken_fn& taken,
                     const refused_fn& refused);
-  /// Waits a little; false: it has been asked for long enough.
+  /// Waits before the next attempt; returns false after `import_patience` of attempts.
   bool pause();
-  /// Something was taken: patience begins anew.
+  /// The node accepted something: restarts `import_patience`.
   void rest() { give_up_.reset(); }
-  /// Some of what was sent may have been written by a request whose answer got lost.
+  /// True if a request whose answer was lost may have written some documents.
   bool uncertain() const { return uncertain_; }
   void set_uncertain(bool uncertain) { uncertain_ = uncertain; }
 
@@ -56,19 +56,19 @@ private:
   bool uncertain_ = false;
 };
 
-/// Another try may help.
+/// Whether another attempt may help.
 bool is_for_now(ec code);
 
-/// Whether a bucket is the same one all the time: one that was dropped and made anew lacks what was
-/// written before.
+/// Detects that a bucket was dropped and created again during an import; such a bucket lacks the
+/// documents written before.
 class bucket_watch {
 public:
   bucket_watch(node_client& node, std::string bucket) : node_(node), bucket_(std::move(bucket)) {}
-  /// The id of its log; empty where there is no such bucket.
+  /// The id of its log; empty if there is no such bucket.
   result<std::string> find();
-  /// The same; makes the bucket where it is missing.
+  /// The same; creates the bucket if it is missing.
   result<std::string> make();
-  /// Errors: conflict: it is another one than at the first call.
+  /// Errors: conflict (it is not the bucket of the first call).
   result<void> check();
   /// The error of check().
   static tl::unexpected<error> made_anew(const std::string& bucket);

@@ -54,7 +54,7 @@ constexpr std::array binary_forms{
 
 tl::unexpected<error> system_failure() { return fail(ec::io_error, std::strerror(errno)); }
 
-/// A source of which some bytes were read already.
+/// A source of which some bytes were read already; it returns those first.
 class begun_source {
 public:
   begun_source(byte_source& from, std::string begun) : from_(from), begun_(std::move(begun)) {}
@@ -80,7 +80,7 @@ private:
   begun_source from_;
 };
 
-/// gzip, of one member or several.
+/// gzip data of one or several members.
 class gzip_source final : public byte_source {
 public:
   explicit gzip_source(begun_source from) : from_(std::move(from)) {
@@ -122,7 +122,8 @@ private:
     stream_.avail_in = static_cast<uInt>(*came);
     return *came > 0;
   }
-  /// Zeros may follow a member: tapes and block devices pad. False: nothing else is in this piece.
+  /// Skips zeros after a member (padding of tapes and block devices) and starts the next one.
+  /// Returns false if this piece has nothing but zeros.
   bool begin_member() {
     while (stream_.avail_in > 0 && *stream_.next_in == 0) {
       ++stream_.next_in;
@@ -137,11 +138,11 @@ private:
   std::vector<char> in_ = std::vector<char>(piece_bytes);
   z_stream stream_{};
   bool usable_ = false;
-  bool between_ = false; ///< members
+  bool between_ = false; ///< between two members
   bool full_ = false;    ///< the last output was full: there may be more without more input
 };
 
-/// zstd, of one frame or several.
+/// zstd data of one or several frames.
 class zstd_source final : public byte_source {
 public:
   explicit zstd_source(begun_source from) : from_(std::move(from)), stream_(ZSTD_createDStream()) {}
@@ -175,11 +176,11 @@ private:
   std::vector<char> in_ = std::vector<char>(piece_bytes);
   ZSTD_inBuffer input_{in_.data(), 0, 0};
   ZSTD_DStream* stream_;
-  bool within_ = false; ///< a frame
+  bool within_ = false; ///< inside a frame
   bool full_ = false;   ///< the last output was full: there may be more without more input
 };
 
-/// As many bytes as come at once, but at least those that tell what it is.
+/// As many bytes as one read returns, but at least the `least` that identify the format.
 result<std::string> read_first(begun_source& from, size_t least) {
   std::string first(sniffed_bytes, '\0');
   size_t size = 0;
@@ -231,7 +232,8 @@ std::string name_of_binary(std::string_view first) {
   for (const binary_form& form : binary_forms)
     if (first.size() > form.at && first.substr(form.at).starts_with(form.magic))
       return std::string(form.name);
-  // What begins as JSON is one; a control character further on is the fault of its own line.
+  // A text that begins like JSON counts as JSON; a control character further on is a fault of its
+  // own line.
   const size_t nul = first.find('\0');
   const bool begins_json = !first.empty() && (first[0] == '{' || first[0] == '[');
   if (begins_json && nul >= 8) return {};
@@ -251,7 +253,7 @@ result<std::unique_ptr<byte_source>> open_text(byte_source& packed) {
   const bool gzip = first->starts_with(gzip_magic);
   const bool zstd = first->starts_with(zstd_magic) ||
                     (first->size() >= 4 && first->substr(1, 3) == "\x2a\x4d\x18" &&
-                     ((*first)[0] & 0xf0) == 0x50); // a frame that is skipped
+                     ((*first)[0] & 0xf0) == 0x50); // a skippable frame
   if (!gzip && !zstd) {
     if (const std::string name = name_of_binary(*first); !name.empty())
       return fail(ec::unsupported_media_type, "it is " + name);

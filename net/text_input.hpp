@@ -8,16 +8,16 @@
 
 namespace treadmill::http {
 
-/// Bytes that are read once, from their beginning to their end. **Thread**: a plain value.
+/// Bytes that are read once, from beginning to end. **Thread**: a plain value.
 class byte_source {
 public:
   virtual ~byte_source() = default;
-  /// Reads some bytes, at most `size`; 0 only at the end. Errors: io_error, corrupt (packed bytes
-  /// that cannot be unpacked); after one, nothing more can be read.
+  /// Reads some bytes, at most `size`; returns 0 only at the end. Errors: io_error, corrupt
+  /// (invalid compressed data); after an error, nothing more can be read.
   virtual result<size_t> read(char* to, size_t size) = 0;
 };
 
-/// The bytes of a file, or of the standard input ("-").
+/// The bytes of a file, or of standard input ("-").
 class file_source final : public byte_source {
 public:
   /// Errors: io_error.
@@ -28,7 +28,8 @@ public:
 
   result<size_t> read(char* to, size_t size) override;
   uint64_t bytes_read() const { return bytes_read_; }
-  /// Bytes of a regular file; 0 of anything else: its end is not known, and it is read once only.
+  /// Size of a regular file; 0 for anything else, whose size is unknown and which can be read only
+  /// once.
   uint64_t bytes() const { return bytes_; }
   bool regular() const { return regular_; }
 
@@ -41,7 +42,7 @@ private:
   uint64_t bytes_read_ = 0;
 };
 
-/// For a text that is in memory; `text` outlives it.
+/// A text in memory; `text` outlives it.
 class memory_source final : public byte_source {
 public:
   explicit memory_source(std::string_view text) : rest_(text) {}
@@ -51,25 +52,25 @@ private:
   std::string_view rest_;
 };
 
-/// What the first bytes of a file say that it is, where that is nothing to import: "an SQLite
-/// database", say. Empty: it may be a text.
+/// The name of the format that the first bytes identify, if it cannot be imported: for example "an
+/// SQLite database". Empty: it may be text.
 std::string name_of_binary(std::string_view first);
 
-/// The text of a file: of gzip and zstd what is packed in them, which their first bytes tell, in
-/// bounded memory whatever they unpack to. Errors: io_error; unsupported_media_type: it is
-/// something else than a text, which the reason names. `packed` outlives the answer.
+/// The text of a file. Decompresses gzip and zstd, which their first bytes identify, in bounded
+/// memory. Errors: io_error; corrupt; unsupported_media_type (not text; the reason names the
+/// format). `packed` outlives the result.
 result<std::unique_ptr<byte_source>> open_text(byte_source& packed);
 
-/// The part of a text that is looked at.
+/// A window over a text that is read in order.
 class text_window {
 public:
   explicit text_window(byte_source& from) : from_(from) {}
-  /// What was read and not dropped; valid until `more` or `drop`.
+  /// The bytes read and not dropped; valid until `more` or `drop`.
   std::string_view rest() const { return std::string_view(bytes_).substr(begin_); }
-  /// Reads on; false at the end of the text.
+  /// Reads more; returns false at the end of the text.
   result<bool> more();
   void drop(size_t bytes) { begin_ += bytes; }
-  bool at_end() const { return ended_; } ///< nothing comes behind `rest`
+  bool at_end() const { return ended_; } ///< nothing follows `rest`
 
 private:
   byte_source& from_;
