@@ -21,7 +21,8 @@ struct socket_closer {
   }
 };
 
-/// Waits until the socket can be read or written; false where the deadline comes first.
+/// Waits until the socket can be read or written; returns false if the deadline (or a minute) comes
+/// first, or a signal interrupts the wait.
 bool wait_for(int descriptor, short events, steady::time_point deadline) {
   const auto left =
       std::chrono::duration_cast<std::chrono::milliseconds>(deadline - steady::now()).count();
@@ -37,13 +38,13 @@ bool connect_to(int descriptor, const addrinfo& to, steady::time_point deadline)
   return getsockopt(descriptor, SOL_SOCKET, SO_ERROR, &problem, &size) == 0 && problem == 0;
 }
 
-/// Asks over a connected socket and answers the status line, as far as it came.
+/// Sends the request over a connected socket and returns the status line, as far as it arrived.
 std::string ask(int descriptor, const std::string& host, bool ready, steady::time_point deadline) {
   const bool v6 = host.find(':') != std::string::npos;
   const std::string request = std::string("GET /_system/") + (ready ? "ready" : "health") +
                               " HTTP/1.1\r\nHost: " + (v6 ? "[" + host + "]" : host) +
                               "\r\nConnection: close\r\n\r\n";
-  // The request fits into any socket's buffer: one send takes it whole.
+  // The request fits into any socket's buffer, so one send takes all of it.
   if (send(descriptor, request.data(), request.size(), MSG_NOSIGNAL) != ssize_t(request.size()))
     return {};
   std::string answer;

@@ -4,7 +4,7 @@ namespace treadmill::http {
 
 namespace {
 
-/// nullptr where there is none.
+/// nullptr if there is none.
 const rapidjson::Value* member_of(const rapidjson::Value& from, const char* name) {
   const auto found = from.FindMember(name);
   return found == from.MemberEnd() ? nullptr : &found->value;

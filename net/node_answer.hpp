@@ -6,23 +6,24 @@
 #include <string>
 #include <vector>
 
-/// Reads what a node answers over REST, for those of this folder that ask one. Brings RapidJSON
-/// along: included by sources alone.
+/// Reads the REST answers of a node, for other files of this folder. Includes RapidJSON, so only
+/// .cpp files include it.
 namespace treadmill::http {
 
-/// Errors: internal (it is no JSON object).
+/// Errors: internal (not a JSON object).
 result<rapidjson::Document> parse_answer(const std::string& text);
 
-/// The value of a member; empty or 0 where there is none of that kind.
+/// The value of a member; empty or 0 if there is none of that type.
 std::string text_of(const rapidjson::Value& from, const char* name);
 double number_of(const rapidjson::Value& from, const char* name);
 uint64_t count_of(const rapidjson::Value& from, const char* name);
-/// The array that a member is; nullptr where it is none.
+/// The array in a member; nullptr if it is not an array.
 const rapidjson::Value* list_of(const rapidjson::Value& from, const char* name);
-/// The objects in it.
+/// The objects in the array of a member.
 std::vector<const rapidjson::Value*> objects_of(const rapidjson::Value& from, const char* name);
 
-/// The names of a node's buckets. Errors: those of asking; internal (it is no node).
+/// The names of a node's buckets. Errors: those of the client; internal (the answer is not a
+/// node's).
 result<std::vector<std::string>> buckets_of(node_client& node);
 
 } // namespace treadmill::http

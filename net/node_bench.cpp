@@ -17,7 +17,7 @@ namespace {
 
 using clock = std::chrono::steady_clock;
 
-constexpr size_t bulk_documents = 500; ///< of one `_bulk`
+constexpr size_t bulk_documents = 500; ///< in one `_bulk` request
 constexpr size_t text_bytes = 150;     ///< a document is about 200 bytes
 
 std::string random_name() {
@@ -27,7 +27,7 @@ std::string random_name() {
   return name;
 }
 
-/// One that no other document equals: what is alike compresses.
+/// A random document, because similar documents would compress well and distort the measurement.
 std::string document(std::mt19937_64& random, const std::string& id) {
   std::string body = "{";
   if (!id.empty()) body += R"("id":")" + id + R"(",)";
@@ -36,11 +36,11 @@ std::string document(std::mt19937_64& random, const std::string& id) {
   return body + "\"}";
 }
 
-/// What one connection does, again and again; how many documents that was.
+/// One request of a connection, which repeats it; returns the number of documents.
 using work = std::function<result<size_t>(node_client& node, std::mt19937_64& random,
                                           size_t connection, uint64_t round)>;
 
-/// What all connections found.
+/// The results of all connections.
 struct found {
   std::mutex mutex{};
   std::vector<std::chrono::microseconds> times{};
@@ -64,7 +64,7 @@ private:
 
   const bench_options& options_;
   std::string path_;
-  uint64_t bulk_rounds_ = 0; ///< of the only connection that writes them
+  uint64_t bulk_rounds_ = 0; ///< written only by the single `_bulk` connection
 };
 
 void bench_run::connect(size_t connection, clock::time_point end, const work& one,
@@ -184,7 +184,7 @@ void take_times(bench_figure& figure, std::vector<std::chrono::microseconds>& ti
   figure.requests = times.size();
   if (times.empty()) return;
   std::sort(times.begin(), times.end());
-  // The least time that so many hundredths of all requests did not exceed.
+  // The shortest time that this percentage of the requests did not exceed.
   const auto at = [&](size_t hundredths) {
     return times[(times.size() * hundredths + 99) / 100 - 1];
   };

@@ -12,7 +12,7 @@ std::string authority_of(const std::string& host, uint16_t port) {
   return (v6 ? "[" + host + "]" : host) + ":" + std::to_string(port);
 }
 
-/// The error that a node's refusal is.
+/// The error in a node's refusal.
 error refusal(int status, const std::string& body) {
   error unknown{ec::internal, "it answers " + std::to_string(status)};
   const auto read = parse_answer(body);
@@ -22,7 +22,7 @@ error refusal(int status, const std::string& body) {
              : error{code_named(text_of(*read, "error")), unknown.reason + ": " + reason};
 }
 
-/// What stood in the way of an answer. `quiet`: how long nothing came at the end.
+/// Why there is no answer. `quiet`: time since the last bytes arrived.
 std::string failure(httplib::Error problem, std::chrono::milliseconds quiet,
                     std::chrono::milliseconds silence) {
   switch (problem) {
@@ -51,7 +51,7 @@ struct node_client::impl {
   impl(const std::string& its_host, uint16_t its_port, std::chrono::milliseconds its_silence)
       : host(its_host), port(its_port), silence(its_silence), client(its_host, its_port) {}
 
-  /// Asks, and gives the body of the answer.
+  /// Sends a request, and returns the body of the answer.
   template<typename Ask>
   result<std::string> ask(Ask ask) {
     heard = clock::now();
@@ -61,7 +61,7 @@ struct node_client::impl {
                                         std::chrono::duration_cast<std::chrono::milliseconds>(
                                             clock::now() - heard),
                                         silence));
-    // The line feed behind an answer of JSON is for terminals.
+    // The node ends JSON answers with a line feed for terminals.
     if (answer->body.ends_with("}\n")) answer->body.pop_back();
     if (answer->status / 100 == 2) return std::move(answer->body);
     return tl::unexpected(refusal(answer->status, answer->body));
@@ -71,7 +71,7 @@ struct node_client::impl {
   uint16_t port;
   std::chrono::milliseconds silence;
   httplib::Client client;
-  clock::time_point heard{}; ///< when something came last
+  clock::time_point heard{}; ///< when the last bytes arrived
 };
 
 node_client::node_client(const std::string& host, uint16_t port, std::chrono::milliseconds silence)
@@ -82,8 +82,9 @@ node_client::node_client(const std::string& host, uint16_t port, std::chrono::mi
   client.set_read_timeout(silence);
   client.set_write_timeout(silence);
   client.set_keep_alive(true);
-  client.set_tcp_nodelay(true); // head and body are sent one after the other
-  client.set_default_headers({{"Host", authority_of(host, port)}}); // the library forgets brackets
+  client.set_tcp_nodelay(true); // because head and body are sent separately
+  // The library omits the brackets of IPv6.
+  client.set_default_headers({{"Host", authority_of(host, port)}});
 }
 
 node_client::~node_client() = default;

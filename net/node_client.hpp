@@ -9,22 +9,21 @@
 
 namespace treadmill::http {
 
-/// The code of a word in an answer, "conflict" say; internal where there is none.
+/// The error code for a word in an answer, for example "conflict"; internal for an unknown word.
 ec code_named(std::string_view word);
 
-/// Asks a running node over REST, for the tools of the command line.
-/// **Thread**: a plain value. **Blocks** in each call: for `connect_timeout` until there is a
-/// connection, and then for as long as bytes come, with at most `silence` between them. One
-/// connection, made anew where it was lost.
-/// **Errors** of all calls: io_error (no connection, no answer in time, an answer that was cut:
-/// what was asked for may have happened); that of the node's answer, with its reason; internal (an
+/// A REST client of a running node, for the command line tools. **Thread**: a plain value.
+/// **Blocks** in each call: up to `connect_timeout` for a connection, and then while bytes arrive
+/// with at most `silence` between them. Uses one connection, and reconnects if it was lost.
+/// **Errors** of all calls: io_error (no connection, no answer in time, or a truncated answer: the
+/// node may have executed the request); that of the node's answer, with its reason; internal (an
 /// answer that is not a node's).
 class node_client {
 public:
   static constexpr std::chrono::milliseconds connect_timeout{3000};
   /// Longer than a node takes to begin any answer (defaults::request_deadline, and a second).
   static constexpr std::chrono::milliseconds longest_silence{40'000};
-  /// For an answer that a node gives at once, however much it has to do.
+  /// For an answer that a node gives immediately under any load.
   static constexpr std::chrono::milliseconds reach_timeout{5000};
 
   /// `host`: an address or a name; IPv6 without brackets.
@@ -36,13 +35,13 @@ public:
 
   /// "http://127.0.0.1:1444"
   const std::string& url() const { return url_; }
-  /// Whether a node answers there: to be asked first, so that a command whose address is wrong ends
-  /// within `reach_timeout`. Errors: io_error, with what stood in the way.
+  /// Checks that a node answers there. Call it first, so that a command with a wrong address ends
+  /// within `reach_timeout`. Errors: io_error, with the problem.
   result<void> reach() const;
   /// The body of the answer to a GET.
   result<std::string> get(const std::string& path);
-  /// The same, piece by piece; what came before an error is to be dropped. `piece` answers false
-  /// where it wants no more, which is an io_error, too.
+  /// The same, piece by piece; after an error the caller has to drop the pieces. If `piece` returns
+  /// false, the call ends with io_error.
   result<void> get(const std::string& path, const std::function<bool(std::string_view)>& piece);
   /// The body of the answer to a PUT without a body.
   result<std::string> put(const std::string& path);
@@ -58,7 +57,7 @@ private:
   std::unique_ptr<impl> impl_;
 };
 
-/// Whether a node is compacting, and about how many bytes the rows take that were asked about.
+/// Whether a node is compacting, and the approximate size in bytes of the rows in question.
 struct compaction {
   bool running = false;
   uint64_t bytes = 0;

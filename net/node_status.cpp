@@ -43,7 +43,7 @@ std::string size_text(double bytes) {
   return fixed(bytes, unit > 0 && bytes < 100 ? 1 : 0) + " " + units[unit];
 }
 
-/// In the largest unit of which there are two or more.
+/// In the largest unit in which the time is at least 2.
 std::string time_text(double seconds) {
   if (seconds < 2) return fixed(seconds * 1000, 0) + " ms";
   if (seconds < 120) return fixed(seconds, 0) + " s";
@@ -52,13 +52,13 @@ std::string time_text(double seconds) {
   return fixed(seconds / 86'400, 0) + " d";
 }
 
-/// The columns of a terminal that a UTF-8 text takes, about.
+/// Approximate terminal columns of a UTF-8 text.
 size_t width_of(const std::string& text) {
   return static_cast<size_t>(
       std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xc0) != 0x80; }));
 }
 
-/// What comes from a peer or a function must not move the cursor.
+/// Text from a peer or a function must not move the cursor.
 std::string printable(std::string text) {
   for (char& c : text)
     if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = ' ';
@@ -71,7 +71,7 @@ public:
   explicit text_table(std::vector<std::string> head) : rows_{std::move(head)} {}
   void add(std::vector<std::string> row) {
     for (std::string& cell : row) cell = printable(std::move(cell));
-    row.front().insert(0, "  "); // the head stands out
+    row.front().insert(0, "  "); // indents rows below the heading
     rows_.push_back(std::move(row));
   }
   void append_to(std::string& out) const {
@@ -113,7 +113,7 @@ void append_buckets(std::string& out, const json& buckets) {
   table.append_to(out);
 }
 
-/// Why there is no link, or what this node does not take in.
+/// Why there is no link, or what this node refuses from the peer.
 std::string remark_on_peer(const json& peer) {
   std::string remark = text_of(peer, "reason");
   const auto add = [&](std::string_view list, std::string_view total, const std::string& what) {
@@ -142,7 +142,7 @@ void append_peers(std::string& out, const json& peers) {
   table.append_to(out);
 }
 
-/// What is wrong with a query, or how far its building is.
+/// The last error of a query, or the progress of its build.
 std::string remark_on(const json& query) {
   std::string remark;
   if (text_of(query, "state") == "building") {
@@ -188,7 +188,8 @@ result<node_status> read_status(http::node_client& node) {
     if (number_of(*one, "queries") == 0) continue;
     const std::string name = text_of(*one, "name");
     auto answer = node.get("/" + name + "/_query");
-    if (answer) status.queries.emplace_back(name, std::move(*answer)); // else it was dropped
+    // Leaves out a bucket whose queries cannot be read, for example because it was dropped.
+    if (answer) status.queries.emplace_back(name, std::move(*answer));
   }
   return status;
 }

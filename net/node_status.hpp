@@ -7,20 +7,20 @@
 
 namespace treadmill::rest {
 
-/// What a node says of itself, as REST answers it: JSON texts.
+/// The status of a node: the JSON texts of its REST answers.
 struct node_status {
   std::string url{};
   std::string node{};    ///< `/_system`
   std::string buckets{}; ///< `/_system/buckets`
   std::string peers{};   ///< `/_system/peers`
-  /// `/bucket/_query` of each bucket that has queries, by its name.
+  /// `/bucket/_query` of each bucket that has queries, by bucket name.
   std::vector<std::pair<std::string, std::string>> queries{};
 };
 
 /// Errors: those of the client; internal (an answer that is not a node's).
 result<node_status> read_status(http::node_client& node);
 
-/// To be read at a glance: a line for the node, then tables of its buckets, peers and queries.
+/// A short text for people: a line for the node, then tables of its buckets, peers and queries.
 /// Errors: internal (an answer that is not a node's).
 result<std::string> status_text(const node_status& status);
 

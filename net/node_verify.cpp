@@ -27,7 +27,7 @@ bucket_report report_of(const rapidjson::Value& line) {
 result<verified_bucket> verify_one(node_client& node, const std::string& bucket,
                                    const std::function<void(const verify_progress&)>& progress) {
   std::optional<verified_bucket> report;
-  std::string text; // of a line that has not come to its end
+  std::string text; // of a line that is not complete
   const auto take = [&](const std::string& line) {
     const auto read = parse_answer(line);
     if (!read) return false;

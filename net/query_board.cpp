@@ -28,7 +28,7 @@ void query_board::show(uint32_t bucket, shown_query query) {
   std::string name = query.name;
   auto made = std::make_shared<const shown_query>(std::move(query));
   const std::lock_guard lock(mutex_);
-  // What was shown before is destroyed after the lock, with the snapshot that it may hold.
+  // The previous state, and the snapshot that it may hold, is destroyed after the lock is released.
   std::swap(buckets_[bucket][std::move(name)], made);
 }
 

@@ -14,26 +14,27 @@
 namespace treadmill::rest {
 
 enum class query_phase : uint8_t {
-  building,   ///< its first build: it answers when that is done
-  ready,      ///< it answers; it may have to catch up first
-  redefining, ///< the index of its former definition answers while the new one is built
-  suspended,  ///< too many documents broke its map, or it is no function: it answers that
+  building,   ///< its first build runs: it answers afterwards
+  ready,      ///< it answers, possibly after catching up
+  redefining, ///< the index of its previous definition answers while the new one is built
+  /// Its map failed on too many documents, or is not a function: it answers that error.
+  suspended,
 };
 std::string_view to_string(query_phase phase);
 
-/// What a snapshot says of a query.
+/// The state of a query in one snapshot.
 struct query_states {
   uint64_t sequence = 0;              ///< of its bucket
-  std::optional<index_state> index{}; ///< nothing: it is not consistent there
+  std::optional<index_state> index{}; ///< empty: not consistent there
 };
 
-/// The states in the last snapshot that was looked at: while the store does not change, each
-/// question would read the same ones again. **Thread**: any.
+/// Caches the states of the last snapshot that was read: while the store does not change, every
+/// request would read the same ones. **Thread**: any.
 class last_states {
 public:
   using shared = std::shared_ptr<const query_states>;
 
-  shared find(std::optional<uint64_t> version) const; ///< nullptr: to be read
+  shared find(std::optional<uint64_t> version) const; ///< nullptr: the caller has to read them
   void keep(std::optional<uint64_t> version, shared states);
 
 private:
@@ -42,38 +43,38 @@ private:
   shared states_{};
 };
 
-/// What a query shows of itself to the threads that answer requests.
+/// What the threads that answer requests see of a query.
 struct shown_query {
   std::string name{};
-  query_definition definition{}; ///< as it was asked for last
+  query_definition definition{}; ///< the latest definition
   query_phase phase = query_phase::building;
-  index_id where{};                  ///< of the index that answers
-  query_definition answering{};      ///< what that was built from
+  index_id where{};                  ///< of the index that answers requests
+  query_definition answering{};      ///< the definition that index was built from
   reduction how = reduction::none;   ///< of that index
   index_state state{};               ///< of that index, after its last batch
   index_state next{};                ///< of the index that is being built, if any
-  std::optional<read_view> before{}; ///< during a run: the index as it was before it, consistent
+  std::optional<read_view> before{}; ///< during a run: the consistent index before it
   std::string problem{};             ///< why it is suspended
-  double rate = 0;                   ///< activity entries a second of the run that is under way
-  uint64_t owner = 0;                ///< of who shows it: a successor's is another
+  double rate = 0;                   ///< activity entries per second of the current run
+  uint64_t owner = 0;                ///< id of the actor that shows it; a successor has another
   /// Of the index that answers.
   std::shared_ptr<last_states> states = std::make_shared<last_states>();
 };
 
-/// Where the actors of queries put what they show, and threads that answer requests find it.
-/// **Thread**: any.
+/// The board on which the query actors publish the state of queries, for the threads that answer
+/// requests. **Thread**: any.
 class query_board {
 public:
   using shown = std::shared_ptr<const shown_query>;
 
   void show(uint32_t bucket, shown_query query);
-  /// Nothing where another owner shows the query by now.
+  /// Does nothing if another owner shows the query by now.
   void remove(uint32_t bucket, const std::string& name, uint64_t owner);
-  shown find(uint32_t bucket, std::string_view name) const; ///< nullptr: nobody shows it (yet)
+  shown find(uint32_t bucket, std::string_view name) const; ///< nullptr: not shown (yet)
   std::vector<shown> all(uint32_t bucket) const;            ///< in name order
 
-  /// Somebody follows the changes of the query's rows, until the handle is destroyed (which may be
-  /// after the board): what is shown to followers is to be fsynced first.
+  /// Marks the changes of the query's rows as followed until the returned handle is destroyed
+  /// (which may be after the board). Rows must be fsynced before followers see them.
   std::shared_ptr<void> follow(uint32_t bucket, const std::string& name);
   bool followed(uint32_t bucket, const std::string& name) const;
 
