@@ -9,7 +9,8 @@
 
 namespace treadmill::http {
 
-/// Bytes that stay where they are when the buffer is moved: views into it outlive the move.
+/// A buffer whose bytes keep their address when the buffer object is moved, so that views into it
+/// stay valid.
 class byte_buffer {
 public:
   byte_buffer() = default;
@@ -23,7 +24,7 @@ public:
   char* data() const { return data_.get(); }
   size_t capacity() const { return capacity_; }
   void grow(size_t capacity, size_t keep_from,
-            size_t keep_to); ///< what is kept is moved to the front
+            size_t keep_to); ///< moves the kept range to the front
   void free() { *this = byte_buffer(); }
 
 private:
@@ -31,20 +32,20 @@ private:
   size_t capacity_ = 0;
 };
 
-/// One request on its way to its answer, shared by its connection and its responder. It owns the
-/// request's bytes, so that a handler that is late can read them although the connection has gone.
+/// One request from dispatch to answer, shared by its connection and its responder. It owns the
+/// request's bytes, so that a slow handler can still read them after the connection has closed.
 class exchange {
 public:
   exchange(std::weak_ptr<server_core> core, connection& origin)
       : core_(std::move(core)), origin_(&origin) {}
 
-  /// Takes the answer, if the connection still waits for it, and wakes the connection. **Thread**:
+  /// Stores the answer and wakes the connection, if the connection still waits for it. **Thread**:
   /// any.
   void answer(response&& answer);
   /// Whether the answer is there. **Thread**: the connection.
   bool answered() const { return state_.load(std::memory_order_acquire) == state::answered; }
-  /// The connection waits no longer. False: the answer is just being given. **Thread**: the
-  /// connection.
+  /// Tells the exchange that the connection no longer waits. False: the responder is storing the
+  /// answer or has stored it. **Thread**: the connection.
   bool abandon();
 
   http::request request;
@@ -52,7 +53,7 @@ public:
   byte_buffer bytes;
   body_charge charge;
   work_place work;
-  response answer_given; ///< once `answered`
+  response answer_given; ///< valid once `answered`
 
 private:
   enum class state { waiting, answering, answered, abandoned };
@@ -61,21 +62,21 @@ private:
   connection* origin_;
 };
 
-/// One client's connection: a state machine that reads requests, hands them over one at a time, and
-/// sends the answers. It never waits: when it can go no further it returns, and the reactor runs it
-/// again when a socket, an answer, a stream or a deadline moves it on.
+/// One client's connection: a state machine that reads requests, submits them to the handler one at
+/// a time, and sends the answers. It never blocks: when it cannot make progress it returns, and the
+/// reactor runs it again on a socket event, an answer, a stream's wake-up or a deadline.
 class connection final : public strand {
 public:
-  static constexpr uint32_t opened = signal::first_own_signal;        ///< a socket was handed over
-  static constexpr uint32_t answered = signal::first_own_signal << 1; ///< the responder was called
-  static constexpr uint32_t woken = signal::first_own_signal << 2;    ///< the stream has something
+  static constexpr uint32_t opened = signal::first_own_signal;        ///< a socket was assigned
+  static constexpr uint32_t answered = signal::first_own_signal << 1; ///< answer or admission
+  static constexpr uint32_t woken = signal::first_own_signal << 2;    ///< the stream has data
   static constexpr uint32_t ending = signal::first_own_signal << 3;   ///< the server stops
 
   explicit connection(server_core& core) : core_(core) {}
   ~connection() override;
 
-  /// Takes a socket, which it owns from here on. **Thread**: the accepting one; only while the
-  /// connection is free.
+  /// Takes ownership of a socket. **Thread**: the accepting one, and only while the connection is
+  /// free.
   void hand_over(int socket);
 
 private:
@@ -83,15 +84,15 @@ private:
     closed,
     head,      ///< reading a request's head, or waiting for one
     body,      ///< reading its body
-    admission, ///< it has come, and waits until there is memory to handle it
+    admission, ///< the body is complete; waiting until there is memory to handle the request
     handling,  ///< waiting for its answer
-    streaming, ///< sending an answer that is made piece by piece
-    finishing, ///< sending what is left, then no more requests
-    lingering, ///< everything is sent; what the client still sends is thrown away, so that it is
-               ///< not reset
+    streaming, ///< sending an answer that a stream produces piece by piece
+    finishing, ///< sending the remaining bytes; no more requests are read
+    lingering, ///< everything is sent; discarding further input, so that closing does not reset the
+               ///< connection
   };
 
-  /// How large buffers may stay between two requests.
+  /// Largest buffer that is kept between two requests.
   static constexpr size_t kept_buffer_bytes = 16 * 1024;
   /// Answers to pipelined requests are gathered up to this size before they are sent.
   static constexpr size_t gathered_bytes = 64 * 1024;
@@ -145,45 +146,45 @@ private:
   phase phase_ = phase::closed;
   bool readable_ = false;
   bool writable_ = false;
-  bool peer_ended_ = false; ///< it will send no more, though not all may be read yet
-  bool read_all_ = false;   ///< and all that it sent is read
+  bool peer_ended_ = false; ///< the client will send no more; unread input may remain
+  bool read_all_ = false;   ///< all of the client's input was read
   bool counted_ = false;
   bool is_feed_ = false;
   std::string address_;
   clock::time_point now_{};
 
-  // What was received. The request begins at begin_, what is filled ends at end_.
+  // Received bytes: the current request begins at begin_, the valid bytes end at end_.
   byte_buffer in_;
   size_t begin_ = 0;
   size_t end_ = 0;
   head_scanner scanner_;
   request_head head_;
-  const char* head_at_ = nullptr; ///< where the views of head_ point
+  const char* head_at_ = nullptr; ///< the address that the views of head_ point to
   size_t head_size_ = 0;
-  size_t body_size_ = 0; ///< of the whole body; while chunks are read, of what was decoded
-  size_t next_ = 0;      ///< where what follows this request begins
+  size_t body_size_ = 0; ///< bytes of the body that have arrived; if chunked, decoded bytes
+  size_t next_ = 0;      ///< where the bytes after this request begin
   chunk_reader chunks_{0};
   body_charge charge_;
-  bool waits_for_request_ = true; ///< no byte of it has come
+  bool waits_for_request_ = true; ///< no byte of it has arrived
   clock::time_point
-      since_{}; ///< of the phase: idle, first byte of the head, window of the body's rate
+      since_{}; ///< when the current timeout began: idle, head, window of the body's rate, linger
   size_t window_bytes_ = 0;
   size_t requests_ = 0;
   std::shared_ptr<exchange> exchange_;
-  client_presence client_; ///< of the request that is being handled, or to be used again
+  client_presence client_; ///< of the current request; the next one reuses it if it is unused()
 
-  // What is to be sent: out_ from out_sent_, then body_ from body_sent_.
+  // Bytes to send: out_ from out_sent_, then body_ from body_sent_.
   std::string out_;
   size_t out_sent_ = 0;
   std::string body_;
   size_t body_sent_ = 0;
-  body_charge body_held_;           ///< of body_, which its client takes when it likes
-  clock::time_point progress_at_{}; ///< the last time that the client took something
-  int kernel_held_ = 0;             ///< bytes that the kernel still held then
+  body_charge body_held_;           ///< of body_, until the client has taken it
+  clock::time_point progress_at_{}; ///< when the client last took bytes, or sending began
+  int kernel_held_ = 0;             ///< bytes in the kernel's send queue at the last check
   bool close_after_ = false;
   bool head_request_ = false;
   bool answer_1_0_ = false;
-  bool line_feed_ = false; ///< ends the answer
+  bool line_feed_ = false; ///< the answer ends with a line feed
 
   std::unique_ptr<body_stream> stream_;
   std::shared_ptr<std::atomic<bool>> stream_lives_;
@@ -191,8 +192,8 @@ private:
   clock::time_point arrival_{};
   std::string record_method_, record_path_, record_route_;
   int record_status_ = 0;
-  size_t slice_ = 0;      ///< work of this run
-  size_t work_bytes_ = 0; ///< of the request that waits for its admission
+  size_t slice_ = 0;      ///< units of work done in this run
+  size_t work_bytes_ = 0; ///< memory that the request in admission needs beside its body
   size_t drained_ = 0;
 };
 

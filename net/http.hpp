@@ -9,22 +9,25 @@
 #include <utility>
 #include <vector>
 
-/// What HTTP requests and answers are to the rest of Treadmill: no library type, no socket.
+/// HTTP requests and answers as the rest of Treadmill sees them: no library type, no socket.
 namespace treadmill::http {
 
 using clock = std::chrono::steady_clock;
 
-/// Whether the client of a request still waits for its answer: who ends its side of the connection
-/// does not. Cheap to copy. One that was made by nobody never leaves. **Thread**: any.
+/// Whether the client of a request still waits for its answer. A client that closes its side of the
+/// connection has left. Cheap to copy. A default-constructed presence never leaves. **Thread**:
+/// any.
 class client_presence {
 public:
   static client_presence make();
   bool left() const;
-  /// Calls `then` once, when the client leaves, at once if it has; in place of what was set before.
-  /// It must be quick. Nothing: nothing is called any more.
+  /// Sets the function to call once when the client leaves; it replaces the previous one. If the
+  /// client has already left, calls it at once. It must be quick. An empty function clears the
+  /// previous one.
   void on_leave(std::function<void()> then) const;
   void leave() const;
-  /// The request that it belonged to is over, and nobody else has it.
+  /// True: nobody else holds this presence and the client has not left, so the next request may
+  /// reuse it.
   bool unused() const { return state_ != nullptr && state_.use_count() == 1 && !left(); }
 
 private:
@@ -36,13 +39,13 @@ private:
   std::shared_ptr<state> state_{};
 };
 
-/// One whole request: its body has arrived. Views point into the connection's buffer and live as
-/// long as the request.
+/// One complete request, with its body. Views point into the connection's buffer and live as long
+/// as the request.
 struct request {
-  std::string_view method; ///< as sent; one of the methods that the server lets through
+  std::string_view method; ///< as sent; one of `known_methods` (http_head.hpp)
   std::string_view target; ///< raw: still percent-encoded, with the query
   std::string_view path;   ///< raw: the target up to '?'
-  std::string_view query;  ///< raw: what follows '?', without a fragment
+  std::string_view query;  ///< raw: the text after '?', without a fragment
   std::vector<std::pair<std::string_view, std::string_view>>
       headers; ///< raw values, trimmed; never decoded
   std::string_view body;
@@ -69,17 +72,17 @@ private:
   std::shared_ptr<std::function<void()>> wake_;
 };
 
-/// The body of an answer that is made piece by piece while its client takes it. **Thread**: one at
-/// a time, but not always the same one. Destroyed when the answer is complete or its connection
-/// ends.
+/// The body of an answer that is produced piece by piece while its client takes it. Destroyed when
+/// the answer is complete or its connection ends. **Thread**: one at a time, but not always the
+/// same one.
 class body_stream {
 public:
   enum class state {
     more, ///< call again as soon as there is room
     wait, ///< nothing now: call again after the waker was called, or at `due()`
     done, ///< the body is complete
-    cut,  ///< it cannot be completed: what `next` appended is dropped, and the connection is ended
-          ///< without the closing chunk, so that the client knows
+    cut,  ///< the body cannot be completed: the connection drops the bytes that `next` appended and
+          ///< closes without the closing chunk, so that the client notices
   };
   virtual ~body_stream() = default;
   /// Appends a bounded piece (about 64 KiB) to `out`. Must not block for longer than a slice of
@@ -87,7 +90,7 @@ public:
   virtual state next(std::string& out) = 0;
   /// Called once, before `next`.
   virtual void start(const waker&) {}
-  /// When `next` is to be called although nobody woke it (heartbeats, timeouts).
+  /// When the connection calls `next` without a wake-up (heartbeats, timeouts).
   virtual clock::time_point due() const { return clock::time_point::max(); }
   /// A stream that may stay open for long (counted against the limit of feed clients, not of
   /// connections).
@@ -98,16 +101,16 @@ public:
 struct response {
   int status = 200;
   std::vector<std::pair<std::string, std::string>>
-      headers; ///< without Content-Length and the like, which the server sets
+      headers; ///< without Content-Length, Transfer-Encoding and Connection, which the server sets
   std::string content_type = "application/json";
   std::string body;
-  std::unique_ptr<body_stream> stream; ///< sent in chunks
+  std::unique_ptr<body_stream> stream; ///< sent in chunks; to HTTP/1.0 until the connection closes
   std::string route = "other"; ///< label of the metrics: a fixed name, never the client's text
 };
 
-/// Takes the answer of one request, exactly once, from any thread. Destroyed without an answer (the
-/// actor that held it died), it answers 500 `ambiguous` by itself: a caller gets an error, not
-/// silence. Move-only.
+/// Delivers the answer of one request, exactly once, from any thread. If it is destroyed without an
+/// answer (the actor that held it died), it answers 500 `ambiguous`, so that the client always gets
+/// an answer. Move-only.
 class responder {
 public:
   using function = std::function<void(response&&)>;
@@ -122,8 +125,9 @@ private:
   function answer_;
 };
 
-/// What a server calls with each request. Must not block: what waits keeps the responder and
-/// answers later. The request's views stay valid until the responder was called.
+/// The function that a server calls with each request. It must not block: a handler that has to
+/// wait keeps the responder and answers later. The request's views stay valid until the responder
+/// is called.
 using handler = std::function<void(const request&, responder)>;
 
 } // namespace treadmill::http

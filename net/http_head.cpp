@@ -7,9 +7,9 @@ namespace treadmill::http {
 
 namespace {
 
-// What a request line holds beside its target: a method, two spaces, a version.
+// Bytes of a request line beside its target: a method, two spaces, a version.
 constexpr size_t request_line_rest = 64;
-// Bytes of one size line of a chunk, extensions included; of all trailers.
+// Most bytes of one size line of a chunk, extensions included, and of all trailers.
 constexpr size_t chunk_line_bytes = 256;
 constexpr size_t trailer_bytes = 4096;
 
@@ -76,7 +76,7 @@ bool has_list_item(std::string_view list, std::string_view item) {
 
 tl::unexpected<error> bad(const char* reason) { return fail(ec::bad_request, reason); }
 
-// What the headers say about the message itself, gathered before any of it is judged.
+// Headers about the message itself, collected before judge() checks them together.
 struct framing {
   size_t hosts = 0;
   size_t lengths = 0;
@@ -157,7 +157,7 @@ result<void> read_header(std::string_view line, framing& seen, request_head& hea
   return {};
 }
 
-// Takes the origin off an absolute form and splits the rest.
+// Removes the origin of an absolute form and splits the rest.
 result<void> split_target(request_head& head, framing& seen) {
   std::string_view target = head.target;
   if (target == "*" && head.method == "OPTIONS") {
@@ -167,9 +167,9 @@ result<void> split_target(request_head& head, framing& seen) {
   if (target.size() > 7 && same(target.substr(0, 7), "http://")) {
     const size_t end = std::min(target.find_first_of("/?#", 7), target.size());
     seen.host = target.substr(7, end - 7);
-    // RFC 9110, 4.2.1: a URI of http without a host is to be rejected.
+    // RFC 9110, 4.2.1: an http URI without a host must be rejected.
     if (seen.host.empty() || seen.host.front() == ':') return bad("the request target has no host");
-    // RFC 9112, 3.2.2: the target's authority replaces what Host says.
+    // RFC 9112, 3.2.2: the target's authority replaces the Host header.
     for (auto& [name, value] : head.headers)
       if (same(name, "host")) value = seen.host;
     target.remove_prefix(end);
@@ -238,7 +238,7 @@ result<void> judge(const framing& seen, request_head& head, const head_limits& l
     return fail(ec::unsupported_media_type, "a body with a Content-Encoding is not taken");
   head.keep_alive = head.http_1_0 ? seen.keep_alive && !seen.close : !seen.close;
   // Without a length and chunks the body is empty (RFC 9112, 6.3). A sender of HTTP/1.0 may have
-  // meant what follows as a body, so that it is never read as the next request.
+  // meant the following bytes as a body, so they must never be read as the next request.
   if (head.http_1_0 && rule == body_rule::taken && !seen.lengths) head.keep_alive = false;
   head.expects_continue = head.expects_continue && !head.http_1_0;
   return {};
@@ -246,7 +246,7 @@ result<void> judge(const framing& seen, request_head& head, const head_limits& l
 
 } // namespace
 
-// The line that was begun goes on to `line_end` at least, and the head to `size`.
+// The current line is known to extend to `line_end` at least, and the head to `size`.
 result<void> head_scanner::check_limits(size_t line_end, size_t size,
                                         const head_limits& limits) const {
   if (lines_ == 0 && line_end - line_start_ > limits.target_bytes + request_line_rest)
@@ -337,7 +337,7 @@ result<void> chunk_reader::take_size_byte(char c) {
   return {};
 }
 
-// Every byte but those of chunk data.
+// Takes every byte except chunk data.
 result<void> chunk_reader::take_byte(char c) {
   switch (state_) {
   case state::size:

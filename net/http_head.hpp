@@ -7,9 +7,9 @@
 #include <vector>
 
 /// A strict reader of HTTP/1 request heads and chunked bodies: pure functions over text, no socket,
-/// no clock. Whatever two readers could understand differently (bare LF, folded lines, two lengths,
-/// a length beside a transfer coding, a body where none belongs) is refused: that is what request
-/// smuggling is made of.
+/// no clock. It refuses everything that two readers could interpret differently (bare LF, folded
+/// lines, two lengths, a length beside a transfer coding, a body where none belongs), because
+/// request smuggling uses such differences.
 namespace treadmill::http {
 
 struct head_limits {
@@ -22,8 +22,8 @@ struct head_limits {
 /// A request's head. Views point into the text that was read.
 struct request_head {
   std::string_view method;
-  std::string_view target; ///< origin form (`/path?query`), or `*` of OPTIONS; the origin is cut
-                           ///< from an absolute form
+  std::string_view target; ///< origin form (`/path?query`), or `*` of OPTIONS; the origin of an
+                           ///< absolute form is removed
   std::string_view path;
   std::string_view query; ///< without '?' and fragment
   std::vector<std::pair<std::string_view, std::string_view>>
@@ -35,16 +35,16 @@ struct request_head {
   bool http_1_0 = false;
 };
 
-/// The value of Allow where a method is known nowhere.
+/// The value of Allow if no path knows the method.
 inline constexpr std::string_view known_methods = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
 
-/// Finds where a head ends while it arrives; every byte is looked at once. One empty line before
-/// the request line is skipped (RFC 9112, 2.2).
+/// Finds the end of a head while it arrives; looks at every byte once. One empty line before the
+/// request line is skipped (RFC 9112, 2.2).
 class head_scanner {
 public:
-  /// `text` is all that has arrived of the request, the same bytes as in the last call and those
-  /// that were added. The size of the head, or 0 while its end is not there. Errors: bad_request (a
-  /// line that does not end with CR LF, a first byte that begins no method), uri_too_long,
+  /// `text` is everything received of the request: the bytes of the last call and the new ones.
+  /// Returns the size of the head, or 0 while the head is incomplete. Errors: bad_request (a line
+  /// that does not end with CR LF, a first byte that begins no method), uri_too_long,
   /// headers_too_large.
   result<size_t> scan(std::string_view text, const head_limits& limits);
 
@@ -59,11 +59,11 @@ private:
 /// Reads a whole head, as head_scanner delimited it, into `head` (whose memory is reused).
 /// Errors: bad_request; http_version; method_not_allowed; uri_too_long; headers_too_large (too
 /// many); unsupported_media_type (any Content-Encoding); too_large (Content-Length).
-/// Without a length and chunks there is no body (RFC 9112, 6.3); of HTTP/1.0 it is then the last of
-/// its connection.
+/// Without a length and chunks there is no body (RFC 9112, 6.3); a POST, PUT or PATCH of HTTP/1.0
+/// without a length is the last request of its connection.
 result<void> read_head(std::string_view text, const head_limits& limits, request_head& head);
 
-/// True where `name: value` may be sent as a header of ours: a token, and a value without control
+/// True if the server may send `name: value` as a header: a token, and a value without control
 /// characters.
 bool is_sendable_header(std::string_view name, std::string_view value);
 
@@ -78,8 +78,8 @@ public:
   };
   explicit chunk_reader(size_t body_limit) : body_limit_(body_limit) {}
   /// Decodes all of `raw`, or up to the end of the body. `out` has room for raw.size() bytes and
-  /// may be where `raw` lies or before it. Errors: bad_request; too_large (as soon as a chunk
-  /// announces it).
+  /// may be the address of `raw` or a lower one in the same buffer. Errors: bad_request; too_large
+  /// (as soon as a chunk announces it).
   result<progress> read(std::string_view raw, char* out);
 
 private:
@@ -89,8 +89,8 @@ private:
 
   size_t body_limit_;
   size_t body_bytes_ = 0; ///< announced so far
-  size_t chunk_left_ = 0; ///< of the size while it is read, then of the data
-  size_t line_bytes_ = 0; ///< of this size line, or of all trailers
+  size_t chunk_left_ = 0; ///< the size while it is read, then the bytes of data that are left
+  size_t line_bytes_ = 0; ///< in this size line, or in all trailers
   size_t trailer_line_ = 0;
   bool has_digit_ = false;
   state state_ = state::size;

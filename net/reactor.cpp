@@ -11,11 +11,11 @@ namespace treadmill::http {
 
 namespace {
 
-// All pollers busy with the same work for this long: a spare worker joins them.
+// If all polling workers are busy with the same work for this long, a spare worker joins them.
 constexpr std::chrono::milliseconds watch_interval{3};
-// Looks at which nothing was to be done before the watcher sleeps.
+// After this many consecutive checks of an idle reactor the watcher sleeps.
 constexpr int idle_looks = 50;
-// How close together two looks at all deadlines may be.
+// Shortest time between two sweeps over all deadlines.
 constexpr int64_t least_sweep_pause_ns = 2'000'000;
 
 int64_t nanoseconds(clock::time_point when) {
@@ -52,7 +52,8 @@ result<void> reactor::start(size_t threads) {
     event.data.ptr = &own;
     return ::epoll_ctl(epoll_.value, EPOLL_CTL_ADD, own.value, &event) == 0;
   };
-  // Edges wake one worker and need no reading; only the end concerns all, for ever.
+  // An edge-triggered event wakes one worker, and its descriptor need not be read. The quit event
+  // is level-triggered: it must wake every worker.
   if (!add_own(wake_, EPOLLIN | EPOLLET) || !add_own(timer_, EPOLLIN | EPOLLET) ||
       !add_own(quit_, EPOLLIN))
     return fail(ec::io_error, "cannot serve: the kernel has no room for another epoll");
@@ -111,8 +112,8 @@ void reactor::enqueue(strand& task) {
   queued_.store(queue_.size());
 }
 
-// A worker that is busy looks into the queue before it rests: only one that rests needs to be
-// woken, and only once for all that is queued until it looks.
+// A busy worker checks the queue before it waits, so only an idle worker needs a wake-up, and one
+// wake-up covers everything that is queued before that worker checks the queue.
 void reactor::wake_one() {
   if (idle_.load() == 0 || wake_pending_.exchange(true)) return;
   const uint64_t one = 1;
@@ -120,14 +121,14 @@ void reactor::wake_one() {
   }
 }
 
-// The caller has made the strand active.
+// Precondition: the caller has set the strand's active bit.
 void reactor::execute(strand& task) {
   for (int runs = 0;; ++runs) {
     const uint32_t signals = task.signals_.exchange(active) & ~active;
     task.run(signals);
     uint32_t nothing = active;
     if (task.signals_.compare_exchange_strong(nothing, 0)) return;
-    // One that gives way, or never comes to rest, goes behind the others.
+    // A strand that yields, or still has signals after five runs, goes to the end of the queue.
     if ((nothing & signal::again) || runs == 4) return enqueue(task);
   }
 }
@@ -135,9 +136,9 @@ void reactor::execute(strand& task) {
 void reactor::work(bool spare) {
   for (;;) {
     if (spare && !wait_as_spare()) return;
-    // One event at a time: what stood behind a long request in the same hand would wait for it
-    // although other workers are free. Counted as resting before the look into the queue: whoever
-    // puts something in later, wakes.
+    // Take one event at a time: events behind a long request would wait for it although other
+    // workers are free. Count as idle before checking the queue: a thread that enqueues a strand
+    // after the check then wakes this worker.
     epoll_event event{};
     ++idle_;
     const int count = ::epoll_wait(epoll_.value, &event, 1, queued_.load() == 0 ? -1 : 0);
@@ -149,7 +150,7 @@ void reactor::work(bool spare) {
     }
     drain_queue();
     turns_.fetch_add(1, std::memory_order_relaxed);
-    // The work that it stood in for is done.
+    // Become spare again if more workers poll than should.
     spare = false;
     for (size_t polling = polling_.load(); !spare && polling > most_pollers_;)
       spare = polling_.compare_exchange_weak(polling, polling - 1);
@@ -158,7 +159,7 @@ void reactor::work(bool spare) {
 
 void reactor::take(void* source, uint32_t events) {
   if (source == &wake_) {
-    wake_pending_ = false; // what it was written for is taken from the queue next
+    wake_pending_ = false; // the caller drains the queue next
   } else if (source == &timer_) {
     sweep();
   } else {
@@ -167,7 +168,7 @@ void reactor::take(void* source, uint32_t events) {
   }
 }
 
-// False: the reactor ends.
+// False: the reactor stops.
 bool reactor::wait_as_spare() {
   std::unique_lock lock(spare_mutex_);
   spare_needed_.wait(lock, [this] { return promotions_ > 0 || quitting_; });
@@ -184,7 +185,7 @@ void reactor::watch_over() {
     looks = idle ? looks + 1 : 0;
     if (looks > idle_looks) {
       watcher_sleeps_ = true;
-      // A worker that began before it could see this is seen here.
+      // This second check notices a worker that became busy before it could see watcher_sleeps_.
       if (idle_.load() == polling_.load())
         watcher_needed_.wait(lock, [this] { return !watcher_sleeps_ || quitting_; });
       watcher_sleeps_ = false;
@@ -209,8 +210,8 @@ void reactor::wake_watcher() {
   watcher_needed_.notify_one();
 }
 
-// Runs what is queued now, with the help of a worker that rests if there is more than one: a group
-// commit answers many connections together.
+// Runs the strands that are queued now. Wakes an idle worker to help if there are several, because
+// a group commit answers many connections at once.
 void reactor::drain_queue() {
   for (size_t left = queued_.load(); left > 0; --left) {
     strand* task = nullptr;
@@ -242,8 +243,8 @@ void reactor::arm(int64_t due) {
   ::timerfd_settime(timer_.value, TFD_TIMER_ABSTIME, &when, nullptr);
 }
 
-// A strand that sets its due time meanwhile is either seen here, or sees that the timer is not
-// armed and arms it.
+// If a strand sets its due time during the sweep, either the sweep sees that time, or the strand
+// sees that the timer is not armed and arms it.
 void reactor::sweep() {
   const int64_t now = nanoseconds(clock::now());
   int64_t next = INT64_MAX;

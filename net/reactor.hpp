@@ -11,9 +11,9 @@
 
 namespace treadmill::http {
 
-/// A state machine that the workers of a reactor run: by one thread at a time, but not always the
-/// same one. Signals that come while it runs are kept for its next run. It stays where it is in
-/// memory until its reactor is gone: what comes late for it finds it at rest.
+/// A state machine that the workers of a reactor run. Its owner keeps it at the same address until
+/// the reactor is gone, because late signals still refer to it. Signals that arrive while it runs
+/// are kept for its next run. **Thread**: one at a time, but not always the same one.
 class strand {
 public:
   strand() = default;
@@ -23,32 +23,33 @@ public:
 
 private:
   friend class reactor;
-  /// `signals`: all that came since the last run. No exception may leave it.
+  /// `signals`: all signals since the last run. It must not throw.
   virtual void run(uint32_t signals) noexcept = 0;
 
   std::atomic<uint32_t> signals_ = 0;
   std::atomic<int64_t> due_ = INT64_MAX;
 };
 
-/// What a strand is run for. Values from `first_own_signal` on are free for each strand's own
-/// meanings.
+/// The reasons for running a strand. Each strand may define its own signals from `first_own_signal`
+/// on.
 namespace signal {
-inline constexpr uint32_t input = 1;  ///< its socket may be read, or the peer will send no more
-inline constexpr uint32_t output = 2; ///< its socket may be written
+inline constexpr uint32_t input = 1;  ///< its socket is readable, or the peer will send no more
+inline constexpr uint32_t output = 2; ///< its socket is writable
 inline constexpr uint32_t hangup = 4; ///< the peer will send no more
 inline constexpr uint32_t broken = 8; ///< its socket is unusable
-inline constexpr uint32_t timer = 16; ///< it is due
-inline constexpr uint32_t again = 32; ///< it gave way to the others
+inline constexpr uint32_t timer = 16; ///< its due time has come
+inline constexpr uint32_t again = 32; ///< it yielded to the other strands
 inline constexpr uint32_t first_own_signal = 64;
 } // namespace signal
 
-/// Worker threads around one epoll, in which all sockets wait (edge-triggered, registered once), a
-/// queue of strands to be run, and one timer.
+/// Owns worker threads, one epoll set of all sockets (edge-triggered, registered once), a queue of
+/// strands to run, and one timer.
 ///
-/// As many workers as there are cores poll; more would only wake each other (measured: 16 on two
-/// cores cost 2.2 times the time of two for each request). The others are spare: a watcher lets one
-/// of them poll whenever all that do have been busy with one piece of work for some milliseconds,
-/// so that long requests delay short ones no longer than that.
+/// Only as many workers as there are cores (at least two) poll; more would only wake each other
+/// (measured on two cores: with 16 polling workers each request took 2.2 times as long as with
+/// two). The other workers are spare. If all polling workers have been busy with the same piece of
+/// work for some milliseconds, a watcher thread lets a spare one poll, so that long requests delay
+/// short ones no longer than that.
 ///
 /// **Thread**: start, stop and the destructor from one thread, all else from any.
 /// **Errors**: start answers io_error (no descriptors or threads left).
@@ -58,18 +59,18 @@ public:
   ~reactor(); ///< stops
 
   result<void> start(size_t threads);
-  /// Ends the workers and waits for them. Strands are run no more after it.
+  /// Ends the workers and waits for them. No strand runs after it returns.
   void stop();
 
-  /// Makes `task` known to the timer. Call it once for each strand.
+  /// Registers `task` with the timer. Call it once for each strand.
   void add(strand& task);
-  /// Lets the socket signal `task` from now on, until it is closed. False: the kernel has no room
-  /// for it.
+  /// Signals `task` on each event of the socket until the socket is closed. False: the kernel
+  /// cannot watch one more socket.
   bool watch(int socket, strand& task);
-  /// Has `task` run by a worker soon, with `signals` added.
+  /// Adds `signals` to those of `task` and schedules it to run on a worker.
   void signal(strand& task, uint32_t signals);
-  /// When `task` is to be run with signal::timer; replaces what was set before. For the strand
-  /// itself.
+  /// Sets when `task` runs with signal::timer; replaces the time that was set before. Only the
+  /// strand itself calls it.
   void set_due(strand& task, clock::time_point when);
 
 private:
@@ -99,10 +100,10 @@ private:
   std::thread watcher_;
   std::mutex spare_mutex_;
   std::condition_variable spare_needed_, watcher_needed_;
-  size_t promotions_ = 0; ///< spares that may poll and have not begun
+  size_t promotions_ = 0; ///< spare workers that were told to poll and have not begun
   bool quitting_ = false;
   std::atomic<size_t> polling_ = 0; ///< workers that are not spare
-  std::atomic<size_t> idle_ = 0;    ///< those of them that wait for something to do
+  std::atomic<size_t> idle_ = 0;    ///< polling workers that wait for an event
   std::atomic<uint64_t> turns_ = 0; ///< pieces of work that were finished
   std::atomic<bool> watcher_sleeps_ = false;
 
