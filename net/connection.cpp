@@ -20,22 +20,22 @@ using std::chrono::milliseconds;
 
 // A body up to this size is copied behind its head, so that both go out as one piece.
 constexpr size_t joined_body_bytes = 16 * 1024;
-// What one connection may do before the others have their turn.
+// Work that one connection may do in one run before it yields to the others.
 constexpr size_t requests_a_slice = 16;
 constexpr size_t pieces_a_slice = 4;
 constexpr size_t reads_a_slice = 64;
-// After the last answer a client has this long, and may send this much, before its connection is
-// closed for good: a close with unread input would be a reset, and the client might never see the
-// answer.
+// After the last answer the connection reads and discards input for this long and up to this many
+// bytes before it closes. A close with unread input would be a reset, and the client might never
+// see the answer.
 constexpr milliseconds linger_time{2000};
 constexpr milliseconds linger_time_at_stop{200};
 constexpr size_t linger_bytes = 64 * 1024 * 1024;
-// Requests that take less beside their bodies are handled at once.
+// Requests that need less memory beside their bodies skip admission.
 constexpr size_t least_work_bytes = 256 * 1024;
-// How much later than a request's own deadline the server answers in its stead.
+// How long after a request's deadline the server answers instead of the handler.
 constexpr milliseconds answer_grace{1000};
 
-// A chunk's size is written after its data, into a place of this width.
+// Placeholder for a chunk's size, which is written after the chunk's data.
 constexpr std::string_view chunk_head = "00000000\r\n";
 constexpr std::string_view last_chunk = "0\r\n\r\n";
 constexpr std::string_view continue_line = "HTTP/1.1 100 Continue\r\n\r\n";
@@ -49,7 +49,7 @@ std::string address_of(int socket) {
                     NI_NUMERICHOST) != 0)
     return {};
   std::string address = text.data();
-  // An IPv4 client of a socket that takes both.
+  // An IPv4 client of a dual-stack socket.
   if (address.rfind("::ffff:", 0) == 0 && address.find('.') != std::string::npos)
     address.erase(0, 7);
   return address;
@@ -75,7 +75,7 @@ bool is_sendable(const response& answer) {
          });
 }
 
-/// JSON answers, which are objects, end with a line feed: people read them in terminals.
+/// Answers that are JSON objects end with a line feed, because people read them in terminals.
 bool ends_with_line_feed(const response& answer) {
   return answer.content_type == "application/json" &&
          (answer.stream || (!answer.body.empty() && answer.body.back() == '}'));
@@ -125,8 +125,7 @@ void connection::run(uint32_t signals) noexcept {
     advance();
     if (phase_ != phase::closed) core_.workers.set_due(*this, due());
   } catch (...) {
-    // Out of memory, or a callback that throws where it may not: this connection ends, the others
-    // go on.
+    // Out of memory, or a callback threw although it must not: close this connection only.
     close();
   }
 }
@@ -155,7 +154,7 @@ void connection::open() {
 void connection::close() {
   if (phase_ == phase::closed) return;
   if (phase_ == phase::admission) core_.forget_work(*this);
-  // The handler may be reading the request still: its bytes stay with the exchange.
+  // The handler may still be reading the request, so its bytes stay with the exchange.
   if (exchange_) exchange_->abandon();
   client_.leave();
   exchange_.reset();
@@ -181,15 +180,15 @@ void connection::close() {
   core_.released(*this);
 }
 
-// Ends the connection so that the client cannot take what it has for all that there is.
+// Closes with a reset, so that the client cannot mistake a part of an answer for the whole.
 void connection::reset_peer() {
   const linger now{1, 0};
   ::setsockopt(socket_, SOL_SOCKET, SO_LINGER, &now, sizeof now);
   close();
 }
 
-// Signals may be about the socket that this connection had before: they are hints, the socket
-// itself knows.
+// A signal may be about the previous socket of this connection, so it is only a hint: ask the
+// current socket.
 void connection::look_at_peer() {
   pollfd look{socket_, POLLRDHUP, 0};
   if (::poll(&look, 1, 0) <= 0) return;
@@ -301,7 +300,7 @@ result<bool> connection::body_is_whole() {
     body_size_ += step->written;
     next_ = raw_at + step->used;
     whole = step->done;
-    // All that is not the last of the body has been decoded to where it belongs.
+    // The reader has consumed all raw bytes and decoded them in place; new bytes go behind them.
     if (!whole) end_ = body_at + body_size_;
   } else {
     body_size_ = std::min(end_ - body_at, head_.content_length);
@@ -314,7 +313,7 @@ result<bool> connection::body_is_whole() {
 }
 
 void connection::dispatch() {
-  // The buffer may have moved while the body came.
+  // The buffer may have moved while the body arrived.
   if (head_at_ != in_.data() + begin_) {
     head_at_ = in_.data() + begin_;
     if (auto read = read_head(received(begin_, begin_ + head_size_), core_.limits, head_); !read)
@@ -369,7 +368,7 @@ void connection::hand_on() {
       begin_ = end_ = 0;
       next_request();
     } else if (exchange_->answered() && exchange_->answer_given.status == 500) {
-      // What the responder said as it was destroyed by the exception.
+      // The exception destroyed the responder, which then answered `ambiguous`.
       exchange_->answer_given = internal_error();
     }
   }
@@ -386,7 +385,7 @@ bool connection::handle_step() {
   return true;
 }
 
-// The request has been answered: its buffer is the connection's again.
+// The request has been answered: the connection takes its buffer back.
 void connection::take_back() {
   in_ = std::move(exchange_->bytes);
   exchange_->charge.release();
@@ -461,7 +460,7 @@ void connection::note_record(int status, std::string_view route, std::string_vie
   try {
     core_.record(done);
   } catch (...) {
-    // A count that is lost costs no client its answer.
+    // A lost record must not cost the client its answer.
   }
 }
 
@@ -470,7 +469,7 @@ void connection::begin_stream(std::unique_ptr<body_stream> stream) {
   stream_ = std::move(stream);
   stream_waits_ = false;
   stream_lives_ = std::make_shared<std::atomic<bool>>(true);
-  // A late call finds the flag down, or a connection with nothing to do.
+  // A late call finds the flag cleared, or wakes a connection that has nothing to do.
   stream_->start(waker([core = core_.weak_from_this(), lives = stream_lives_, this] {
     if (!lives->load()) return;
     if (const auto held = core.lock()) held->workers.signal(*this, woken);
@@ -501,15 +500,16 @@ bool connection::stream_step() {
   return false;
 }
 
-// The stream has nothing now.
+// Called when the stream has no data now.
 bool connection::stream_rest() {
   if (!flush() || !peer_ended_ || !is_feed_) return false;
-  // It has what there was; a client that follows a feed keeps both directions open.
+  // The client has all data and has closed its sending side. A client that follows a feed keeps
+  // both directions open, so this one has left.
   end_stream(true);
   return true;
 }
 
-// Has the stream append its next piece, with the frame of a chunk around it.
+// Appends the stream's next piece, framed as a chunk.
 body_stream::state connection::produce() {
   const size_t frame_at = out_.size();
   if (!unsent()) progress_at_ = now_;
@@ -519,12 +519,12 @@ body_stream::state connection::produce() {
   try {
     state = stream_->next(out_);
   } catch (...) {
-    // As one that is cut.
+    // A stream that throws counts as cut.
   }
-  if (state == body_stream::state::cut) out_.resize(data_at); // it may be wrong
+  if (state == body_stream::state::cut) out_.resize(data_at); // the piece may be wrong
   if (state == body_stream::state::done && line_feed_) out_ += '\n';
   const size_t size = out_.size() - data_at;
-  if (size == 0) out_.resize(frame_at); // an empty chunk would be the last
+  if (size == 0) out_.resize(frame_at); // an empty chunk would end the body
   if (size == 0 || answer_1_0_) return state;
   size_t left = size;
   for (size_t digit = frame_at + 8; digit-- > frame_at; left >>= 4)
@@ -533,8 +533,8 @@ body_stream::state connection::produce() {
   return state;
 }
 
-// The stream goes, with the closing chunk if it is complete; its connection goes on to what comes
-// next.
+// Destroys the stream. If its body is complete, appends the closing chunk and moves on to the next
+// request.
 void connection::end_stream(bool complete) {
   stream_lives_->store(false);
   stream_.reset();
@@ -555,8 +555,8 @@ void connection::next_request() {
   scanner_ = head_scanner();
 }
 
-// Answers a request that never was one, and ends the connection: where the next one begins is
-// anyone's guess.
+// Answers input that is no acceptable request and ends the connection, because nobody can tell
+// where the next request begins.
 void connection::refuse(const error& problem) {
   ++(problem.code == ec::overloaded ? core_.refused : core_.bad_requests);
   head_request_ = end_ > begin_ && received(begin_, end_).substr(0, 5) == "HEAD ";
@@ -643,7 +643,7 @@ void connection::check_time() {
   } else if (phase_ == phase::handling && now_ >= exchange_->request.deadline + answer_grace &&
              exchange_->abandon()) {
     ++core_.timeouts;
-    client_.leave(); // as far as the handler is concerned
+    client_.leave(); // tells the handler that nobody waits for its answer
     close_after_ = true;
     auto answer = error_response(
         {ec::ambiguous, "there was no answer in time; the request may or may not be applied"});
@@ -668,7 +668,7 @@ clock::time_point connection::due() const {
   case phase::admission: return std::min(first, exchange_->request.deadline);
   case phase::handling: return std::min(first, exchange_->request.deadline + answer_grace);
   case phase::streaming:
-    // Not at once, even if it says so: the others have their turn.
+    // In 1 ms at the earliest, so that the other connections get their turn.
     return stream_waits_ ? std::min(first, std::max(stream_->due(), now_ + milliseconds(1)))
                          : first;
   case phase::lingering: return since_ + (core_.stopping ? linger_time_at_stop : linger_time);

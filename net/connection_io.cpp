@@ -8,14 +8,14 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 
-// What a connection does with its socket and its buffers.
+// The members of `connection` that use its socket and its buffers.
 namespace treadmill::http {
 
 namespace {
 
-// Where a connection's buffer of what came begins.
+// First size of a connection's receive buffer.
 constexpr size_t first_buffer_bytes = 4096;
-// The first step in which the buffer of a large body grows; it doubles from there.
+// The receive buffer of a large body first grows to this size and doubles from there.
 constexpr size_t body_step_bytes = 64 * 1024;
 
 } // namespace
@@ -27,14 +27,15 @@ void byte_buffer::grow(size_t capacity, size_t keep_from, size_t keep_to) {
   capacity_ = capacity;
 }
 
-// Room for at least one more byte of what is being read.
+// Makes room for at least one more byte of input.
 bool connection::make_room() {
   if (begin_ == end_) begin_ = end_ = 0;
   const size_t held = end_ - begin_;
   size_t wanted = end_ + 1 > in_.capacity() ? held + 1 : 0;
   size_t most = SIZE_MAX;
   if (phase_ == phase::body && !head_.chunked) {
-    // The whole body, but not at once: memory is for what has come, not for what was announced.
+    // Grow towards the size of the whole body step by step: allocate for received bytes, not for
+    // announced ones.
     most = head_size_ + head_.content_length;
     if (begin_ + most > in_.capacity())
       wanted = std::min(most, std::max(held + 1, body_step_bytes));
@@ -54,7 +55,7 @@ bool connection::make_room() {
   return true;
 }
 
-// True: something came, if only the end.
+// True: input arrived, or its end.
 bool connection::receive() {
   if (!readable_ || !make_room()) return false;
   const size_t room = in_.capacity() - end_;
@@ -64,8 +65,8 @@ bool connection::receive() {
   if (size > 0) {
     end_ += static_cast<size_t>(size);
     window_bytes_ += static_cast<size_t>(size);
-    // Less than there was room for is all there is. The end of input raises no new edge if it was
-    // there before.
+    // A short read means that the socket is empty. Keep reading if the peer has ended its input,
+    // because that end may raise no new edge.
     if (static_cast<size_t>(size) < room && !peer_ended_) readable_ = false;
     return true;
   }
@@ -78,7 +79,8 @@ bool connection::receive() {
   return read_all_;
 }
 
-// True: all is with the kernel. Otherwise the connection waits for room, or is closed.
+// True: the kernel has taken all bytes. Otherwise the connection waits until it can send again, or
+// is closed.
 bool connection::flush() {
   while (unsent()) {
     if (!writable_) return false;
@@ -129,8 +131,8 @@ bool connection::send_some() {
   return true;
 }
 
-// What the kernel holds shrinks as the client takes it, long before there is room for another
-// piece.
+// The kernel's send queue shrinks as the client takes bytes, long before the socket is writable
+// again.
 bool connection::client_took_some() {
   int held = 0;
   if (::ioctl(socket_, SIOCOUTQ, &held) != 0) return false;

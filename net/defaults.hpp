@@ -25,15 +25,18 @@ inline constexpr size_t connections = 512;
 inline constexpr size_t connections_per_address = 0;
 /// Feed clients (continuous, eventsource, longpoll) at one time; further ones are answered 503.
 inline constexpr size_t feed_clients = 256;
-/// Connections beyond the limits that are told so at one time; further ones are closed unheard.
+/// Connections beyond the limits that are answered 503 at one time; further ones are closed without
+/// an answer.
 inline constexpr size_t refusals = 64;
 /// Threads that read, handle and answer requests. None waits for a client.
 inline constexpr size_t threads = 16;
 /// From a request's first byte to the end of its headers.
 inline constexpr seconds header_timeout{10};
-/// From the end of the headers to the end of the body, unless it comes at `body_rate` or faster.
+/// From the end of the headers to the end of the body, unless the body arrives at `body_rate` or
+/// faster.
 inline constexpr seconds body_timeout{30};
-/// Bytes a second below which a body that takes longer than `body_timeout` is cut.
+/// Bytes a second. A body that takes longer than `body_timeout` and arrives slower than this is
+/// refused.
 inline constexpr size_t body_rate = 1024;
 /// How long a connection may wait between two requests.
 inline constexpr seconds idle_timeout{60};
@@ -43,17 +46,16 @@ inline constexpr seconds send_timeout{10};
 inline constexpr size_t keep_alive_requests = 10'000;
 /// One request's time from its last byte to its answer.
 inline constexpr seconds request_deadline{30};
-/// Bytes of an answer that are made ahead of what its client has taken.
+/// Bytes of a streamed answer that are produced before its client has taken them.
 inline constexpr size_t send_buffer_bytes = 256 * 1024;
 /// Waiting connections in the kernel's queue of the listening socket.
 inline constexpr int listen_backlog = 1024;
-/// Feeds: what they send while nothing happens, how long a longpoll waits, and the most that
-/// `timeout=` may ask for.
+/// Feeds: the time between heartbeats while nothing happens, and how long a longpoll waits.
 inline constexpr milliseconds feed_heartbeat{30'000};
 inline constexpr milliseconds feed_timeout{60'000};
 
-/// A trial of a map: documents, bytes of their bodies, rows of the bucket that are looked at to
-/// find them, and bytes of the rows that are shown.
+/// Limits of a trial of a map: documents, bytes of their bodies, rows of the bucket that are read
+/// to find them, and bytes of the rows that are shown.
 inline constexpr size_t trial_documents = 100;
 inline constexpr size_t trial_bytes = 4 * 1024 * 1024;
 inline constexpr size_t trial_looks = 10'000;

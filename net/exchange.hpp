@@ -14,7 +14,7 @@
 
 namespace treadmill::rest {
 
-/// What all requests share. Lives as long as the api.
+/// The state that all requests share. Lives as long as the api.
 struct context {
   node_backend& backend;
   api_options options;
@@ -25,8 +25,8 @@ struct context {
   http::clock::time_point now() const { return options.now ? options.now() : http::clock::now(); }
 };
 
-/// Where an answer goes: adds the route's label and the headers that a page of an allowed origin
-/// needs. Move-only; calls its responder once, from any thread.
+/// Sends the answer of a request: adds the route's label and the headers that a page of an allowed
+/// origin needs. Move-only; calls its responder once, from any thread.
 class reply {
 public:
   reply() = default;
@@ -44,8 +44,8 @@ private:
   std::string origin_;
 };
 
-/// One request on its way through its handler. Lives until the handler returns; an answer that
-/// comes later takes `answer` with it.
+/// One request in its handler. Lives until the handler returns; a handler that answers later moves
+/// `answer` out.
 struct exchange {
   context& node;
   const http::request& request;
@@ -60,21 +60,22 @@ struct exchange {
   bool flag(std::string_view name) const { return query.find(name) == "true"; }
   std::optional<uint64_t> number(std::string_view name) const;
 
-  /// The bucket of a read. Where it is not there, the request is answered (404, 400 where it cannot
-  /// be) and nothing comes back.
+  /// The bucket of a read. If the bucket is missing, answers the request (404, or 400 for an
+  /// invalid name) and returns nothing.
   std::optional<bucket_info> existing_bucket();
 };
 
-/// The problem of a document that was not found: its id's, where that breaks the rules.
+/// The error of a document that was not found: that of check_id if the id is invalid, else
+/// not_found.
 error missing_document(std::string_view id);
 
-/// A body that is made row by row from the store, as the routes use it: `next` is given by slices,
-/// of which the first can be made before the answer begins.
+/// A body that a route makes from rows of the store, slice by slice. The first slice can be made
+/// before the answer begins, so that its failure can still be answered as an error.
 class row_stream : public http::body_stream {
 public:
   state next(std::string& out) final;
-  /// Makes the first slice. `done`: `first` is the whole body. `cut`: `problem` says why, nothing
-  /// was sent.
+  /// Makes the first slice. `done`: `take_first` returns the whole body. `cut`: `problem` says why;
+  /// nothing was sent.
   state first_slice();
   std::string take_first() { return std::move(first_); }
   const error& problem() const { return problem_; }
@@ -88,12 +89,12 @@ private:
   error problem_{ec::none, {}};
 };
 
-/// Answers with the rows: as a whole where the first slice completes them, else as a stream.
+/// Answers with the rows: as one body if the first slice completes them, else as a stream.
 void answer_rows(reply& answer, std::unique_ptr<row_stream> rows,
                  std::string_view content_type = "application/json");
 
-/// Bounds of one slice: bytes of the answer (it ends after the row that passes them), rows looked
-/// at, and bytes of rows looked at.
+/// Limits of one slice: bytes of the answer (the slice ends after the row that exceeds them), rows
+/// read, and bytes of rows read.
 inline constexpr size_t slice_bytes = 64 * 1024;
 inline constexpr size_t slice_rows = 4096;
 inline constexpr size_t slice_read_bytes = 1024 * 1024;
@@ -103,7 +104,7 @@ struct slice_bounds {
   size_t begin = 0; ///< size of the answer before the slice
   size_t rows = 0;
   size_t read_bytes = 0;
-  /// True where the slice ends before a row of `row_bytes`; else the row is counted. The first is
+  /// True: the slice ends before a row of `row_bytes`. False: the row is counted. The first row is
   /// always taken.
   bool reached(size_t answer_size, size_t row_bytes) {
     if (rows > 0 && (rows >= slice_rows || answer_size >= begin + slice_bytes ||

@@ -14,13 +14,13 @@ bool same_name(std::string_view left, std::string_view right) {
   return true;
 }
 
-// A responder that goes without having answered belonged to work that was lost on its way.
+// If a responder is destroyed without an answer, the work on its request was lost.
 void answer_ambiguous(const responder::function& answer) noexcept {
   try {
     answer(error_response(
         {ec::ambiguous, "the work on this request was lost; it may or may not have been applied"}));
   } catch (...) {
-    // Without memory for an answer there is none; the server's deadline ends the request.
+    // There is no memory for an answer; the server's deadline ends the request.
   }
 }
 
@@ -48,7 +48,7 @@ void client_presence::on_leave(std::function<void()> then) const {
   if (!state_) return;
   {
     const std::lock_guard lock(state_->mutex);
-    std::swap(state_->then, then); // what was there is destroyed without the lock
+    std::swap(state_->then, then); // the previous function is destroyed without the lock
     if (!state_->left) return;
     std::swap(state_->then, then);
   }
@@ -79,7 +79,7 @@ responder::~responder() {
 }
 
 void responder::operator()(response&& answer) {
-  // Taken out first: an answer that is made while this one is given must not be given again.
+  // Clear answer_ before the call, so that nothing that runs during the call can answer again.
   if (auto mine = std::exchange(answer_, nullptr)) mine(std::move(answer));
 }
 

@@ -15,7 +15,8 @@ namespace treadmill::http {
 
 namespace {
 
-// The library reads a request from here and writes its answer's head there: no socket is involved.
+// The library reads a request from `in` and writes the head of its answer to `out`: no socket is
+// involved.
 class memory_stream final : public httplib::Stream {
 public:
   memory_stream(std::string_view in, std::string& out) : in_(in), out_(out) {}
@@ -35,7 +36,7 @@ public:
   }
   void get_remote_ip_and_port(std::string&, int& port) const override { port = 0; }
   void get_local_ip_and_port(std::string&, int& port) const override { port = 0; }
-  // The library refuses sockets that do not fit in a select(); this one always does.
+  // The library refuses sockets that do not fit in a select(); 0 always fits.
   socket_t socket() const override { return 0; }
 
 private:
@@ -43,7 +44,7 @@ private:
   std::string& out_;
 };
 
-// The accepting thread hands its sockets out itself.
+// Runs each task on the accepting thread, which therefore passes the sockets on itself.
 class inline_queue final : public httplib::TaskQueue {
 public:
   void enqueue(std::function<void()> task) override { task(); }
@@ -52,7 +53,8 @@ public:
 
 constexpr std::string_view line_end = "\r\n";
 
-// The head that the library is writing on this thread; its handlers are given no context of ours.
+// The head that the library is writing on this thread: the library passes no context to its
+// handlers.
 thread_local const answer_head* current_head = nullptr;
 
 void fill(httplib::Response& answer) {
@@ -67,8 +69,8 @@ void fill(httplib::Response& answer) {
   if (head.chunked) answer.set_header("Transfer-Encoding", "chunked");
 }
 
-// What the library adds of its own: it sees no body (we send that ourselves) and is told to close
-// always, which spares its Keep-Alive header.
+// Corrects the headers that the library adds. It sees no body (the connection sends that), and it
+// is always told to close, so that it adds no Keep-Alive header.
 void correct(httplib::Response& answer) {
   const answer_head& head = *current_head;
   if (!head.content_length) answer.headers.erase("Content-Length");
@@ -123,7 +125,7 @@ public:
     if (bound <= 0) return fail(ec::io_error, why_not_bound(host, port, problem));
     // The library's own backlog is 5.
     ::listen(svr_sock_, backlog);
-    // A second descriptor of the same socket: the library closes its own on errors that pass.
+    // A second descriptor of the same socket: the library closes its own even on transient errors.
     socket_ = ::fcntl(svr_sock_, F_DUPFD_CLOEXEC, 0);
     if (socket_ < 0) {
       ::close(svr_sock_.exchange(INVALID_SOCKET));
@@ -135,11 +137,11 @@ public:
   void run() {
     ran_ = true;
     while (!closed_) {
-      listen_after_bind(); // ends, with its descriptor closed, on any error of accept
+      listen_after_bind(); // returns, with its descriptor closed, on any error of accept
       if (closed_) break;
       std::this_thread::sleep_for(std::chrono::milliseconds(10));
-      // Without a descriptor left the library waits by itself; the last one is kept for shutdown()
-      // in close().
+      // The library itself waits when accept() finds no free descriptor. socket_ stays open here,
+      // because close() calls shutdown() on it.
       for (int again = -1; again < 0 && !closed_;) {
         again = ::fcntl(socket_, F_DUPFD_CLOEXEC, 0);
         if (again >= 0)
@@ -150,22 +152,23 @@ public:
     }
   }
 
-  // Not stop() of the library, which closes a descriptor that another thread is using. After a
-  // shutdown accept() fails and run() ends by itself.
+  // Does not call the library's stop(), which closes a descriptor that another thread is using.
+  // After the shutdown accept() fails and run() returns.
   void close() {
     closed_ = true;
     if (socket_ >= 0) ::shutdown(socket_, SHUT_RDWR);
   }
 
   void write_head(std::string& out, const answer_head& head) {
-    // The request was read by http_head.hpp; the library needs one to answer to, and this one it
-    // answers without adding anything of its own.
+    // http_head.hpp has read the real request. The library needs some request to answer, and it
+    // adds nothing to the answer of this one.
     memory_stream stream("GET / HTTP/1.1\r\n\r\n", out);
     bool closed = false;
     current_head = &head;
     process_request(stream, true, closed, nullptr);
     current_head = nullptr;
-    // In front of the empty line: a tenth of what the library takes for a header.
+    // Insert Date before the empty line: this takes a tenth of the time that the library takes for
+    // a header.
     out.resize(out.size() - line_end.size());
     out.append("Date: ").append(head.date).append(line_end).append(line_end);
   }

@@ -10,7 +10,7 @@
 
 namespace treadmill::http {
 
-/// What stands in front of an answer's body.
+/// The status line and the headers of an answer.
 struct answer_head {
   int status = 200;
   std::string_view date;         ///< as http_date.hpp writes it
@@ -19,11 +19,12 @@ struct answer_head {
   std::optional<size_t> content_length; ///< absent: none is sent
   bool chunked = false;
   bool close = false;
-  bool http_1_0 = false; ///< the request's version; a connection that is kept is then confirmed
+  bool http_1_0 = false; ///< the request's version; keep-alive is then sent explicitly
 };
 
-/// cpp-httplib behind one door: it binds and accepts, and it writes the heads of answers. It never
-/// touches a connection's socket: those are handed out as they are accepted.
+/// The only user of cpp-httplib, which binds, accepts, and writes the heads of answers. cpp-httplib
+/// never reads or writes a connection's socket: the listener passes each socket on as soon as it is
+/// accepted.
 ///
 /// **Thread**: bind and run from one thread each, close and write_head from any.
 class listener {
@@ -34,12 +35,12 @@ public:
   listener(const listener&) = delete;
   listener& operator=(const listener&) = delete;
 
-  /// The bound port. With SO_REUSEADDR, never SO_REUSEPORT: two nodes cannot share a port
-  /// unnoticed. Errors: io_error with address and reason.
+  /// Binds and returns the port. Sets SO_REUSEADDR, never SO_REUSEPORT, so that two nodes cannot
+  /// share a port unnoticed. Errors: io_error with address and reason.
   result<uint16_t> bind(const std::string& host, uint16_t port, int backlog);
   /// Accepts until close().
   void run();
-  /// Ends run(), at once or before it has begun.
+  /// Ends run(), also if run() has not begun yet.
   void close();
   /// Appends an answer's head, with the empty line that ends it.
   void write_head(std::string& out, const answer_head& head);

@@ -90,7 +90,7 @@ void server_core::incoming(int socket) {
     if (!stopping && open < options.connections + options.feed_clients + options.refusals) {
       if (free_.empty()) {
         connections_.push_back(std::make_unique<connection>(*this));
-        free_.reserve(connections_.size()); // so that nothing can fail when it is given back
+        free_.reserve(connections_.size()); // so that released() cannot fail
         workers.add(*connections_.back());
         taker = connections_.back().get();
       } else {
@@ -99,7 +99,7 @@ void server_core::incoming(int socket) {
       }
     }
   } catch (const std::bad_alloc&) {
-    // No memory for one more connection is no reason to end the accepting thread.
+    // Out of memory: refuse this connection and keep the accepting thread.
   }
   if (taker) return taker->hand_over(socket);
   ++refused;
@@ -141,8 +141,9 @@ void server_core::end_feed() {
   ++counted_;
 }
 
-// Works get at most half of the memory, so that bodies of small requests find room meanwhile. One
-// is let in whatever it takes, where there is no other: a request within its limits is answered.
+// Admitted work gets at most half of the memory, so that there is room for the bodies of small
+// requests. If no other work is admitted, a request is admitted whatever it needs: every request
+// within its limits is answered.
 std::optional<work_place> server_core::begin_work(connection& who, size_t bytes) {
   const size_t all = options.total_request_bytes;
   bytes = std::min(bytes, all / 2);
@@ -158,7 +159,7 @@ std::optional<work_place> server_core::begin_work(connection& who, size_t bytes)
   ++works_;
   work_bytes_ += bytes;
   *body_bytes += bytes;
-  // The next one may fit beside it.
+  // The next one in the queue may fit too.
   if (!work_queue_.empty()) workers.signal(*work_queue_.front(), connection::answered);
   return work_place(weak_from_this(), bytes);
 }
@@ -239,7 +240,7 @@ public:
     core_->front.close();
     if (accepting_.joinable()) accepting_.join();
     core_->begin_stop();
-    // The end of the time is kept for those that will not end by themselves.
+    // The last part of the grace period is for cutting connections that do not close by themselves.
     if (!core_->wait_until_closed(begun + grace -
                                   std::min(grace / 4, std::chrono::milliseconds(250)))) {
       core_->abort();

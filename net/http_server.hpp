@@ -25,20 +25,22 @@ struct server_options {
   size_t target_bytes = defaults::target_bytes;
   size_t keep_alive_requests = defaults::keep_alive_requests;
   size_t body_rate = defaults::body_rate;
-  /// Bytes that handling a request takes beside its body; empty: nothing. Requests that take much
-  /// wait for one another, in order, so that all together hold no more than `total_request_bytes`.
+  /// Returns the bytes of memory that handling a request needs beside its body; empty: none.
+  /// Requests that need much memory wait for one another, in order, so that all together hold no
+  /// more than `total_request_bytes`; if no other one is handled, a request is admitted whatever it
+  /// needs.
   std::function<size_t(const request&)> work{};
   std::chrono::milliseconds header_timeout = defaults::header_timeout;
   std::chrono::milliseconds body_timeout = defaults::body_timeout;
   std::chrono::milliseconds idle_timeout = defaults::idle_timeout;
   std::chrono::milliseconds send_timeout = defaults::send_timeout;
   std::chrono::milliseconds request_deadline = defaults::request_deadline;
-  /// What the Date of answers is taken from. Any thread calls it.
+  /// The clock for the Date header of answers. Any thread calls it.
   std::function<std::chrono::system_clock::time_point()> wall_clock =
       std::chrono::system_clock::now;
 };
 
-/// What the server counts about itself; for the metrics.
+/// The server's own counters, for the metrics.
 struct server_counters {
   uint64_t connections = 0;   ///< open now, feeds included
   uint64_t feed_clients = 0;  ///< open now
@@ -46,8 +48,8 @@ struct server_counters {
   uint64_t refused = 0;       ///< connections answered 503 because of a limit
   uint64_t bad_requests = 0;  ///< refused before routing
   uint64_t timeouts = 0;      ///< connections ended because of a deadline
-  uint64_t request_bytes = 0; ///< bodies held now, answers to them that wait to be taken, and work
-  uint64_t waiting = 0;       ///< requests that wait until others give back memory
+  uint64_t request_bytes = 0; ///< held now: bodies, answers that clients have not taken, work
+  uint64_t waiting = 0;       ///< requests that wait for memory that others hold
 };
 
 /// One finished request, for metrics and access logs.
@@ -57,14 +59,14 @@ struct request_record {
   std::chrono::microseconds duration{};
 };
 
-/// The HTTP server: cpp-httplib, which accepts connections, parses heads and writes answers, made
-/// safe.
+/// The HTTP server. cpp-httplib accepts its connections and writes the heads of its answers
+/// (http_listener.hpp); all else is Treadmill's own.
 ///
-/// All sockets wait in one epoll; a connection that waits for its next request, for the rest of a
-/// request, for its answer or for room to send holds no thread. A request is handed to cpp-httplib
-/// only after it has arrived whole and our own strict reader of heads has accepted it, from a
-/// memory stream: nothing that a client does can make a thread wait. An error found before routing
-/// is answered in our JSON form and the connection is closed.
+/// All sockets are in one epoll set; a connection that waits for its next request, for the rest of
+/// a request, for its answer or for room to send holds no thread. The server calls the handler only
+/// after a request has arrived completely and the strict reader of heads (http_head.hpp) has
+/// accepted it, so that no client can make a thread wait. If the server refuses a request before
+/// routing, it answers in the JSON form of errors and closes the connection.
 ///
 /// **Thread**: start, stop and the destructor from one thread; the handler is called on the
 /// server's threads.
@@ -79,9 +81,10 @@ public:
 
   result<void> start();
   uint16_t port() const; ///< the bound port, after start
-  /// Closes the listening socket and waiting connections, ends feeds (their streams are told
-  /// nothing, they are destroyed after the closing chunk was sent), finishes requests that are
-  /// being answered, for at most `grace`.
+  /// Closes the listening socket and waiting connections, ends feeds (destroys their streams
+  /// without notice and sends the closing chunk) and finishes requests that are being answered.
+  /// Takes at most `grace`; in its last quarter (at most 250 ms) it cuts the connections that are
+  /// still open.
   void stop(std::chrono::milliseconds grace = std::chrono::milliseconds(4000));
   server_counters counters() const;
 

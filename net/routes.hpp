@@ -9,7 +9,7 @@ namespace treadmill::rest {
 
 struct exchange;
 
-/// What a path names. Which methods it takes is in the route table.
+/// The kind of resource that a path names. The route table says which methods it takes.
 enum class shape : uint8_t {
   root,
   system,
@@ -42,7 +42,7 @@ enum class verb : uint8_t { get, post, put, patch, remove };
 inline constexpr size_t verbs = 5;
 std::string_view to_string(verb method);
 
-/// What the value of a query parameter must be; checked before the handler runs.
+/// The values that a query parameter takes; checked before the handler runs.
 enum class takes : uint8_t {
   text,         ///< valid UTF-8
   flag,         ///< true or false
@@ -60,20 +60,20 @@ struct parameter {
   std::string_view about;
 };
 
-/// What a request's body is read as.
+/// How a request's body is read.
 enum class body_kind : uint8_t {
-  none, ///< a body is refused, so that what a client meant by it is not lost in silence
+  none, ///< a body is refused, not silently ignored
   document,
   patch,
   bulk,  ///< may be NDJSON
-  lines, ///< NDJSON, of documents with their pasts
+  lines, ///< NDJSON, of documents with their revision histories
   ids,
   definition, ///< of a query
   query,      ///< a definition, or `{"terms":[…]}`
   peer,       ///< `{"zmq_uri":"…"}`
 };
 
-/// An answer that is no error; for the API's description.
+/// A successful answer, for the API's description.
 struct described_answer {
   int status = 200;
   std::string_view schema; ///< of openapi.cpp's components; empty: no body
@@ -92,27 +92,27 @@ struct route {
   body_kind body = body_kind::none;
   std::span<const described_answer> answers;
   void (*handle)(exchange&) = nullptr;
-  /// The handler looks at If-Match and If-None-Match. Any other route that is no GET refuses them:
-  /// what a client makes a condition is not passed over.
+  /// The handler evaluates If-Match and If-None-Match. Every other route except GET refuses them,
+  /// so that a client's condition is never silently ignored.
   bool conditional = false;
 };
 
 std::span<const route> route_table();
 /// "/{bucket}/{id}" and the like.
 std::string_view pattern_of(shape where);
-/// nullptr where the method is not taken there.
+/// nullptr if the path does not take the method.
 const route* find_route(shape where, verb method);
 /// "GET, HEAD, OPTIONS": the value of Allow.
 std::string allowed_methods(shape where);
 
 struct matched_path {
   shape where = shape::root;
-  std::string_view bucket; ///< as it stands in the path, decoded; not checked
+  std::string_view bucket; ///< as given in the path, decoded; not checked
   std::string_view id;     ///< of the document, or the name of the query, peer or file: the same
 };
 
-/// What a path names, split and decoded. Errors: not_found; bad_bucket and bad_id where a piece
-/// begins with `_` and names nothing.
+/// Finds the resource of a path, whose `pieces` are split and decoded. Errors: not_found;
+/// bad_bucket and bad_id (a piece begins with `_` and is not a known name).
 result<matched_path> match_path(std::span<const std::string_view> pieces);
 
 } // namespace treadmill::rest

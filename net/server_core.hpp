@@ -17,8 +17,8 @@ namespace treadmill::http {
 class connection;
 class server_core;
 
-/// A share of the bytes that all request bodies together may take. Given back when it is destroyed,
-/// which may be after the server.
+/// A share of the byte budget of all request bodies. The destructor gives it back, possibly after
+/// the server is gone.
 class body_charge {
 public:
   body_charge() = default;
@@ -26,9 +26,10 @@ public:
       : budget_(std::move(other.budget_)), bytes_(std::exchange(other.bytes_, 0)) {}
   body_charge& operator=(body_charge&& other) noexcept;
   ~body_charge() { release(); }
-  /// Takes up to `bytes` in all. False, and nothing more taken: they are not there.
+  /// Raises the share to `bytes` in total. False: the budget would exceed `most`; the share is
+  /// unchanged.
   bool grow(const std::shared_ptr<std::atomic<size_t>>& budget, size_t bytes, size_t most);
-  /// Holds exactly `bytes` from now on, whether they are there or not.
+  /// Sets the share to exactly `bytes`, even if that exceeds the budget.
   void set(const std::shared_ptr<std::atomic<size_t>>& budget, size_t bytes);
   void release();
 
@@ -37,8 +38,8 @@ private:
   size_t bytes_ = 0;
 };
 
-/// The memory of a request that is being handled, as long as this is there: of all that take much
-/// only so many are handled at one time as there is memory for.
+/// Reserves the memory of a request that is being handled, as long as this object lives. It limits
+/// how many requests that need much memory are handled at one time.
 class work_place {
 public:
   work_place() = default;
@@ -55,10 +56,10 @@ private:
   size_t bytes_ = 0;
 };
 
-/// What the connections of one server share, and the keeper of them all: connections are made when
-/// they are needed, used again, and stay where they are in memory until the server is gone.
+/// The shared state of one server's connections. It owns the connections: it makes them when they
+/// are needed, reuses them, and keeps them at the same address until the server is gone.
 ///
-/// **Thread**: incoming from the accepting thread; wait_until_closed and shut_down from the
+/// **Thread**: incoming from the accepting thread; begin_stop, wait_until_closed and abort from the
 /// stopping one; all else from any.
 class server_core : public std::enable_shared_from_this<server_core> {
 public:
@@ -66,28 +67,29 @@ public:
               std::function<void(const request_record&)> record);
   ~server_core();
 
-  /// A socket that was accepted. Owned from here on.
+  /// Takes ownership of an accepted socket.
   void incoming(int socket);
 
-  /// Whether one more connection, from that address, is within the limits; if so it counts until
-  /// `leave`.
+  /// Counts one more connection from that address until `leave`. False: a limit is reached; nothing
+  /// is counted.
   bool enter(const std::string& address);
   void leave(const std::string& address);
-  /// Counts a connection as a feed instead, if there may be one more, until `end_feed`.
+  /// Counts a connection as a feed instead, until `end_feed`. False: the limit of feeds is reached.
   bool become_feed();
   void end_feed();
-  /// A place for a request that takes so many bytes beside its body. Nothing: others take them; the
-  /// connection is then in the queue, and is signalled (connection::answered) when it is its turn.
+  /// Reserves memory for a request that needs `bytes` beside its body. Nothing: other requests hold
+  /// the memory; the connection is queued and gets the signal connection::answered when its turn
+  /// comes.
   std::optional<work_place> begin_work(connection& who, size_t bytes);
-  /// The connection asks no longer.
+  /// Removes the connection from the queue of `begin_work`.
   void forget_work(connection& who);
   void end_work(size_t bytes);
   /// The connection has closed its socket and may be used again.
   void released(connection& closed);
 
-  /// Tells all connections to come to their end.
+  /// Tells all connections to finish their work and close.
   void begin_stop();
-  /// Tells them to end now.
+  /// Tells all connections to close now.
   void abort();
   /// False: some are still open at `deadline`.
   bool wait_until_closed(clock::time_point deadline);
@@ -114,7 +116,7 @@ private:
   std::condition_variable closed_;
   std::vector<std::unique_ptr<connection>> connections_;
   std::vector<connection*> free_;
-  size_t counted_ = 0; // against the limit of connections
+  size_t counted_ = 0; // connections that count against the limit
   size_t feeds_ = 0;
   std::map<std::string, size_t> addresses_;
 
