@@ -8,9 +8,9 @@ namespace treadmill::rest {
 
 namespace {
 
-/// A feed's shortest heartbeat, whatever is asked for.
+/// A feed's shortest heartbeat; a request for a shorter one gets this.
 constexpr std::chrono::milliseconds shortest_heartbeat{100};
-/// How long a feed waits before it looks again whether a closed store is open.
+/// How long a feed waits before it retries a closed store.
 constexpr std::chrono::milliseconds closed_pause{250};
 
 } // namespace
@@ -49,7 +49,8 @@ result<feed_start> read_since(const exchange& x, feed_mode mode, const bucket_in
   const auto position = parse_log_position(asked);
   if (!position)
     return fail(ec::bad_request, "Last-Event-ID must be a sequence, or one with the id of its log");
-  // Of all that is committed: who has read what is not durable yet is not ahead of this log.
+  // The end of all committed entries, not only of the durable ones: a client that has read entries
+  // which are not durable yet is not ahead of this log.
   const auto end = x.node.backend.rows().latest().state(bucket.number);
   if (!end) return tl::unexpected(end.error());
   if (!is_of_log(*position, bucket.log_id, end->sequence)) return feed_start{0, true};

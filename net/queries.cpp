@@ -36,8 +36,8 @@ http::response defined(const std::string& bucket, const std::string& name, const
   return answer;
 }
 
-/// The revision of the query's document where it says the same already, and nothing else. A query
-/// that is suspended is defined anew also by the same text.
+/// The revision of the query's document if it already holds this definition and has no conflicts.
+/// Nothing for a suspended query: the same text defines it anew.
 std::optional<revision> same_definition(const node_backend& node, std::string_view bucket,
                                         const std::string& name, std::string_view body) {
   const auto found = node.rows().find_bucket(bucket);
@@ -52,7 +52,7 @@ std::optional<revision> same_definition(const node_backend& node, std::string_vi
   return row->winner;
 }
 
-/// The live definitions of a query: the one that holds, then those that lost, best first.
+/// The live definitions of a query: the winner, then the conflicts, best first.
 result<std::vector<revision>> live_definitions(const read_view& view, uint32_t bucket,
                                                const std::string& id) {
   const auto stored = view.read(keys::document(bucket, id));
@@ -69,7 +69,8 @@ result<std::vector<revision>> live_definitions(const read_view& view, uint32_t b
   return live;
 }
 
-/// Whoever defines a query resolves its conflicts: what lost is removed behind the new definition.
+/// A new definition resolves the conflicts of its query: adds operations that remove the other live
+/// definitions after it.
 result<void> add_removals(const node_backend& node, std::string_view bucket, write_group& group) {
   const auto found = node.rows().find_bucket(bucket);
   if (!found) return {};
@@ -96,7 +97,7 @@ std::shared_ptr<write_group> write_of(write_op::kind what, std::string_view name
   return group;
 }
 
-/// Gives the outcome of the first write of a group to `use`, or answers what went wrong.
+/// Calls `use` with the outcome of the first write of a group, or answers the error.
 template<typename Use>
 std::function<void(write_answer)> on_written(std::shared_ptr<reply> to, Use use) {
   return [to = std::move(to), use = std::move(use)](const write_answer& done) {
@@ -146,7 +147,7 @@ void define_query(exchange& x) {
 // Asking
 // -------------------------------------------------------------------------------------------------
 
-/// The definition of one revision, whether it answers or lost.
+/// Answers with the definition of one revision, be it the winner or a conflict.
 void read_one_definition(exchange& x, const bucket_info& bucket, std::string_view rev) {
   if (x.query.all().size() != 1)
     return x.answer.refuse({ec::bad_request, "rev asks for a definition: it is given alone"});
@@ -162,7 +163,7 @@ void read_one_definition(exchange& x, const bucket_info& bucket, std::string_vie
   answer.body += R"(,"rev":")";
   append_revision(answer.body, *parsed);
   answer.body += '"';
-  // One that a peer or an import brought may be none: it is shown as it is.
+  // A document from a peer or an import may hold no valid definition: show it as it is.
   if (const auto definition = parse_definition(*body)) {
     answer.body += R"(,"map":)";
     append_json_string(answer.body, definition->map);
@@ -189,10 +190,10 @@ void ask(exchange& x, const bucket_info& bucket, std::optional<std::string_view>
               });
 }
 
-/// What a POST to a query is.
+/// A POST to a query: a definition, or a request with `terms`.
 struct posted_query {
   bool defines = true;
-  std::string terms{}; ///< stored form, where it asks
+  std::string terms{}; ///< of a request, in their stored form
 };
 
 result<posted_query> read_posted(std::string_view body, const json_limits& limits) {
@@ -203,7 +204,7 @@ result<posted_query> read_posted(std::string_view body, const json_limits& limit
   std::string_view name;
   std::string_view value;
   bool others = false;
-  if (!in.take('{')) return posted; // refused as a definition
+  if (!in.take('{')) return posted; // define_query refuses it
   while (in.take_string(name) && in.take(':') && in.take_value(value)) {
     if (name == R"("map")") return posted;
     if (name == R"("terms")") {
@@ -230,7 +231,8 @@ void append_text_or_null(std::string& out, std::string_view text) {
   }
 }
 
-/// How much of the log the index has seen, from 0 to 1, which is only reached with the end.
+/// The part of the log that the index has seen, from 0 to 1. It is 1 only if the index has reached
+/// the end.
 double progress_of(const index_state& state, uint64_t last) {
   const uint64_t target = std::max(state.target, last);
   if (state.consistent() && state.position >= target) return 1;
@@ -322,7 +324,8 @@ private:
   uint64_t last_;
 };
 
-/// The queries of a bucket, from their documents: those that nobody shows yet are there, too.
+/// Lists the queries of a bucket from their documents, so that it includes those that are not on
+/// the board yet.
 class query_listing : public row_stream {
 public:
   query_listing(const node_backend& node, const bucket_info& bucket, uint64_t last)
@@ -367,7 +370,7 @@ private:
       auto found = live_definitions(view_, bucket_, std::string(id));
       if (!found) return tl::unexpected(std::move(found.error()));
       lost = std::move(*found);
-      lost.erase(lost.begin()); // the one that holds
+      lost.erase(lost.begin()); // the winner
     }
     if (const auto shown = node_.queries().find(bucket_, name)) {
       line_.append(out, *shown, row->winner, lost);

@@ -14,7 +14,7 @@ namespace {
 /// Rows that wait for their documents to be read.
 constexpr size_t pending_rows = 256;
 
-/// Answers that are asked for again and again read few rows: their blocks are worth keeping.
+/// Requests that are repeated often read few rows, so their blocks are worth keeping in the cache.
 bool is_short(const query_request& asked) {
   constexpr uint64_t few = 1000;
   return asked.terms.has_value() || asked.limit.value_or(few + 1) <= few;
@@ -49,7 +49,7 @@ protected:
 private:
   struct pending_row {
     std::string id;
-    std::string text; ///< the row without its end
+    std::string text; ///< the row without its closing brace
   };
 
   /// True: there is a range that is not read to its end.
@@ -58,11 +58,11 @@ private:
     return range_.has_value();
   }
 
-  /// Rows of the range that is under way. True: the slice is full, or rows wait for documents.
+  /// Reads rows of the current range. True: the slice is full, or rows wait for documents.
   result<bool> read(std::string& out, slice_bounds& bounds) {
     bool more = false;
     result<void> failed;
-    std::string next; // row that the slice has no room for
+    std::string next; // the first row that the slice has no room for
     const auto read = reader_.rows(*range_, [&](const index_row& row) {
       if (pending_.size() >= pending_rows ||
           bounds.reached(out.size(), row.suffix.size() + row.value.size())) {
@@ -104,7 +104,7 @@ private:
     return done;
   }
 
-  /// A scan holds the store, so that the documents are read after it.
+  /// A scan holds the store, so the documents are read after it.
   result<void> show_pending(std::string& out) {
     const size_t begin = out.size();
     for (; next_pending_ < pending_.size(); ++next_pending_) {
@@ -121,7 +121,8 @@ private:
     return {};
   }
 
-  /// The document as it is in the view, which may be ahead of the index: null where it is gone.
+  /// Appends the document as it is in the view, which may be ahead of the index; null if it is
+  /// deleted.
   result<void> append_winner(std::string& out, const std::string& id) const {
     const auto stored = source_.view.read(keys::document(source_.where.bucket, id));
     if (!stored) return tl::unexpected(stored.error());
@@ -147,13 +148,13 @@ private:
   index_reader reader_;
   query_row_text text_;
   asked_ranges ranges_;
-  std::optional<index_range> range_{}; ///< what is left of the one that is read
+  std::optional<index_range> range_{}; ///< the unread rest of the current one
   uint64_t limit_;
   uint64_t skip_;
   bool include_docs_;
   bool paged_; ///< the last row is remembered for the cursor
   bool opened_ = false;
-  bool cut_ = false; ///< there is a row that the limit kept out
+  bool cut_ = false; ///< the limit excluded a row
   uint64_t count_ = 0;
   uint64_t shown_ = 0; ///< of the rows with documents
   std::string last_{};

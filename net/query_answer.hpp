@@ -4,15 +4,15 @@
 
 namespace treadmill::rest {
 
-/// What is asked of a query that was found: bad_request where it has no reduction and one is asked
-/// for, or documents are asked for with one.
+/// Checks a request against the reduction of its query. Errors: bad_request (it asks for a
+/// reduction and the query has none, or for documents with a reduction).
 result<void> check_reductions(const query_request& asked, reduction how);
 
-/// Answers a question from one index in one view: its rows, or what a reduction makes of them.
+/// Answers a request from one index in one view: with its rows, or with their reduction.
 void answer_query(context& node, reply& answer, query_source source, const query_request& asked,
                   asked_ranges ranges);
 
-/// The end of an answer after its rows: `],"count":…,"sequence":…` and what else is to be said.
+/// The end of an answer after its rows: `],"count":…,"sequence":…` and the optional members.
 struct answer_end {
   uint64_t count = 0;
   std::string next{}; ///< the cursor; empty: none

@@ -23,7 +23,7 @@ struct followed_query {
   uint64_t since = 0;
 };
 
-/// The changes of a query's rows, of what is durable, for as long as the query keeps its index.
+/// Streams the durable changes of a query's rows, for as long as the query keeps its index.
 class query_changes : public http::body_stream {
 public:
   query_changes(context& node, followed_query asked)
@@ -52,19 +52,20 @@ public:
   }
 
 private:
-  /// The query has another index, or none: what changed between the two nobody has noted.
+  /// True: the query has another index, or none. The changes between two indexes are recorded
+  /// nowhere, so the feed cannot continue.
   bool has_ended() const {
     const auto bucket = asked_.bucket.number;
     if (node_.backend.stopping() || !node_.backend.rows().alive(bucket)) return true;
     const auto query = node_.backend.queries().find(bucket, asked_.name);
     if (query) return query->where != asked_.where || query->phase == query_phase::suspended;
-    // Whoever keeps it is starting again; or it is gone.
+    // The query's actor is restarting, or the query was deleted.
     const auto defined = read_definition(node_.backend.rows().latest(), bucket, asked_.name);
     return !defined && !passes(defined.error());
   }
 
-  /// True: there is more. Errors: those of the view; not_found (changes that were not shown yet are
-  /// not kept any more).
+  /// True: there is more. Errors: those of the view; not_found (the index no longer keeps changes
+  /// that were not shown yet).
   result<bool> read(const read_view& view, std::string& out) {
     const index_reader reader(view, asked_.where);
     const auto kept = reader.state();
@@ -86,7 +87,7 @@ private:
     });
     if (!failed) return tl::unexpected(std::move(failed.error()));
     if (!done) return tl::unexpected(done.error());
-    // What led to no change of a row was seen, too.
+    // Entries that changed no row count as seen, too.
     if (!more) position_ = std::max(position_, (*kept)->position);
     return more;
   }
@@ -117,7 +118,7 @@ private:
   result<void> append_rows(std::string& out, std::string_view id,
                            const std::vector<mapped_row>& rows) const {
     for (const mapped_row& row : rows) {
-      // Ranges end between terms, so that the number of the emission says nothing.
+      // Ranges end between terms, so the number of the emission does not matter.
       const std::string suffix = row_suffix(row.term, id, 0);
       if (suffix < asked_.range.from || suffix >= asked_.range.to) continue;
       if (!out.empty()) out += ',';

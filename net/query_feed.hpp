@@ -3,7 +3,7 @@
 
 namespace treadmill::rest {
 
-/// Answers a question with `feed`: the rows that enter and leave the answer as documents change.
+/// Answers a request with `feed`: the rows that enter and leave the answer as documents change.
 void follow_query(exchange& x, const bucket_info& bucket);
 
 } // namespace treadmill::rest

@@ -12,9 +12,9 @@ namespace treadmill::rest {
 
 namespace {
 
-/// Groups that a JavaScript reduction makes the values of at one time.
+/// Groups whose values a JavaScript reduction computes in one piece of the answer.
 constexpr size_t groups_at_once = 64;
-/// Values that are reduced to one before more are added.
+/// Without grouping, more values than this are reduced to one before more are added.
 constexpr size_t most_values = 64;
 
 grouping grouping_of(const query_request& asked) {
@@ -24,10 +24,10 @@ grouping grouping_of(const query_request& asked) {
   return {};
 }
 
-/// The groups of a question that its answer shows, one after the other.
+/// Iterates over the groups that the answer to a request shows.
 ///
-/// Without grouping there is one group a range, and all of them are parts of one row: then nothing
-/// is skipped or cut here.
+/// Without grouping there is one group per range, and all of them are parts of one row: the class
+/// then skips nothing and applies no limit.
 class group_walk {
 public:
   using receiver = std::function<bool(reduced_group&& group)>;
@@ -39,10 +39,10 @@ public:
 
   const query_source& source() const { return source_; }
   bool grouped() const { return groups_.how != grouping::by::nothing; }
-  /// Whether the one row of an answer without grouping is to be shown.
+  /// Whether an answer without grouping shows its one row.
   bool shows_total() const { return skip_ == 0 && limit_ > 0; }
 
-  /// Goes on for one slice, or until `give` returns false. False: there are no more.
+  /// Continues for one slice, or until `give` returns false. False: there are no more groups.
   result<bool> step(const receiver& give) {
     size_t read = 0;
     bool wanted = true;
@@ -60,7 +60,7 @@ public:
     return !ended_;
   }
 
-  /// The cursor behind the last group, where there is another one that the limit kept out.
+  /// The cursor behind the last group, if the limit excluded another group; else empty.
   result<std::string> next() const {
     if (!paged_ || !cut_here_ || last_.empty()) return std::string{};
     range_request behind = request_;
@@ -77,7 +77,7 @@ public:
   }
 
 private:
-  /// What it costs to begin a range, in rows.
+  /// The cost of beginning a range, counted in rows.
   static constexpr size_t range_cost = 8;
 
   bool begin_range() {
@@ -95,7 +95,7 @@ private:
       --skip_;
       return true;
     }
-    if (given_ == limit_) { // 0
+    if (given_ == limit_) { // only if the limit is 0
       ended_ = true;
       return false;
     }
@@ -108,13 +108,13 @@ private:
   query_source source_;
   grouping groups_;
   asked_ranges ranges_;
-  std::optional<index_reduction> reduction_{}; ///< of the range that is under way
+  std::optional<index_reduction> reduction_{}; ///< of the current range
   uint64_t limit_;
   uint64_t skip_;
   uint64_t given_ = 0;
   bool ended_ = false;
   bool cut_here_ = false; ///< the limit is reached
-  bool paged_;            ///< there may be a cursor; a term is one group
+  bool paged_;            ///< the answer may have a cursor; a term is one group and needs none
   range_request request_; ///< for the cursor
   std::string last_{};    ///< the last group that was given
 };
@@ -190,9 +190,9 @@ private:
   bool totalled_ = false;
 };
 
-/// An answer by a JavaScript reduction, which somebody else runs: made in pieces, each of some
-/// groups, one at a time.
-/// **Thread**: one at a time; each `make_piece` hands it to whoever answers.
+/// An answer by a JavaScript reduction, which the backend runs. It is made in pieces of some
+/// groups, one piece at a time.
+/// **Thread**: one at a time; after `make_piece`, only the thread that calls back uses it.
 class javascript_reading : public std::enable_shared_from_this<javascript_reading> {
 public:
   struct piece {
@@ -205,7 +205,7 @@ public:
 
   javascript_reading(context& node, group_walk groups) : node_(node), groups_(std::move(groups)) {}
 
-  /// Makes the next piece and gives it to `then`, now or later, once.
+  /// Makes the next piece and calls `then` with it, now or later, once.
   void make_piece(receiver then) {
     then_ = std::move(then);
     if (auto gathered = gather(); !gathered) return give({{}, gathered.error(), true});
@@ -216,7 +216,7 @@ private:
   struct open_group {
     std::string key;
     std::vector<reduce_piece> pieces;
-    std::vector<std::string> values; ///< what its pieces were reduced to
+    std::vector<std::string> values; ///< the values that its pieces were reduced to
   };
 
   result<void> gather() {
@@ -237,7 +237,7 @@ private:
     return {};
   }
 
-  /// First the runs of rows, each of which gives one value.
+  /// First step: reduces each run of rows to one value.
   void reduce_runs() {
     std::vector<reduce_input> inputs;
     for (open_group& group : open_) {
@@ -258,7 +258,7 @@ private:
     reduce_values();
   }
 
-  /// Without grouping, the values of all ranges are those of one group.
+  /// Without grouping, collects the values of all ranges as those of one group.
   void carry_total() {
     for (open_group& group : open_)
       std::move(group.values.begin(), group.values.end(), std::back_inserter(total_));
@@ -267,7 +267,7 @@ private:
     if (!open_.empty()) total_.clear();
   }
 
-  /// Then the values of each group, where it has several.
+  /// Second step: reduces the values of each group that has several.
   void reduce_values() {
     std::vector<reduce_input> inputs;
     for (open_group& group : open_)
@@ -370,7 +370,7 @@ public:
   }
 
 private:
-  /// Where pieces arrive, from any thread, also when the stream is gone.
+  /// Receives pieces from any thread, also after the stream is gone.
   struct arrival {
     std::mutex mutex{};
     std::optional<javascript_reading::piece> made{};
@@ -380,7 +380,8 @@ private:
   std::shared_ptr<arrival> here_ = std::make_shared<arrival>();
 };
 
-/// The first piece is made before the answer begins, so that a function that fails is an error.
+/// Makes the first piece before the answer begins, so that a failing function is answered as an
+/// error.
 void answer_javascript(context& node, reply& answer, group_walk groups) {
   auto reading = std::make_shared<javascript_reading>(node, std::move(groups));
   auto to = std::make_shared<reply>(std::move(answer));

@@ -11,7 +11,7 @@ struct contradiction {
   std::string_view other;
 };
 
-/// Parameters of which only one can be given, whatever their values.
+/// Pairs of parameters that exclude each other, whatever their values.
 constexpr std::array contradictions{
     contradiction{"term", "terms"},        contradiction{"term", "from"},
     contradiction{"term", "to"},           contradiction{"term", "prefix"},
@@ -47,7 +47,7 @@ result<void> check_contradictions(const http::query& query, bool posted) {
   return {};
 }
 
-/// What only a reduced, and what only an unreduced answer takes.
+/// Checks the parameters that only a reduced or only an unreduced answer takes.
 result<void> check_reduction(const query_request& asked) {
   const bool grouped = asked.group || asked.group_level.has_value();
   if (grouped && asked.reduce == false)
@@ -146,7 +146,7 @@ result<asked_ranges> asked_ranges::make(query_request& asked) {
   ranges.shared_ = asked.range;
   ranges.terms_ = std::move(asked.terms);
   if (ranges.terms_ && !asked.range.after) return ranges;
-  // A cursor or prefix that is none is found here, before anything waits or is answered.
+  // Find an invalid cursor or prefix here, before the request waits or is answered.
   auto whole = make_range(asked.range);
   if (!whole) return tl::unexpected(std::move(whole.error()));
   ranges.only_ = std::move(*whole);

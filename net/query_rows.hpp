@@ -6,11 +6,11 @@
 
 namespace treadmill::rest {
 
-/// How the rows of a query are written: `{"key":<id>,"value":…,"<name>":…}` where the map returned
-/// the value, `{"id":…,"key":…,"value":…}` where it emitted a key.
+/// Writes the rows of a query: `{"key":<id>,"value":…,"<name>":…}` if the map returned the value,
+/// `{"id":…,"key":…,"value":…}` if it emitted a key.
 class query_row_text {
 public:
-  /// The member that is called like the query is left out where it would collide with another one.
+  /// The member with the query's name is left out if it would collide with another one.
   explicit query_row_text(std::string_view name, bool include_docs = false);
   /// Appends a row without its closing brace. Errors: corrupt.
   result<void> append(std::string& out, const index_row& row) const;
@@ -18,7 +18,7 @@ public:
   result<void> append(std::string& out, std::string_view id, const mapped_row& row) const;
 
 private:
-  std::string member_{}; ///< `,"name":`; empty where there is none
+  std::string member_{}; ///< `,"name":`; empty: there is none
 };
 
 } // namespace treadmill::rest

@@ -8,11 +8,11 @@ namespace treadmill::rest {
 
 namespace {
 
-/// How often is looked for an index after its query says that it has caught up. Each time a run
-/// that began meanwhile may be in the middle of its batches.
+/// Attempts to find a consistent index after its query has caught up. At each attempt a new run may
+/// be in the middle of its batches.
 constexpr int most_looks = 8;
 
-/// The state of the index in the view, where it is consistent there.
+/// The state of the index in the view; nothing if it is not consistent there.
 result<std::optional<index_state>> consistent_state(const read_view& view, index_id where) {
   auto state = index_reader(view, where).state();
   if (state && *state && !(*state)->consistent()) return std::nullopt;
@@ -23,7 +23,7 @@ bool covers(const std::optional<index_state>& state, uint64_t needed) {
   return state && state->sequence >= needed;
 }
 
-/// What the view says of the bucket and of the index.
+/// The states of the bucket and of the index in the view, cached by the view's version.
 result<last_states::shared> states_in(const read_view& view, const shown_query& query) {
   if (auto known = query.states->find(view.version())) return known;
   const auto bucket = view.state(query.where.bucket);
@@ -36,7 +36,7 @@ result<last_states::shared> states_in(const read_view& view, const shown_query& 
   return read;
 }
 
-/// An index without a row: what a query that nobody shows has.
+/// A source without rows, for a query that has no index to answer from.
 query_source empty_source(read_view view, uint32_t bucket, std::string_view name,
                           query_definition definition) {
   auto query = std::make_shared<shown_query>();
@@ -47,11 +47,11 @@ query_source empty_source(read_view view, uint32_t bucket, std::string_view name
   return {std::move(query), std::move(view), {bucket, 0}, {}};
 }
 
-/// The index as it was before the run that is under way.
+/// The index as it was before the current run.
 std::optional<query_source> source_before(const query_board::shown& query, uint64_t needed) {
   if (!query->before) return std::nullopt;
   auto state = consistent_state(*query->before, query->where);
-  // One that cannot be read any more (the store was reopened) is as good as none.
+  // A view that cannot be read any more (the store was reopened) is treated as missing.
   if (!state || !covers(*state, needed)) return std::nullopt;
   return query_source{query, *query->before, query->where, std::move(**state)};
 }
@@ -59,7 +59,7 @@ std::optional<query_source> source_before(const query_board::shown& query, uint6
 result<std::optional<query_source>> find_shown(const query_board::shown& query, read_view view,
                                                coverage& wanted) {
   if (query->phase == query_phase::suspended) {
-    // One that was just defined anew does not show it yet.
+    // A query that was just redefined may still be shown with its old definition.
     auto defined = read_definition(view, query->where.bucket, query->name);
     if (!defined) return tl::unexpected(std::move(defined.error()));
     if (*defined == query->definition) return fail(ec::query_suspended, query->problem);
@@ -76,7 +76,7 @@ result<std::optional<query_source>> find_shown(const query_board::shown& query, 
   return empty_source(std::move(view), query->where.bucket, query->name, query->answering);
 }
 
-/// A question that waits until the query has caught up.
+/// A request that waits until the query has caught up.
 struct waiting_question {
   context& node;
   reply answer;
@@ -127,12 +127,13 @@ result<query_definition> read_definition(const read_view& view, uint32_t bucket,
 
 result<std::optional<query_source>> find_source(const node_backend& node, uint32_t bucket,
                                                 std::string_view name, coverage& wanted) {
-  // The query first: what it shows is in any snapshot that is taken later.
+  // Look up the query before the snapshot: a later snapshot contains everything that the query
+  // shows.
   const auto query = node.queries().find(bucket, name);
   read_view view = node.rows().snapshot();
   result<std::optional<query_source>> found;
   if (query) found = find_shown(query, view, wanted);
-  // What does not answer at once may be gone.
+  // In all other cases read the definition, because the query may have been deleted.
   if (query && found && *found && !wanted.stale) return found;
   if (!wanted.needed && !wanted.stale) {
     const auto state = view.state(bucket);

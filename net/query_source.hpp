@@ -12,7 +12,7 @@
 
 namespace treadmill::rest {
 
-/// What an answer of a query is made from: its index, in a view in which it is consistent.
+/// The source of a query's answer: its index, in a view in which it is consistent.
 struct query_source {
   query_board::shown query; ///< never nullptr
   read_view view;
@@ -23,32 +23,32 @@ struct query_source {
   bool redefining() const { return query->phase == query_phase::redefining; }
 };
 
-/// What an answer must cover.
+/// The changes that an answer must cover.
 struct coverage {
-  /// The bucket's sequence when it was asked; nothing: it is still to be looked up. It stays the
-  /// first one, however often is looked: writes that go on do not starve a reader.
+  /// The bucket's sequence when the request came; nothing: not looked up yet. Further attempts keep
+  /// the first value, so that ongoing writes do not starve a reader.
   std::optional<uint64_t> needed{};
-  bool stale = false; ///< whatever is there
+  bool stale = false; ///< any sequence is enough
 };
 
-/// The definition of a query, from its document. Errors: not_found; bad_query (no name of a query);
-/// corrupt and the like.
+/// Reads the definition of a query from its document. Errors: not_found; bad_query (an invalid
+/// name); those of the store, such as corrupt.
 result<query_definition> read_definition(const read_view& view, uint32_t bucket,
                                          std::string_view name);
 
-/// Looks once, without waiting. Nothing: it is not there yet. A query that was never built answers
-/// a stale question with no rows at sequence 0. Errors: not_found, query_suspended, those of the
-/// store.
+/// Looks for the source once, without waiting. Nothing: there is none yet. If a query was never
+/// built, a stale request gets a source without rows at sequence 0. Errors: not_found,
+/// query_suspended, those of the store.
 result<std::optional<query_source>> find_source(const node_backend& node, uint32_t bucket,
                                                 std::string_view name, coverage& wanted);
 
-/// Waits until the query has caught up, and gives its source to `use` with the answer to be made,
-/// on a thread of the backend. Whatever goes wrong is answered.
+/// Waits until the query has caught up, then calls `use` with the reply and the source, on a thread
+/// of the backend. Answers any error itself.
 void wait_for_source(exchange& x, const bucket_info& bucket, const coverage& wanted,
                      std::function<void(reply& answer, query_source source)> use);
 
-/// Gives the source of an answer to `use`, with the answer to be made: at once, on this thread,
-/// where that is possible, else when it is there.
+/// Calls `use` with the reply and the source of the answer: at once, on this thread, if there is a
+/// source, else as wait_for_source does.
 template<typename Use>
 void with_source(exchange& x, const bucket_info& bucket, bool stale, Use use) {
   coverage wanted;

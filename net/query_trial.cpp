@@ -42,7 +42,7 @@ result<std::vector<run_document>> first_documents(const read_view& view, uint32_
   return documents;
 }
 
-/// What a trial has found, until it is answered.
+/// The state of a trial until it is answered.
 struct trial {
   context& node;
   reply answer;
@@ -50,7 +50,7 @@ struct trial {
   std::vector<run_document> documents;
   trial_rows tried{};
 
-  /// A row with its place in the order of an index.
+  /// A row with its sort key in the order of an index.
   struct placed_row {
     std::string suffix;
     std::string_view id;
@@ -105,7 +105,7 @@ void append_errors(trial& t) {
   t.text += ']';
 }
 
-/// Ends the answer, with what the reduction made of all rows or why it could not.
+/// Ends the answer with the reduction of all rows, or with the reason of its failure.
 void finish(trial& t, const result<std::string>* reduced) {
   if (reduced != nullptr && *reduced) {
     t.text += R"(,"reduced":[{"key":null,"value":)" + **reduced + "}]";
