@@ -76,7 +76,7 @@ result<bool> activity_reader::show_pending(const read_view& view, std::string& o
     if (out.size() - begin >= slice_bytes) return true;
     if (auto shown = show_with_document(view, pending_[next_pending_], out); !shown)
       return tl::unexpected(std::move(shown.error()));
-    ++next_pending_; // only now: what could not be read is read again
+    ++next_pending_; // only now, so that an entry that could not be read is tried again
   }
   pending_.clear();
   next_pending_ = 0;
@@ -122,9 +122,9 @@ void activity_reader::show(const activity_entry& entry, std::string_view extra, 
 
 namespace {
 
-/// One JSON answer: `{"log":…,"activity":[…],"count":n,"last_seq":s}`. The normal one is read from
-/// one snapshot of all that is committed; a longpoll looks at what is durable now, and waits where
-/// that gives it nothing to show.
+/// One JSON answer: `{"log":…,"activity":[…],"count":n,"last_seq":s}`. A normal answer reads one
+/// snapshot of all committed entries; a longpoll reads the entries that are durable now, and waits
+/// if there are none to show.
 class activity_answer : public row_stream {
 public:
   activity_answer(context& node, bucket_info bucket, activity_options options, read_view view,
@@ -148,7 +148,7 @@ protected:
     const read_view view = node_.backend.rows().synced();
     const auto stored = view.state(reader_.bucket().number);
     if (!stored) return stop_at(stored.error(), out);
-    end_ = std::max(end_, stored->sequence); // the rows of a dropped bucket go away below its feeds
+    end_ = std::max(end_, stored->sequence); // a dropped bucket loses its rows while feeds read it
     return read_on(view, out);
   }
 
@@ -204,7 +204,7 @@ private:
   bool opened_ = false;
 };
 
-/// The endless feeds of what is durable: lines, or events.
+/// The endless feeds of durable entries, as lines or as events.
 class activity_lines : public http::body_stream {
 public:
   activity_lines(context& node, bucket_info bucket, activity_options options)
@@ -272,8 +272,8 @@ result<activity_options> options_of(const exchange& x, feed_mode mode, const buc
 void read_activity(exchange& x) {
   auto bucket = x.existing_bucket();
   if (!bucket) return;
-  // The normal answer is a read like others: of all that was acknowledged. A feed is not: who
-  // follows must never be ahead of what a crash leaves.
+  // A normal answer shows all acknowledged writes, as other reads do. A feed shows only durable
+  // ones, so that a follower is never ahead of the state after a crash.
   const feed_mode mode = feed_mode_of(x.text("feed").value_or("normal"));
   const store& rows = x.node.backend.rows();
   const read_view view = mode == feed_mode::normal ? rows.snapshot() : rows.synced();

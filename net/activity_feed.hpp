@@ -10,7 +10,7 @@
 
 namespace treadmill::rest {
 
-/// What a reader of the activity asked for.
+/// The options of a request for the activity.
 struct activity_options {
   feed_mode mode = feed_mode::normal;
   uint64_t since = 0;
@@ -22,14 +22,15 @@ struct activity_options {
   feed_times times;
 };
 
-/// Shows the activity log of one bucket from a sequence on, in slices. **Thread**: a plain value.
-/// The view may be another one with each slice: the log only grows.
+/// Shows the activity log of one bucket from a sequence on, in slices. Each slice may use another
+/// view, because the log only grows. **Thread**: a plain value.
 class activity_reader {
 public:
   activity_reader(bucket_info bucket, activity_options options)
       : bucket_(std::move(bucket)), options_(std::move(options)), position_(options_.since) {}
 
-  /// Appends entries up to `end`, in the text of the feed's mode. True: there is more before `end`.
+  /// Appends entries up to `end`, in the format of the feed's mode. True: there are more up to
+  /// `end`.
   /// Errors: those of the view.
   result<bool> read(const read_view& view, uint64_t end, std::string& out);
   bool at_limit() const { return shown_ >= options_.limit; }
@@ -41,7 +42,7 @@ public:
   const activity_options& options() const { return options_; }
 
 private:
-  /// An entry whose document must be read before it can be shown.
+  /// Whether the document of an entry must be read before the entry can be shown.
   bool needs_document() const {
     return options_.include_docs || options_.latest || options_.active;
   }
@@ -58,7 +59,7 @@ private:
   uint64_t shown_ = 0;
   std::optional<uint64_t> last_shown_{};
   std::vector<activity_entry>
-      pending_{}; ///< read from the log, in order, and not yet shown or left out
+      pending_{}; ///< read from the log, in order, and not yet shown or skipped
   size_t next_pending_ = 0;
 };
 

@@ -30,7 +30,7 @@ result<void> set_revision(write_op& op, const client_document& document) {
   return {};
 }
 
-/// One document of a bulk; what is wrong with it is answered in its place.
+/// Fills the operation for one document of a bulk; an error of the document becomes its result.
 void fill_op(write_op& op, result<client_document>& document, bool create) {
   if (!document) {
     op.refused = std::move(document.error());
@@ -86,8 +86,7 @@ void answer_bulk(reply& answer, const std::vector<write_outcome>& outcomes) {
   answer(std::move(made));
 }
 
-/// The answer of an atomic group that was refused is that of the document that was at fault, and
-/// all results.
+/// Answers a refused atomic group with the error of the document at fault, and with all results.
 void refuse_bulk(reply& answer, const std::vector<write_outcome>& outcomes) {
   const auto faulty = std::find_if(outcomes.begin(), outcomes.end(), [](const write_outcome& one) {
     return !one.ok() && one.problem.code != ec::not_applied;

@@ -8,8 +8,8 @@ namespace treadmill::rest {
 
 namespace {
 
-/// What the page may do: use its own files and ask its own node, and nothing else. Text that comes
-/// from documents cannot become markup, since the browser lets no script write any.
+/// The page may use its own files and call its own node, and nothing else. Text from documents
+/// cannot become markup, because the browser lets no script write markup.
 constexpr std::string_view policy =
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
     "img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "

@@ -11,7 +11,7 @@ struct console_file {
   std::string_view content;
 };
 
-/// All of them; of static storage. Defined in a source that `cmake/embed_files.cmake` makes.
+/// All files, in static storage. Defined in a source that `cmake/embed_files.cmake` generates.
 std::span<const console_file> console_files();
 
 } // namespace treadmill::rest

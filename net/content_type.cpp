@@ -18,7 +18,7 @@ std::string_view trim(std::string_view text) {
   return text;
 }
 
-/// The piece up to the next `;`, which is removed from `rest` with it.
+/// Returns the piece up to the next `;` and removes both from `rest`.
 std::string_view take_piece(std::string_view& rest) {
   const size_t end = std::min(rest.find(';'), rest.size());
   const std::string_view piece = trim(rest.substr(0, end));

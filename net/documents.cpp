@@ -18,7 +18,7 @@ result<std::string> find_leaf(const read_view& view, uint32_t bucket, std::strin
   return std::string(row.body);
 }
 
-/// `_conflicts` and `_history`, as far as they were asked for.
+/// `_conflicts` and `_history`, if the request asks for them.
 result<std::string> extra_members(const exchange& x, const read_view& view, uint32_t bucket,
                                   const revision& shown) {
   std::string extra;
@@ -36,7 +36,7 @@ result<std::string> extra_members(const exchange& x, const read_view& view, uint
   return extra;
 }
 
-/// Whether a leaf was made elsewhere, so that its name does not say what it is.
+/// Whether a leaf was made elsewhere, so that its revision does not determine its body.
 bool made_elsewhere(const document_row& row, const revision& rev) {
   if (rev == row.winner) return row.foreign || !rev.is_native();
   const auto tree = row.tree(); // has all leaves
@@ -82,7 +82,7 @@ void read_with_parameters(exchange& x, uint32_t bucket) {
   answer_document(x, *row, rev, *body, *extra);
 }
 
-/// Reads the body and what is asked of the document's state into `op`.
+/// Reads the body and the precondition into `op`.
 result<client_document> read_body(exchange& x, write_op& op) {
   auto document = parse_document(x.request.body, false, x.node.options.limits);
   if (!document) return document;
@@ -94,7 +94,7 @@ result<client_document> read_body(exchange& x, write_op& op) {
   return document;
 }
 
-/// PUT and PATCH: the id is the URL's.
+/// PUT and PATCH: the id comes from the URL.
 void write_named(exchange& x, write_op::kind what, write_call call) {
   write_op op;
   op.what = what;

@@ -3,7 +3,7 @@
 
 namespace treadmill::http {
 
-// No default label: a new code does not compile without a warning until it has its status.
+// No default label: the compiler warns about a new code that has no status yet.
 int status_of(ec code) {
   switch (code) {
   case ec::none: return 200;
@@ -30,11 +30,12 @@ int status_of(ec code) {
   case ec::uri_too_long: return 414;
   case ec::unsupported_media_type: return 415;
   case ec::headers_too_large: return 431;
-  // Nothing was applied in these three, so that a client may simply try again.
+  // With these three nothing was applied, so a client may simply try again.
   case ec::overloaded:
   case ec::shutting_down:
   case ec::deadline_exceeded:
-  // And here trying again does not help before somebody has repaired it: see error_response.
+  // With this one, trying again does not help before an operator has repaired the node: see
+  // error_response.
   case ec::unavailable: return 503;
   case ec::http_version: return 505;
   case ec::disk_full: return 507;

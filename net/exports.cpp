@@ -17,13 +17,13 @@ struct pending_entry {
   std::string id{};
 };
 
-/// A bucket's documents with their pasts, in the order of their last changes, as lines: first one
-/// that says what is exported, then the documents, then one that counts their lines, by which
-/// whoever reads it knows that it is whole. A document with several leaves has a line for each,
-/// with that leaf's past, so that no line has more than one body.
+/// Exports a bucket's documents with their revision histories, in the order of their last changes,
+/// as lines: a first line about the export, the lines of the documents, and a last line with their
+/// number, which shows a reader that the export is complete. A document with several leaves has a
+/// line for each, with the history of that leaf, so that no line has more than one body.
 class export_stream : public row_stream {
 public:
-  /// `view`: of what is durable, so that no number in it is ever used for something else.
+  /// `view`: of durable state only, so that no sequence in it is ever reused for another entry.
   export_stream(read_view view, bucket_info bucket, const bucket_state& covered, uint64_t since)
       : view_(std::move(view)), bucket_(std::move(bucket)), state_(covered), position_(since),
         since_(since) {}
@@ -61,7 +61,7 @@ private:
     out += R"(,"digest":")" + to_hex(state_.digest) + "\"}\n";
   }
 
-  /// Reads some entries of the activity; what they are about is looked up after the scan.
+  /// Reads some entries of the activity; their documents are read after the scan.
   result<void> look_further() {
     pending_.clear();
     next_ = 0;
@@ -83,8 +83,8 @@ private:
     return {};
   }
 
-  /// Appends lines of one document from its leaf `next_leaf_` on: nothing where a later entry is
-  /// about the same document. False where the slice is full and there are more.
+  /// Appends lines of one document from its leaf `next_leaf_` on; nothing if a later entry is about
+  /// the same document. False: the slice is full and there are more lines.
   result<bool> append_document_of(row_finder& rows, const pending_entry& entry, std::string& out,
                                   size_t full) {
     const auto stored = rows.read(keys::document(bucket_.number, entry.id));
@@ -121,11 +121,11 @@ private:
   read_view view_;
   bucket_info bucket_;
   bucket_state state_;
-  uint64_t position_; ///< entries up to it were looked at
+  uint64_t position_; ///< entries up to it were read
   uint64_t since_;
   std::vector<pending_entry> pending_{};
   size_t next_ = 0;      ///< of `pending_`
-  size_t next_leaf_ = 0; ///< of that document
+  size_t next_leaf_ = 0; ///< of the document of `pending_[next_]`
   uint64_t count_ = 0;   ///< lines of documents
   bool begun_ = false;
 };

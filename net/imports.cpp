@@ -9,7 +9,7 @@ namespace treadmill::rest {
 
 namespace {
 
-/// All of them or none: what cannot be taken refuses the whole text.
+/// Reads all lines or none: one invalid line refuses the whole text.
 result<void> read_lines(std::string_view text, merged_lines& into) {
   return each_line(text, [&](size_t number, std::string_view line) -> result<void> {
     if (line.starts_with(export_first_line) || line.starts_with(export_last_line)) return {};

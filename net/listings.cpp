@@ -10,10 +10,10 @@ namespace treadmill::rest {
 
 namespace {
 
-/// Conflicts that are looked at in one slice: each costs a read of its own.
+/// Conflicts that are shown in one slice: each costs a read of its own.
 constexpr size_t slice_conflicts = 256;
 
-/// Keys: `from` belongs to the range, `to` does not.
+/// A range of keys: `from` is inclusive, `to` is exclusive.
 struct key_range {
   std::string from;
   std::string to;
@@ -37,7 +37,7 @@ public:
     if (!opened_) out += R"({"rows":[)";
     opened_ = true;
   }
-  /// False where the limit leaves no room for one more: the answer is then complete.
+  /// False: the limit is reached, and the answer is complete.
   bool begin_row(std::string& out, std::string_view id, const revision& rev) {
     if (count_ == limit_) {
       cut_ = true;
@@ -138,7 +138,7 @@ public:
 protected:
   state slice(std::string& out) override {
     rows_.open(out);
-    // A scan holds the store, so that the documents are read after it.
+    // A scan holds the store, so the documents are read after it.
     std::vector<std::string> ids;
     const auto read = view_.scan(range_.from, range_.to, [&](std::string_view key, auto) {
       ids.emplace_back(keys::id_of(key));
@@ -164,7 +164,7 @@ private:
     if (!*stored) return fail(ec::corrupt, "a conflict names a document that is missing");
     const auto row = document_row::decode(**stored);
     if (!row) return tl::unexpected(row.error());
-    const auto tree = row->tree(); // every leaf is in its recent part
+    const auto tree = row->tree(); // the recent part of the tree has every leaf
     if (!tree) return tl::unexpected(tree.error());
     if (!rows_.begin_row(out, id, row->winner)) return {};
     out += R"(,"conflicts":)";
@@ -188,7 +188,7 @@ key_range asked_documents(const exchange& x, uint32_t bucket) {
     range.lower(next_key(keys::document(bucket, *high)));
   if (const auto prefix = x.text("prefix")) {
     range.raise(keys::document(bucket, *prefix));
-    range.lower(keys::document(bucket, *prefix) + '\xff'); // which is in no UTF-8
+    range.lower(keys::document(bucket, *prefix) + '\xff'); // a byte that no UTF-8 text has
   }
   const auto after = x.text("after");
   if (!after || after->empty()) return range;

@@ -5,9 +5,9 @@
 #include <string>
 #include <string_view>
 
-/// A place in the activity log of a bucket, as clients keep it: `<sequence>`, or
+/// A position in the activity log of a bucket, as clients keep it: `<sequence>`, or
 /// `<sequence>-<log id>`. A bucket that was dropped and made again, or restored, has another log,
-/// in which the same number is another place.
+/// in which the same sequence is another position.
 namespace treadmill::rest {
 
 struct log_position {
@@ -15,12 +15,12 @@ struct log_position {
   std::string_view log; ///< 32 hex digits; empty: not known
 };
 
-/// Nothing: it is none.
+/// Nothing: the text is no position.
 std::optional<log_position> parse_log_position(std::string_view text);
 
 void append_log_position(std::string& out, uint64_t sequence, const hash128& log);
 
-/// Whether it can be a place in that log, whose last entry has the number `last`.
+/// Whether the position can be one of the log `log`, whose last entry has the sequence `last`.
 bool is_of_log(const log_position& position, const hash128& log, uint64_t last);
 
 } // namespace treadmill::rest

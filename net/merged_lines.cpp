@@ -8,7 +8,7 @@ namespace treadmill::rest {
 
 namespace {
 
-/// Nodes that are gathered before they are united for the first time.
+/// Duplicates are removed when the nodes exceed twice their last number by more than this.
 constexpr size_t few_nodes = 1024;
 
 result<void> check_nodes(const revision_tree& tree, const tree_limits& limits) {
@@ -70,7 +70,7 @@ result<void> merged_lines::unite(gathered& all, replicated_document&& more) {
   return all.nodes.size() > 2 * all.united + few_nodes ? shrink(all) : result<void>();
 }
 
-/// Makes one of the nodes of the same revision.
+/// Combines the nodes of each revision into one.
 result<void> merged_lines::shrink(gathered& all) const {
   all.document.tree = revision_tree::of(std::exchange(all.nodes, {}));
   if (auto fits = check_nodes(all.document.tree, trees_); !fits) return fits;
@@ -80,8 +80,8 @@ result<void> merged_lines::shrink(gathered& all) const {
   return {};
 }
 
-/// What each line has kept they may break together: a hash that one of them names as made elsewhere
-/// is checked where another does not.
+/// Checks the combined document, because lines that are valid alone may be invalid together: a hash
+/// that one line marks as made elsewhere is checked if another line does not mark it.
 result<void> merged_lines::complete(gathered& all) const {
   if (all.nodes.empty()) return {};
   revision_tree& tree = all.document.tree;

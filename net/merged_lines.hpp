@@ -11,20 +11,21 @@
 
 namespace treadmill::rest {
 
-/// The documents of the lines of an import (document_line.hpp). What several lines say of one
-/// document is united, so that each is merged, and logged, once: the work grows with the text, not
-/// with the square of its lines.
+/// Collects the documents from the lines of an import (document_line.hpp). It combines the lines
+/// about one document, so that each document is merged and logged once: the work grows with the
+/// text, not with the square of its lines.
 ///
-/// **Errors**: one ends it; nothing is to be taken then. **Thread**: a plain value. **Units and
-/// limits**: a document is refused as soon as its lines have more nodes than `limits` allow.
+/// **Thread**: a plain value. **Errors**: after an error no function may be called. **Units and
+/// limits**: a document whose lines have more nodes than `trees` allows is refused while lines are
+/// added, so that memory stays bounded.
 class merged_lines {
 public:
   merged_lines(const json_limits& limits, const tree_limits& trees)
       : limits_(limits), trees_(trees) {}
 
-  /// Takes a line that is a document. Errors: those of parse_document_line and check_replicated,
-  /// too_large (the lines, or a document), bad_rev (a revision that came with another body before);
-  /// each names the line.
+  /// Adds a line that is a document. Errors: those of parse_document_line and check_replicated,
+  /// too_large (too many lines, or a document), bad_rev (a revision had another body in an earlier
+  /// line); each names the line.
   result<void> add(size_t number, std::string_view line);
   /// The documents, in the order of their first lines; called once. Errors: as `add`.
   result<std::vector<replicated_document>> take();
@@ -35,9 +36,9 @@ private:
   struct gathered {
     replicated_document document{};
     size_t line = 0; ///< the first one
-    /// Where there are several: their nodes, some of them several times, and where the bodies are.
+    /// If there are several lines: their nodes, with duplicates, and the index of each body.
     std::vector<revision_tree::node> nodes{};
-    size_t united = 0; ///< nodes when they were united last
+    size_t united = 0; ///< number of nodes after duplicates were removed last
     std::map<revision, size_t> bodies{};
   };
   result<void> unite(gathered& all, replicated_document&& more);

@@ -51,7 +51,7 @@ void single(std::string& out, std::string_view name, std::string_view type, std:
   sample(out, name, {}, value);
 }
 
-/// The lines of one histogram; `counts` has a slot a bound and one for the rest.
+/// The lines of one histogram; `counts` has one slot per bound and one for the rest.
 void histogram(std::string& out, const std::string& name, const std::string& labels,
                std::span<const uint64_t> counts, double sum) {
   std::string before = labels;
@@ -131,7 +131,7 @@ void append_buckets(std::string& out, const store& rows) {
   }
 }
 
-/// For the values of labels that come from settings, or from elsewhere.
+/// Escapes a label's value that comes from settings or from outside the node.
 std::string escaped(std::string_view text) {
   std::string out;
   for (const char c : text) {
@@ -145,7 +145,7 @@ std::string escaped(std::string_view text) {
   return out;
 }
 
-/// One query as its family of samples shows it.
+/// The sample values of one query.
 struct query_sample {
   std::string labels;
   uint64_t rows = 0;
@@ -159,7 +159,7 @@ std::vector<query_sample> query_samples(const store& rows, const query_board& qu
   auto buckets = rows.buckets();
   buckets.resize(std::min(buckets.size(), metrics_buckets));
   for (const bucket_info& bucket : buckets) {
-    // The queries first: what they show is not ahead of a sequence that is read later.
+    // Read the queries first, so that they are not ahead of the bucket's sequence.
     const auto shown = queries.all(bucket.number);
     if (shown.empty()) continue;
     const uint64_t last = rows.latest().state(bucket.number).value_or(bucket_state{}).sequence;

@@ -34,11 +34,11 @@ constexpr size_t latency_slot(std::chrono::microseconds duration) {
 
 /// Counts finished requests by route and status class, and their latencies.
 ///
-/// **Thread**: any; `count` touches atomics only. **Limits**: one line of counters a route, made at
-/// the start; labels never come from a client.
+/// **Thread**: any; `count` touches atomics only. **Limits**: one line of counters per route, made
+/// at the start; labels never come from a client.
 class request_metrics {
 public:
-  /// `routes` are the labels; they must outlive this. What has another label is counted as "other".
+  /// `routes` are the labels; they must outlive this. Any other label is counted as "other".
   explicit request_metrics(std::vector<std::string_view> routes);
   void count(std::string_view route, int status, std::chrono::microseconds duration);
   void append_text(std::string& out) const;

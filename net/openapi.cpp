@@ -10,7 +10,7 @@ namespace treadmill::rest {
 
 namespace {
 
-/// The shapes of bodies and answers, and what all calls share.
+/// The schemas of bodies and answers, and the parts that all calls share.
 constexpr std::string_view components = R"json({
 "parameters":{
 "bucket":{"name":"bucket","in":"path","required":true,"description":"The bucket.","schema":{"type":"string","pattern":"^[a-z0-9][a-z0-9_.-]{0,127}$"}},
@@ -137,7 +137,7 @@ void append_body(std::string& out, body_kind body) {
   out += "}},";
 }
 
-/// The media types of what is no JSON; empty for the name of a schema.
+/// The media types of a text answer; empty if `schema` names a JSON schema.
 std::span<const std::string_view> text_types(std::string_view schema) {
   static constexpr std::array<std::string_view, 1> text{"text/plain"};
   static constexpr std::array<std::string_view, 1> html{"text/html"};
@@ -203,7 +203,7 @@ std::string openapi_text() {
   std::string out = R"({"openapi":"3.0.3","info":{"title":"Treadmill","version":"1",)"
                     R"("description":"A JSON document database. HEAD works wherever GET does."},)"
                     R"("paths":{)";
-  // The rows of a path lie together in the table.
+  // The rows of a path are adjacent in the table.
   const route* before = nullptr;
   for (const route& row : route_table()) {
     if (before != nullptr && before->where == row.where) {

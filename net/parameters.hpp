@@ -14,16 +14,16 @@ namespace treadmill::rest {
 /// The most that `limit` may ask for.
 inline constexpr uint64_t limit_most = 10'000'000;
 
-/// Every parameter must be one of the route's, and its value what the route takes. Errors:
-/// bad_request, which names all that are not known, or the one whose value is wrong; bad_encoding.
+/// Checks that every parameter is one of the route's and that the route takes its value. Errors:
+/// bad_request (names all unknown ones, or the one whose value is wrong); bad_encoding.
 result<void> check_parameters(const http::query& query, std::span<const parameter> known,
                               const api_options& options);
 
-/// Decimal digits and nothing else, at most `most`.
+/// Reads decimal digits and nothing else; nothing if the number exceeds `most`.
 std::optional<uint64_t> read_number(std::string_view text, uint64_t most = UINT64_MAX);
 
-/// A list of ids: a JSON array of strings where it begins with `[`, else plain ids with commas
-/// between. Sorted, each once. Errors: bad_request.
+/// Reads a list of ids: a JSON array of strings if it begins with `[`, else plain ids with commas
+/// between. The result is sorted and has no duplicates. Errors: bad_request.
 result<std::vector<std::string>> read_ids(std::string_view text);
 
 } // namespace treadmill::rest

@@ -12,7 +12,7 @@ namespace treadmill::rest {
 
 namespace {
 
-constexpr size_t longest_named = 64; ///< bytes of an unknown member's name that a reason tells
+constexpr size_t longest_named = 64; ///< bytes of an unknown member's name that a reason quotes
 
 void append_milliseconds(std::string& out, std::string_view name, std::chrono::milliseconds time) {
   append_fact(out, name, static_cast<uint64_t>(std::max<int64_t>(time.count(), 0)));
@@ -97,7 +97,7 @@ void append_peer(std::string& out, const shown_peer& peer) {
 
 tl::unexpected<error> bad(std::string reason) { return fail(ec::bad_request, std::move(reason)); }
 
-/// The list of buckets, as it stands in a stored form.
+/// Reads the list of buckets from its stored form.
 result<void> take_buckets(std::string_view value, peer_request& asked) {
   if (value == "null") return {};
   const auto wrong = [] { return bad("buckets must be a list of names"); };

@@ -12,7 +12,7 @@ struct entity_tag {
 
 bool is_gap(char c) { return c == ' ' || c == '\t' || c == ','; }
 
-/// Takes one tag from the front of a list; nothing where the list is at its end.
+/// Takes one tag from the front of a list; nothing at the end of the list.
 std::optional<entity_tag> take_tag(std::string_view& list) {
   while (!list.empty() && is_gap(list.front())) list.remove_prefix(1);
   if (list.empty()) return std::nullopt;

@@ -6,17 +6,18 @@ namespace treadmill::rest {
 
 namespace {
 
-/// Copies of a body: its stored form, and what is taken out of that.
+/// Copies of a body: its stored form, and the parts that are taken out of that.
 constexpr size_t copies = 2;
-/// For each member's name, while their list grows to twice its size.
+/// For each member's name, including the growth of their list to twice its size.
 constexpr size_t member_bytes = 24;
-/// For each member, array or object of a patch: where it begins and ends, in order and sorted.
+/// For each member, array or object of a patch: its begin and end, once in order and once sorted.
 constexpr size_t patched_bytes = 96;
-/// A document of a bulk: what was read of it, its write, the outcome, the result in the answer.
+/// For each document of a bulk: the parsed document, its write, the outcome, the result in the
+/// answer.
 constexpr size_t item_bytes = 768;
 
-/// As std::count. Blocks of one length, counted in a byte, are what the compiler makes vectors of:
-/// each body is counted, and byte by byte that is 2 % of a bulk.
+/// Like std::count, but in blocks of one length with a counter of one byte, which the compiler can
+/// vectorize. Every body is counted, and byte by byte that takes 2 % of the time of a bulk.
 size_t count(std::string_view body, char what) {
   constexpr size_t block = 128;
   size_t found = 0;

@@ -4,10 +4,10 @@
 
 namespace treadmill::rest {
 
-/// Bytes that a request's body takes in memory beside itself while it is read and until it is
-/// answered, at most: its stored form, the names of members that are checked for being there twice,
-/// the documents of a bulk with their results. From the method, the path and a count of what may be
-/// members and elements: cheap, and never too little for long (tested against what is allocated).
+/// An upper bound of the bytes of memory that a request takes beside its body until it is answered:
+/// the stored form of the body, the names of members in the check for duplicates, the documents of
+/// a bulk with their results. Computed from the method, the path and a count of possible members
+/// and elements: cheap, and never too small for long (tested against the actual allocations).
 size_t work_bytes(const http::request& request);
 
 } // namespace treadmill::rest

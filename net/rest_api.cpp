@@ -13,8 +13,8 @@ namespace treadmill::rest {
 
 namespace {
 
-/// The pieces of a path. What has no percent sign is split in place, which is what nearly all
-/// requests are.
+/// The pieces of a path. A path without a percent sign, as nearly all requests have, is split in
+/// place.
 class path_pieces {
 public:
   result<std::span<const std::string_view>> split(std::string_view path) {
@@ -23,14 +23,15 @@ public:
     auto owned = http::split_path(path);
     if (!owned) return tl::unexpected(std::move(owned.error()));
     owned_ = std::move(*owned);
-    // No route has more pieces than fit; one more than that is enough to find none.
+    // Routes have fewer pieces than `views_` holds, so a longer path matches none even when it is
+    // cut here.
     count_ = std::min(owned_.size(), views_.size());
     std::copy_n(owned_.begin(), count_, views_.begin());
     return std::span<const std::string_view>(views_.data(), count_);
   }
 
 private:
-  /// False where the path is not a plain one: split_path says then what it is.
+  /// False: the path is not a simple one; split_path then reads it or reports the error.
   bool split_plain(std::string_view path) {
     if (path.empty() || path.front() != '/') return false;
     path.remove_prefix(1);
@@ -58,7 +59,7 @@ std::optional<verb> verb_of(std::string_view method) {
   return std::nullopt;
 }
 
-/// "http://box1:1444" is this node where the request went to Host "box1:1444".
+/// "http://box1:1444" is this node's own origin if the request has the Host "box1:1444".
 bool is_own_origin(std::string_view origin, std::string_view host) {
   const size_t scheme_end = origin.find("://");
   if (scheme_end == std::string_view::npos) return false;
@@ -66,8 +67,8 @@ bool is_own_origin(std::string_view origin, std::string_view host) {
   return !host.empty() && authority == host; // browsers send both in lower case
 }
 
-/// The value of Access-Control-Allow-Origin: empty for this node's own pages and for what is no
-/// browser.
+/// The value of Access-Control-Allow-Origin: empty for this node's own pages and for clients that
+/// are not browsers.
 result<std::string> check_origin(const http::request& request,
                                  const std::vector<std::string>& allowed) {
   const std::string_view origin = request.header("Origin");
@@ -93,7 +94,7 @@ void answer_options(exchange& x, shape where) {
   x.answer(std::move(answer));
 }
 
-/// `OPTIONS *` asks whether the server lives, and names no resource.
+/// `OPTIONS *` asks whether the server is alive and names no resource.
 void answer_options_of_server(exchange& x) {
   http::response answer;
   answer.status = 204;
@@ -104,7 +105,7 @@ void answer_options_of_server(exchange& x) {
 }
 
 void refuse_method(exchange& x, shape where) {
-  // Who writes to /_system takes it for a bucket, and its name is reserved.
+  // A client that writes to /_system takes it for a bucket: tell it that the name is reserved.
   const auto method = verb_of(x.request.method);
   if (where == shape::system && method && *method != verb::patch)
     return x.answer.refuse({ec::bad_bucket, "_system is reserved and no bucket"});
@@ -114,10 +115,11 @@ void refuse_method(exchange& x, shape where) {
   x.answer(std::move(answer));
 }
 
-/// Conditions of a request that is no read, and that its route does not look at.
+/// Conditional headers. A request other than a read is refused if it has one that its route does
+/// not evaluate.
 constexpr std::array conditions{"If-Match", "If-None-Match", "If-Modified-Since",
                                 "If-Unmodified-Since", "If-Range"};
-constexpr size_t revision_conditions = 2; ///< the first ones are about revisions
+constexpr size_t revision_conditions = 2; ///< the first two are about revisions
 
 result<void> check_conditions(const exchange& x) {
   if (x.where->method == verb::get) return {};
@@ -127,7 +129,7 @@ result<void> check_conditions(const exchange& x) {
   return {};
 }
 
-/// Everything about a request that can be told from the route table alone.
+/// Makes all checks of a request that need only the route table.
 result<void> check_request(exchange& x) {
   if (x.where->body == body_kind::none) {
     if (x.where->method != verb::get && !x.request.body.empty())

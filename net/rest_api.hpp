@@ -23,22 +23,23 @@ struct api_options {
 };
 
 /// The REST interface of DESIGN section 5 (documents, bulk, listings, buckets, activity, system):
-/// requests to answers.
+/// it turns requests into answers.
 ///
 /// Reads are answered on the calling thread from the store's read views; writes go to the backend
 /// and are answered when it answers. Routes are one table (method, path shape, name, handler):
 /// Allow, metrics labels and the OpenAPI description all come from it.
-/// **Thread**: any. Outlives every request and stream that it made; `backend` outlives it.
+/// It must outlive every request and stream that it made; `backend` must outlive it. **Thread**:
+/// any.
 class api {
 public:
   api(node_backend& backend, api_options options);
   ~api();
   void handle(const http::request& request, http::responder answer);
-  /// Counts one finished request; give it to the server as its record function.
+  /// Counts one finished request; pass it to the server as its record function.
   void record(const http::request_record& done);
-  /// Where the metrics take the server's own numbers from.
+  /// Sets the source of the server's own counters in the metrics.
   void set_server_counters(std::function<http::server_counters()> counters);
-  /// The routes, as "GET /{bucket}/{id}": for the test that holds the OpenAPI description against
+  /// The routes, as "GET /{bucket}/{id}": for the test that compares the OpenAPI description with
   /// them.
   std::vector<std::string> routes() const;
 

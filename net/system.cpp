@@ -18,7 +18,7 @@ void append_member(std::string& out, std::string_view name, std::string_view val
   out += ',';
 }
 
-/// The facts of one bucket, as its own route and the list of all show them.
+/// Appends the facts of one bucket, for its own route and for the list of all.
 result<void> append_bucket(std::string& out, const store& rows, const bucket_info& bucket) {
   const auto state = rows.latest().state(bucket.number);
   if (!state) return tl::unexpected(state.error());
@@ -131,8 +131,8 @@ void list_buckets(exchange& x) {
 
 namespace {
 
-/// Finds the bucket that is asked about; none: all. False where it is not there, which was
-/// answered.
+/// Finds the bucket that the request names; nothing: all buckets. False: the bucket is missing, and
+/// the request was answered.
 bool find_asked(exchange& x, std::optional<uint32_t>& bucket) {
   const auto name = x.text("bucket");
   if (!name) return true;

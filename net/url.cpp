@@ -12,7 +12,7 @@ int hex_value(char c) {
   return -1;
 }
 
-// Not std::isalnum: the locale has no say in what a URL is.
+// Not std::isalnum: the locale must not change the meaning of a URL.
 bool is_unreserved(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
          c == '.' || c == '_' || c == '~';

@@ -8,11 +8,11 @@ namespace treadmill::rest {
 
 namespace {
 
-/// Between two lines about how far it is.
+/// Time between two lines that report progress.
 constexpr std::chrono::seconds progress_pause(1);
 
-/// The check of a bucket, of one moment: lines that tell how many rows were read and how many
-/// documents mapped again, then the report.
+/// Checks a snapshot of a bucket: writes lines with the number of rows that were read and of
+/// documents that were mapped again, then the report.
 class verify_stream : public row_stream {
 public:
   ~verify_stream() override { client_.leave(); }
@@ -25,7 +25,7 @@ public:
 protected:
   state slice(std::string& out) override {
     tell_progress(out);
-    if (!std::exchange(begun_, true)) return state::more; // `start` comes before any map is run
+    if (!std::exchange(begun_, true)) return state::more; // no map runs before `start`
     if (reading_) {
       auto more = check_.advance();
       if (!more) return give_up(std::move(more.error()));
@@ -50,7 +50,7 @@ protected:
   }
 
 private:
-  /// Rows on their way from whoever runs maps.
+  /// Receives the rows from the backend, which runs the maps.
   struct mapped_answer {
     std::mutex mutex{};
     std::optional<result<std::vector<run_rows>>> rows{};
@@ -98,8 +98,9 @@ private:
   http::clock::time_point next_line_{};
   bool begun_ = false;
   bool reading_ = true;
-  bool mapping_ = false; ///< a part is with whoever runs maps
-  http::client_presence client_ = http::client_presence::make(); ///< is there while the stream is
+  bool mapping_ = false; ///< the backend is mapping a part
+  http::client_presence client_ =
+      http::client_presence::make(); ///< present while the stream exists
 };
 
 } // namespace
