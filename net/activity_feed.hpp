@@ -35,7 +35,7 @@ public:
   result<bool> read(const read_view& view, uint64_t end, std::string& out);
   bool at_limit() const { return shown_ >= options_.limit; }
   uint64_t shown() const { return shown_; }
-  /// The sequence of the last entry that was shown; `since` where there was none.
+  /// The sequence of the last entry that was shown; `since` if there was none.
   uint64_t last_shown() const { return last_shown_.value_or(options_.since); }
 
   const bucket_info& bucket() const { return bucket_; }

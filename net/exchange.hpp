@@ -52,7 +52,7 @@ struct exchange {
   reply answer;
   const route* where = nullptr;
   std::string_view bucket; ///< decoded; checked for writes only: a read of a bad name finds nothing
-  std::string_view id;     ///< of the document, or the name of the query, peer or file: the same
+  std::string_view id;     ///< of the document, or the name of the query, peer or file; likewise
   http::query query;
   bool ndjson = false; ///< the body is application/x-ndjson
 

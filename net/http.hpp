@@ -53,7 +53,7 @@ struct request {
   clock::time_point deadline;      ///< an answer is due by then
   client_presence client{};
 
-  /// The value of the header `name` (case does not matter), "" where it is absent.
+  /// The value of the header `name` (case does not matter), "" if it is absent.
   std::string_view header(std::string_view name) const;
 };
 

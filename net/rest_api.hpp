@@ -25,11 +25,10 @@ struct api_options {
 /// The REST interface of DESIGN section 5 (documents, bulk, listings, buckets, activity, system):
 /// it turns requests into answers.
 ///
-/// Reads are answered on the calling thread from the store's read views; writes go to the backend
-/// and are answered when it answers. Routes are one table (method, path shape, name, handler):
-/// Allow, metrics labels and the OpenAPI description all come from it.
-/// It must outlive every request and stream that it made; `backend` must outlive it. **Thread**:
-/// any.
+/// It answers reads on the calling thread from the store's read views, and forwards writes to the
+/// backend, whose result it answers. One table has the routes (method, path shape, name, handler):
+/// Allow, metrics labels and the OpenAPI description all come from it. It must outlive every
+/// request and stream that it made; `backend` must outlive it. **Thread**: any.
 class api {
 public:
   api(node_backend& backend, api_options options);

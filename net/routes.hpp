@@ -108,7 +108,7 @@ std::string allowed_methods(shape where);
 struct matched_path {
   shape where = shape::root;
   std::string_view bucket; ///< as given in the path, decoded; not checked
-  std::string_view id;     ///< of the document, or the name of the query, peer or file: the same
+  std::string_view id;     ///< of the document, or the name of the query, peer or file; likewise
 };
 
 /// Finds the resource of a path, whose `pieces` are split and decoded. Errors: not_found;
