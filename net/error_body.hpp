@@ -4,7 +4,7 @@
 
 namespace treadmill::http {
 
-/// The one place that turns an error into HTTP. Total over `ec` (tested).
+/// The one place that turns an error into HTTP. Covers every `ec` (tested).
 int status_of(ec code);
 /// `{"status":"error","error":"<code word>","reason":"<phrase>"<extra>}`; `extra`: empty, or more
 /// members, each after a comma (`,"rev":"…"`).

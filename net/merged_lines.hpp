@@ -16,8 +16,8 @@ namespace treadmill::rest {
 /// text, not with the square of its lines.
 ///
 /// **Thread**: a plain value. **Errors**: after an error no function may be called. **Units and
-/// limits**: a document whose lines have more nodes than `trees` allows is refused while lines are
-/// added, so that memory stays bounded.
+/// limits**: a document whose lines have more nodes than `trees` allows is refused, at the latest
+/// by `take`; the check also runs while lines are added, so that memory stays bounded.
 class merged_lines {
 public:
   merged_lines(const json_limits& limits, const tree_limits& trees)
