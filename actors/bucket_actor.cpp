@@ -55,7 +55,7 @@ void hand_over(bucket_pointer self, bool makes_room = false) {
                           makes_room});
 }
 
-/// As much as may be is on its way: what waits is gone on with when something of it is written.
+/// The limit of bytes on their way to storage is reached: work continues when a batch is written.
 bool is_held(const bucket_actor_state& state) {
   const auto& counters = state.options.counters;
   const bool much =
@@ -63,8 +63,8 @@ bool is_held(const bucket_actor_state& state) {
   return state.bytes_on_their_way >= (much ? 1 : defaults::bucket_bytes_on_their_way);
 }
 
-/// Hands over when nothing is on its way, after what is in the mailbox already; or at once when
-/// much has gathered.
+/// Submits the batch at once if it is large. Otherwise, if no batch is on its way, submits it after
+/// the messages that are already in the mailbox, so that they share it.
 void hand_over_soon(bucket_pointer self) {
   bucket_actor_state& state = self->state;
   if (!state.core->dirty() || state.core->in_group()) return;
@@ -83,8 +83,8 @@ result<std::optional<std::string>> read_row(const bucket_actor_state& state, std
   return std::string(**row);
 }
 
-/// While many documents are changed, their rows are looked for in one slice: no other than the core
-/// changes them, and what is not committed yet it has itself.
+/// While one operation changes many documents, reads their rows through one row_finder. One view of
+/// the store is enough: only the core changes these rows, and it holds uncommitted ones itself.
 class one_slice {
 public:
   explicit one_slice(bucket_actor_state& state)
@@ -104,15 +104,15 @@ private:
 // Work, in slices
 // -------------------------------------------------------------------------------------------------
 
-/// It takes away a query. Such a write is in a batch of its own, which is written below the floor
-/// of free space, too.
+/// True for a write that removes a query. It gets its own batch, which storage writes even below
+/// the free-space floor.
 bool makes_room(const write_group& group) {
   return group.ops.size() == 1 && group.ops.front().what == write_op::kind::remove &&
          is_query_document(group.ops.front().id);
 }
 
-/// Less than the floor is free: refused here, since a batch that storage refuses costs the bucket
-/// its core.
+/// Refuses work here when free space is below the floor: if storage refused the batch, the bucket
+/// would have to rebuild its core.
 std::optional<error> lack_of_room(const bucket_actor_state& state) {
   const store& rows = *state.options.rows;
   if (rows.writable() || rows.failed()) return std::nullopt;
@@ -120,13 +120,13 @@ std::optional<error> lack_of_room(const bucket_actor_state& state) {
 }
 
 enum class slice_end : uint8_t {
-  done,      ///< with the work that is in front
-  time_over, ///< it is gone on with after others had their turn
-  held,      ///< it is gone on with when something is written
+  done,      ///< the first work is done
+  time_over, ///< continue after other actors had their turn
+  held,      ///< continue when a batch is written
 };
 
-/// The batch after whose commit what is applied now can be answered. What was refused, or was there
-/// already, may rest on writes that are not committed yet.
+/// The batch whose commit allows the answer to the current work. Even work that was refused or
+/// changed nothing waits for it, because the outcome may depend on uncommitted writes.
 uint64_t batch_of_now(const bucket_actor_state& state) {
   return state.core->dirty() ? state.handed_over + 1 : state.handed_over;
 }
@@ -150,7 +150,7 @@ void answer_write(bucket_pointer self, const write_documents& asked) {
   in_parts || room ? hand_over(self, room) : hand_over_soon(self);
 }
 
-/// The time of a write is over. What was applied of one that is not atomic stays.
+/// The deadline of a write has passed. The applied part of a write that is not atomic stays.
 void answer_late(bucket_actor_state& state, const write_documents& asked) {
   if (state.core->in_group()) state.core->undo_group();
   if (state.now.next == 0 || asked.group->atomic) {
@@ -163,7 +163,7 @@ void answer_late(bucket_actor_state& state, const write_documents& asked) {
   }
 }
 
-/// Begins what is all or none in a batch of its own.
+/// Starts an atomic group in a batch of its own.
 void begin_group(bucket_pointer self) {
   hand_over(self);
   self->state.core->begin_group();
@@ -175,7 +175,7 @@ void start_work(bucket_pointer self, bool whole) {
   self->state.now.first = self->state.handed_over + 1;
 }
 
-/// False where the group is refused.
+/// False if the group is refused.
 bool keeps_group(bucket_actor_state& state, const write_group& group) {
   auto& outcomes = state.now.outcomes;
   if (auto fits = state.core->check_group(); !fits) outcomes.back().problem = fits.error();
@@ -185,8 +185,8 @@ bool keeps_group(bucket_actor_state& state, const write_group& group) {
   return false;
 }
 
-/// What an atomic bulk changes is in one batch; of any other, what has gathered is written while
-/// the rest is applied.
+/// All changes of an atomic bulk go into one batch. Of any other bulk, storage writes the first
+/// batches while the bucket applies the rest.
 slice_end go_on(bucket_pointer self, const write_documents& asked, steady_time until) {
   bucket_actor_state& state = self->state;
   const write_group& group = *asked.group;
@@ -221,15 +221,15 @@ slice_end go_on(bucket_pointer self, const write_documents& asked, steady_time u
   return slice_end::done;
 }
 
-/// A commit has failed since the link read what it rests on.
+/// A commit has failed since the link read the state that its batch depends on.
 bool is_stale(const bucket_actor_state& state, uint64_t failures) {
   const auto& counters = state.options.counters;
   return counters != nullptr && counters->failed_commits.load() != failures;
 }
 
-/// Merges one document of a batch. Where it cannot be, and is not left out, the batch ends: of an
-/// import nothing is there then; of a peer's batch what was merged before it is good, the
-/// checkpoint stays where it was, and nothing that rests on it is taken. False: it has ended.
+/// Merges one document of a batch. If that fails and the document is not left out, the batch ends
+/// (false). An import is then undone. Of a peer's batch, the documents before it stay merged, the
+/// checkpoint does not move, and later batches of the same run are refused.
 bool merge_one(bucket_actor_state& state, const replication::apply_batch& what,
                const replicated_document& document) {
   bucket_core& core = *state.core;
@@ -254,7 +254,7 @@ bool merge_one(bucket_actor_state& state, const replication::apply_batch& what,
   return false;
 }
 
-/// False where nothing of it is to be merged.
+/// False if none of the batch may be merged.
 bool start_merge(bucket_pointer self, const merge_documents& asked) {
   bucket_actor_state& state = self->state;
   const replication::apply_batch& what = *asked.what;
@@ -316,12 +316,12 @@ slice_end go_on(bucket_pointer self, const record_checkpoint& asked, steady_time
   return slice_end::done;
 }
 
-/// After what is in the mailbox, and, after some slices, other actors that wait for a thread.
+/// Continues after the messages in the mailbox; CAF lets other actors run in between.
 void plan(bucket_pointer self) {
   if (!std::exchange(self->state.planned, true)) self->send(self, tick{});
 }
 
-/// Works on what waits, for a slice.
+/// Works on the waiting items for one slice.
 void go_on(bucket_pointer self) {
   bucket_actor_state& state = self->state;
   if (!state.core || state.planned) return;
@@ -337,7 +337,7 @@ void go_on(bucket_pointer self) {
   }
 }
 
-/// Its core is dropped: what was being applied will not be gone on with.
+/// The core was dropped, so the work in progress cannot continue.
 void give_up_work(bucket_actor_state& state, ec code, const std::string& reason) {
   if (!state.now.started) return;
   if (state.now.begun) {
@@ -365,7 +365,7 @@ void tell_of_queries(bucket_pointer self) {
 
 void tell_what_is_synced(bucket_pointer self) {
   const bucket_options& options = self->state.options;
-  // A store that closed again meanwhile tells so when it is open.
+  // If the store closed again meanwhile, storage sends batches_synced when it is open.
   const auto stored = options.rows->synced().state(options.number);
   if (stored) tell_followers(self, stored->sequence);
 }
@@ -387,12 +387,12 @@ void start_core(bucket_pointer self, uint64_t generation) {
   state.handed_over = state.finished = 0;
   state.last_sequence = stored->sequence;
   state.forget_batches(UINT64_MAX);
-  // A batch whose fate nobody knew may have defined queries.
+  // A batch with an unknown fate may have defined queries.
   if (std::exchange(state.query_batch, 0) != 0 || stored->queries > 0) tell_of_queries(self);
   state.core.emplace(
       state.options.number, *stored,
       [&state](std::string_view key) { return read_row(state, key); }, state.options.limits);
-  tell_what_is_synced(self); // of a predecessor that did not come to it
+  tell_what_is_synced(self); // a predecessor may have died before it told followers
   go_on(self);
 }
 
@@ -405,7 +405,7 @@ void begun(bucket_pointer self, const generation_begun& answer) {
   }
 }
 
-/// What waits for a later batch has a part in this one, which is there, or may be.
+/// Marks work with a part in this batch, which is or may be stored, that also needs a later batch.
 void note_begun(bucket_actor_state& state, uint64_t batch) {
   for (auto& waiting : state.answers) {
     if (waiting.first > batch) return;
@@ -414,8 +414,8 @@ void note_begun(bucket_actor_state& state, uint64_t batch) {
   if (state.now.started && state.now.first <= batch) state.now.begun = true;
 }
 
-/// Storage refused or failed a batch. Each batch that it was given gets an answer of its own; what
-/// was not handed over never will be.
+/// Storage refused a batch, or its write failed. Storage answers each submitted batch; batches that
+/// were not submitted are refused here.
 void fail_batch(bucket_pointer self, const batch_done& done) {
   bucket_actor_state& state = self->state;
   if (static_cast<ec>(done.code) == ec::ambiguous) note_begun(state, done.number);
@@ -423,7 +423,7 @@ void fail_batch(bucket_pointer self, const batch_done& done) {
     refuse(state.answers.front(), static_cast<ec>(done.code), done.reason);
     state.answers.pop_front();
   }
-  if (!state.core) return; // it starts over already
+  if (!state.core) return; // it is already starting over
   while (!state.answers.empty() && state.answers.back().batch > state.handed_over) {
     refuse(state.answers.back(), ec::disk_full, "an earlier write failed; nothing was applied");
     state.answers.pop_back();
@@ -458,7 +458,7 @@ void finish(bucket_pointer self, const batch_done& done) {
   go_on(self);
 }
 
-/// Now, behind what waits, or when the generation has begun.
+/// Applies the work now, or after the waiting work, or when the epoch has begun.
 void take(bucket_pointer self, bucket_actor_state::work&& asked) {
   bucket_actor_state& state = self->state;
   state.waiting.push_back(std::move(asked));
@@ -481,14 +481,14 @@ uint64_t bucket_actor_state::forget_batches(uint64_t up_to) {
 
 bucket_actor::behavior_type bucket(bucket_pointer self, bucket_options options) {
   self->state.options = std::move(options);
-  // A predecessor may have died behind a batch with definitions, which is there now.
+  // A predecessor may have died after it submitted a batch with query definitions.
   self->state.query_batch = 1;
   begin_new_generation(self);
   return {
       [self](const write_documents& asked) { take(self, asked); },
       [self](const merge_documents& asked) { take(self, asked); },
       [self](const record_checkpoint& asked) {
-        if (self->state.core) take(self, asked); // a lost one costs looking again
+        if (self->state.core) take(self, asked); // if it is lost, the link compares again
       },
       [self](tick) {
         self->state.planned = false;

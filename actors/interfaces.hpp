@@ -5,41 +5,42 @@
 #include <memory>
 #include <vector>
 
-/// The whole protocol of the node: what each actor takes and answers. actors/README.md draws it.
+/// The whole protocol of the node: the messages that each actor takes and answers.
+/// actors/README.md draws it.
 namespace treadmill {
 
-/// Whoever wants to know how far a bucket is.
+/// An actor that follows a bucket's activity.
 using follower_actor = caf::typed_actor<
     // The bucket's activity is fsynced up to a sequence: read it at your own pace.
     caf::reacts_to<activity_advanced>>;
 
-/// Who follows a bucket, from now on.
+/// The actors that follow a bucket from now on.
 struct followers_changed {
   std::vector<follower_actor> followers{};
 };
 
-/// Whoever wants to know that queries of a bucket were defined, changed or deleted.
+/// An actor that is told when queries of a bucket were defined, changed or deleted.
 using query_keeper_actor = caf::typed_actor<caf::reacts_to<queries_changed>>;
 
 /// Owns LevelDB's writing side.
 using storage_actor = caf::typed_actor<
-    // A bucket starts over: everything older of it is finished or refused before the answer.
+    // A bucket starts over: storage commits or refuses its older batches before the answer.
     caf::replies_to<begin_generation>::with<generation_begun>,
-    // Write a batch together with all that wait; one fsync for all.
+    // Write a batch together with all waiting batches; one fsync for all.
     caf::replies_to<commit_batch>::with<batch_done>,
-    // Make a bucket, or name the one that is there.
+    // Make a bucket, or answer with the existing one.
     caf::replies_to<make_bucket>::with<bucket_facts>,
-    // Take a bucket away; its rows go in the background.
+    // Drop a bucket; storage removes its rows in the background.
     caf::replies_to<drop_bucket>::with<bucket_facts>,
     // Give a number to a new index.
     caf::replies_to<begin_index>::with<index_begun>,
-    // Write a batch of an index, behind the writes of clients.
+    // Write a batch of an index, after the writes of clients.
     caf::replies_to<commit_index>::with<index_committed>,
-    // Take a query's indexes away; their rows go in the background.
+    // Drop a query's indexes; storage removes their rows in the background.
     caf::replies_to<drop_query>::with<index_committed>,
-    // Keep the list of peers.
+    // Store the list of peers.
     caf::replies_to<keep_peers>::with<peers_kept>,
-    // INTERNAL: commit what has gathered.
+    // INTERNAL: commit waiting batches.
     caf::reacts_to<flush_batch>,
     // INTERNAL: every `tick_interval`.
     caf::reacts_to<tick>>;
@@ -48,17 +49,17 @@ using storage_actor = caf::typed_actor<
 using bucket_actor = caf::typed_actor<
     // Apply writes; the answer goes through the message's own reply.
     caf::reacts_to<write_documents>,
-    // From peer links: take in documents; the answer goes through the message's own reply.
+    // From peer links: merge documents; the answer goes through the message's own reply.
     caf::reacts_to<merge_documents>, caf::reacts_to<record_checkpoint>, caf::reacts_to<tick>,
     // Storage's answer to begin_generation.
     caf::reacts_to<generation_begun>,
     // Storage's answer to commit_batch.
     caf::reacts_to<batch_done>,
-    // From storage, after an interval's sync or a reopen: followers may have news.
+    // From storage, after an interval's sync or a reopen: more activity may be on disk.
     caf::reacts_to<batches_synced>,
-    // From the node: who follows the bucket.
+    // From the node: the actors that follow the bucket.
     caf::reacts_to<followers_changed>,
-    // INTERNAL: hand over what has gathered.
+    // INTERNAL: submit the gathered batch.
     caf::reacts_to<flush_batch>>;
 
 /// Runs map functions in the worker processes.
@@ -69,14 +70,14 @@ using isolate_pool_actor = caf::typed_actor<
     caf::replies_to<reduce_values>::with<values_reduced>,
     // From the gateway's threads; the answer goes through the message's own reply.
     caf::reacts_to<reduce_once>,
-    // A function is not used any more.
+    // A function is no longer used.
     caf::reacts_to<forget_function>,
     // INTERNAL: from the pool's own thread.
     caf::reacts_to<job_done>>;
 
 /// Keeps the index of one query.
 using view_actor = follower_actor::extend<
-    // From the gateway's threads: answered when the index is that far.
+    // From the gateway's threads: answered when the index covers a sequence.
     caf::reacts_to<await_index>,
     // From the node: the definition's document was written.
     caf::reacts_to<look_at_definition>,
@@ -86,16 +87,16 @@ using view_actor = follower_actor::extend<
     caf::reacts_to<index_committed>,
     // The isolate pool's answers.
     caf::reacts_to<documents_mapped>, caf::reacts_to<values_reduced>,
-    // INTERNAL: somebody waits.
+    // INTERNAL: requests wait for the index.
     caf::reacts_to<tick>,
-    // INTERNAL: something failed a while ago.
+    // INTERNAL: the pause after a failure is over.
     caf::reacts_to<try_again>>;
 
 /// A peer link's bucket, or why there is none. INTERNAL.
 struct bucket_found {
   std::string name{};
   uint32_t number = 0;
-  bool made = false; ///< it was asked to be made
+  bool made = false; ///< the link asked the node to make it
   uint8_t code = 0;  ///< an ec
   bucket_actor actor{};
 };
@@ -106,11 +107,11 @@ using peer_link_actor = follower_actor::extend<
     caf::reacts_to<frame_received>,
     // From the gateway: where to send, and whether there are other links.
     caf::reacts_to<connection_chosen>, caf::reacts_to<others_linked>,
-    // From the gateway: it ends after this.
+    // From the gateway: the link ends after this.
     caf::reacts_to<part_link>,
     // INTERNAL: what buckets and the node answered.
     caf::reacts_to<documents_merged>, caf::reacts_to<bucket_found>,
-    // INTERNAL: something is due.
+    // INTERNAL: a timer is due.
     caf::reacts_to<tick>>;
 
 /// Knows the peers, and which connection belongs to which of them.
@@ -122,7 +123,7 @@ using zmq_gateway_actor = caf::typed_actor<
     caf::reacts_to<connection_made>,
     // From links.
     caf::reacts_to<link_changed>, caf::reacts_to<link_refused>, caf::reacts_to<link_cut>,
-    // INTERNAL: so much time has passed.
+    // INTERNAL: timers.
     caf::reacts_to<wait_over>, caf::reacts_to<probe_over>, caf::reacts_to<tick>>;
 
 /// A bucket's actor is running (again).
@@ -130,7 +131,8 @@ struct bucket_started {
   bucket_facts facts{};
   bucket_actor actor{};
 };
-/// A bucket's actor is gone: it was dropped, or it died and another bucket_started follows.
+/// A bucket's actor has ended: the bucket was dropped, or the actor died and bucket_started
+/// follows.
 struct bucket_stopped {
   std::string name{};
   uint32_t number = 0;
@@ -140,7 +142,7 @@ struct bucket_stopped {
 struct peers_started {
   zmq_gateway_actor actor{};
 };
-/// The links that there are now: they follow all buckets.
+/// All current links: they follow all buckets.
 struct links_changed {
   std::vector<follower_actor> links{};
 };
@@ -150,12 +152,12 @@ struct pool_started {
   isolate_pool_actor actor{};
 };
 
-/// Find a bucket's actor; make the bucket where `make`. LOCAL.
+/// Find a bucket's actor; with `make`, make the bucket if it is missing. LOCAL.
 struct open_bucket {
   std::string name{};
   bool make = false;
   reply_ptr<result<bucket_started>> answer{};
-  bool for_peer = false;                     ///< not made where it was dropped here
+  bool for_peer = false;                     ///< not made if it was dropped on this node
   steady_time deadline = steady_time::max(); ///< not begun after it
 };
 /// Drop a bucket and end its actor. LOCAL.
@@ -176,9 +178,9 @@ struct await_query {
 using node_actor = query_keeper_actor::extend<
     // From the gateway's threads; not_found where there is no such query.
     caf::reacts_to<await_query>,
-    // INTERNAL: what storage could not drop is tried again.
+    // INTERNAL: retry a query drop that failed.
     caf::reacts_to<drop_query>,
-    // From the ZeroMQ gateway: who follows all buckets, and what storage is to keep.
+    // From the ZeroMQ gateway: the links that follow all buckets, and the peers to store.
     caf::reacts_to<links_changed>, caf::replies_to<keep_peers>::with<peers_kept>,
     // From the gateway's threads and from peer links.
     caf::reacts_to<open_bucket>,
@@ -187,11 +189,11 @@ using node_actor = query_keeper_actor::extend<
 
 /// The REST gateway's side inside the actor system.
 using gateway_actor = follower_actor::extend<
-    // From the node: where a bucket's writes go.
+    // From the node: the actor that takes a bucket's writes.
     caf::reacts_to<bucket_started>,
-    // From the node: writes and feeds of that actor are over.
+    // From the node: end the writes and feeds of that bucket's actor.
     caf::reacts_to<bucket_stopped>,
-    // From the node: where functions run, and where peers are added.
+    // From the node: the actors that run functions and add peers.
     caf::reacts_to<pool_started>, caf::reacts_to<peers_started>>;
 
 template<class Inspector>

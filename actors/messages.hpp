@@ -14,8 +14,8 @@
 #include <memory>
 #include <string>
 
-/// Every message between actors. A request is verb_noun, what answers it a noun, a notice a past
-/// participle. Messages with an `inspect` could travel anywhere; those marked LOCAL carry shared
+/// Every message between actors. A request is named verb_noun, a reply with a noun, a notice with a
+/// past participle. Messages with an `inspect` can be serialized; those marked LOCAL carry shared
 /// memory and stay in the process.
 namespace treadmill {
 
@@ -27,24 +27,24 @@ using steady_time = std::chrono::steady_clock::time_point;
 /// Apply these writes and answer after their commit. LOCAL.
 struct write_documents {
   std::shared_ptr<const write_group> group{};
-  steady_time deadline{}; ///< not begun after it
+  steady_time deadline{}; ///< after it, the bucket neither starts nor continues the write
   reply_ptr<rest::write_answer> answer{};
 };
 
 // Peer link -> bucket
 // -------------------------------------------------------------------------------------------------------
 
-/// Merge these documents of a peer and write its checkpoint behind them (or those of an import);
-/// answered after the commit. LOCAL.
+/// Merge these documents of a peer and write its checkpoint after them, or merge the documents of
+/// an import. Answered after the commit. LOCAL.
 struct merge_documents {
   std::shared_ptr<const replication::apply_batch> what{};
-  uint64_t failures = 0; ///< node_counters::failed_commits when the link read what it rests on
+  uint64_t failures = 0; ///< node_counters::failed_commits when the link read its basis
   reply_ptr<replication::batch_outcome> answer{};
-  steady_time deadline = steady_time::max(); ///< of an import: nothing of it is applied after it
+  steady_time deadline = steady_time::max(); ///< of an import: nothing is applied after it
 };
 
-/// Write this checkpoint of a peer at leisure: it moved over what was known. Not answered: a lost
-/// one costs looking again.
+/// Write this checkpoint of a peer, which only passed entries that this node already had. Not
+/// answered: if it is lost, the link looks at those entries again.
 struct record_checkpoint {
   std::string peer{}; ///< node id
   checkpoint reached{};
@@ -54,31 +54,31 @@ struct record_checkpoint {
 // Bucket -> storage and back
 // --------------------------------------------------------------------------------------------------
 
-/// Give this bucket a new generation, after everything of older ones was committed or refused.
+/// Start a new epoch of this bucket, after committing or refusing all batches of older epochs.
 struct begin_generation {
   uint32_t bucket = 0;
 };
 
-/// Answers begin_generation: with code none, the bucket may read its state and go on.
+/// Answers begin_generation. Code none: the bucket may read its state and continue.
 struct generation_begun {
   uint64_t generation = 0;
   uint8_t code = 0; ///< an ec: disk_full, not_found (the bucket was dropped)
   std::string reason{};
 };
 
-/// Write this batch. Answered by batch_done, in order of a bucket's batches. LOCAL.
+/// Write this batch. Answered by batch_done, in the order of the bucket's batches. LOCAL.
 struct commit_batch {
   uint32_t bucket = 0;
   uint64_t generation = 0;
   uint64_t number = 0;
   std::shared_ptr<const row_batch> rows{};
-  bool lazy = false;       ///< it has no activity: not synced for its own sake
-  bool makes_room = false; ///< it takes away queries alone: written below the floor, too
+  bool lazy = false;       ///< it adds no activity: storage does not sync for it alone
+  bool makes_room = false; ///< it only removes a query: written even below the free-space floor
 };
 
-/// Answers commit_batch. Code none: the batch is on disk, or, where it is not `synced`, in LevelDB,
-/// and batches_synced follows unless it was lazy. ambiguous: its write failed. Any other: it was
-/// not attempted.
+/// Answers commit_batch. Code none: the batch is on disk if `synced`; otherwise it is in LevelDB,
+/// and batches_synced follows unless the batch was lazy. ambiguous: the write failed. Any other
+/// code: storage did not attempt the write.
 struct batch_done {
   uint64_t generation = 0;
   uint64_t number = 0;
@@ -87,8 +87,8 @@ struct batch_done {
   bool synced = false;
 };
 
-/// What was committed of this bucket without a sync is on disk now, or the store was reopened after
-/// a failure: `store::synced` shows how far it is.
+/// The bucket's unsynced commits are on disk now, or the store was reopened after a failure. Read
+/// `store::synced` to learn which sequence is on disk.
 struct batches_synced {};
 
 // Node -> storage
@@ -96,12 +96,12 @@ struct batches_synced {};
 
 struct make_bucket {
   std::string name{};
-  bool for_peer = false; ///< not where it was dropped here: not_found
+  bool for_peer = false; ///< refused with not_found if the bucket was dropped on this node
 };
 struct drop_bucket {
   std::string name{};
 };
-/// Answers both: which bucket it is or was. `fresh`: it was not there before.
+/// Answers both: which bucket it is or was. `fresh`: the bucket did not exist before.
 struct bucket_facts {
   std::string name{};
   uint32_t number = 0;
@@ -112,7 +112,7 @@ struct bucket_facts {
 // ZeroMQ gateway -> node -> storage
 // -------------------------------------------------------------------------------------------
 
-/// Keep the peers, as their registry encodes them, in one synced batch.
+/// Store the peers, as their registry encodes them, in one synced batch.
 struct keep_peers {
   std::string text{};
 };
@@ -135,17 +135,17 @@ struct index_begun {
   std::string reason{};
 };
 
-/// Write this batch of an index, behind the writes of clients, and not synced for its own sake:
-/// what an index lost in a crash is made again. Answered by index_committed. LOCAL.
+/// Write this batch of an index after the waiting writes of clients. Storage syncs it only if
+/// `sync` is set: the view rebuilds index rows lost in a crash. Answered by index_committed. LOCAL.
 struct commit_index {
   uint32_t bucket = 0;
   uint32_t index = 0;
   std::shared_ptr<const row_batch> rows{};
-  bool drops = false; ///< it marks an index as dropped: its rows are to be removed
-  bool sync = false;  ///< its rows are shown to followers, who must not be ahead of a crash
+  bool drops = false; ///< it marks an index as dropped; storage removes its rows
+  bool sync = false;  ///< clients follow these rows, so a crash must not lose them
 };
-/// Code none: it is in LevelDB. Any other: it is not, or nobody knows; the index is to be read
-/// again.
+/// Code none: the batch is in LevelDB. Any other: it is not, or its fate is unknown; the view must
+/// read the index again.
 struct index_committed {
   uint32_t index = 0;
   uint8_t code = 0;
@@ -157,8 +157,8 @@ struct index_committed {
 
 /// Map these documents. LOCAL.
 struct map_documents {
-  uint32_t index = 0;  ///< comes back with the answer
-  uint64_t ticket = 0; ///< the same
+  uint32_t index = 0;  ///< returned in the answer
+  uint64_t ticket = 0; ///< returned in the answer
   std::shared_ptr<const js::map_job> job{};
 };
 struct documents_mapped {
@@ -168,8 +168,8 @@ struct documents_mapped {
 };
 /// Reduce these values. LOCAL.
 struct reduce_values {
-  uint32_t index = 0;  ///< comes back with the answer
-  uint64_t ticket = 0; ///< the same
+  uint32_t index = 0;  ///< returned in the answer
+  uint64_t ticket = 0; ///< returned in the answer
   std::shared_ptr<const js::reduce_job> job{};
 };
 struct values_reduced {
@@ -177,12 +177,12 @@ struct values_reduced {
   uint64_t ticket = 0;
   std::shared_ptr<const js::reduce_answer> answer{};
 };
-/// From the gateway: reduce these values, for no index. LOCAL.
+/// From the REST gateway: reduce these values without storing them in an index. LOCAL.
 struct reduce_once {
   std::shared_ptr<const js::reduce_job> job{};
   reply_ptr<js::reduce_answer> answer{};
 };
-/// Nobody will ask for this function any more.
+/// No further job will use this function.
 struct forget_function {
   uint64_t id = 0;
 };
@@ -193,7 +193,7 @@ struct forget_function {
 /// Answer when the index covers this sequence. LOCAL.
 struct await_index {
   uint64_t sequence = 0;
-  steady_time deadline{}; ///< with `overloaded` and how far it is, after it
+  steady_time deadline{}; ///< after it, the answer is `overloaded` with the progress
   reply_ptr<result<void>> answer{};
 };
 
@@ -209,17 +209,17 @@ struct drop_query {
 // Bucket -> node, node -> view
 // --------------------------------------------------------------------------------------------------
 
-/// Definitions of queries of this bucket were written.
+/// Query definitions of this bucket were written.
 struct queries_changed {
   uint32_t bucket = 0;
 };
-/// The query's definition may have changed: look at it.
+/// The query's definition may have changed: read it.
 struct look_at_definition {};
 
 // Bucket -> followers
 // -------------------------------------------------------------------------------------------------------------
 
-/// The bucket's activity is fsynced up to `sequence`: to be read through `store::synced`.
+/// The bucket's activity is fsynced up to `sequence`. Followers read it through `store::synced`.
 struct activity_advanced {
   uint32_t bucket = 0;
   uint64_t sequence = 0;
@@ -228,19 +228,19 @@ struct activity_advanced {
 // Wire -> ZeroMQ gateway, peer link
 // -------------------------------------------------------------------------------------------
 
-/// A frame came in.
+/// A frame arrived.
 struct frame_received {
   uint64_t connection = 0;
   std::string frame{};
-  bool routed = false;  ///< to the link that the connection belonged to then
-  uint64_t waiting = 0; ///< what peer_wire counts it for until it is handled
+  bool routed = false;  ///< sent to the link that owned the connection at that time
+  uint64_t waiting = 0; ///< bytes that peer_wire counts until the frame is handled
 };
-/// What was on its way over this connection may be lost. One that was dialled is dialled again by
-/// the wire, any other is over.
+/// Frames in flight over this connection may be lost. The wire redials a connection that this node
+/// dialled; any other connection has ended.
 struct connection_lost {
   uint64_t connection = 0;
 };
-/// A dialled connection is there, for the first time or again.
+/// A dialled connection is established, for the first time or again.
 struct connection_made {
   uint64_t connection = 0;
 };
@@ -251,19 +251,19 @@ struct connection_made {
 /// Send over this connection from now on; 0: there is none.
 struct connection_chosen {
   uint64_t connection = 0;
-  bool lost = false; ///< what was sent over the one before may not have arrived
+  bool lost = false; ///< frames sent over the previous one may not have arrived
 };
-/// Whether other links may bring the same documents.
+/// Whether other links are established, which may deliver the same documents.
 struct others_linked {
   bool any = false;
 };
-/// Say goodbye; what ends the link comes behind it.
+/// Send a goodbye to the peer. The exit message that ends the link follows.
 struct part_link {
   uint8_t why = 0; ///< a replication::parting
 };
-/// The link was established, or is not any more.
+/// The link was established, or is no longer established.
 struct link_changed {
-  uint64_t peer = 0; ///< as the gateway numbers them
+  uint64_t peer = 0; ///< its key at the gateway
   bool established = false;
   std::string node_id{}; ///< of the peer that greeted
 };
@@ -272,7 +272,7 @@ struct link_refused {
   uint64_t peer = 0;
   uint8_t why = 0; ///< a replication::parting
 };
-/// The peer broke a bound of the link: its connections are to be cut.
+/// The peer exceeded a limit of the link: the gateway closes its connections.
 struct link_cut {
   uint64_t peer = 0;
   std::string reason{};
@@ -289,36 +289,36 @@ struct add_peer {
 };
 /// End the federation with a peer, on both sides. LOCAL.
 struct remove_peer {
-  std::string name{}; ///< or host:port
+  std::string name{}; ///< of the peer, or its host:port
   reply_ptr<result<void>> answer{};
-  steady_time deadline = steady_time::max(); ///< not begun after it
+  steady_time deadline = steady_time::max(); ///< after it, the gateway does not start the removal
 };
 
 // Actors to themselves (INTERNAL)
 // ---------------------------------------------------------------------------------------------
 
-struct flush_batch {}; ///< bucket: hand over what has gathered; storage: commit what has gathered
-/// Storage: reopen, sync, clean up; bucket: go on with what waits; view: look after who waits; peer
-/// link: something is due; ZeroMQ gateway: look after its connections.
+struct flush_batch {}; ///< bucket: submit the gathered batch; storage: commit waiting batches
+/// Storage: reopen, sync, clean up. Bucket: continue the waiting work. View: answer waiting
+/// requests. Peer link: a timer is due. ZeroMQ gateway: check the connections.
 struct tick {};
-struct try_again {}; ///< view: something failed a while ago
-/// Peer link: a bucket has merged, or refused, a batch.
+struct try_again {}; ///< view: the pause after a failure is over
+/// Peer link: a bucket merged or refused a batch.
 struct documents_merged {
   uint32_t bucket = 0;
   uint64_t ticket = 0;
   uint8_t code = 0;                   ///< an ec
-  uint64_t failures = 0;              ///< of the merge_documents that is answered
-  std::vector<std::string> refused{}; ///< ids of documents that are left out
+  uint64_t failures = 0;              ///< copied from the answered merge_documents
+  std::vector<std::string> refused{}; ///< ids of documents that the bucket left out
 };
-/// ZeroMQ gateway: who waits for a new peer is answered by now.
+/// ZeroMQ gateway: the time to wait for a new peer is over; answer the request.
 struct wait_over {
   uint64_t waiter = 0;
 };
-/// ZeroMQ gateway: whether the peer's old connection was alive is known by now.
+/// ZeroMQ gateway: the probe is over; the frames heard tell whether an old connection is alive.
 struct probe_over {
   uint64_t connection = 0; ///< the new one
 };
-/// Isolate pool: what its own thread brings. One of the two is there.
+/// Isolate pool: an answer from the pool's own thread. One of the two pointers is set.
 struct job_done {
   uint64_t ticket = 0; ///< of the pool
   std::shared_ptr<const js::map_answer> mapped{};

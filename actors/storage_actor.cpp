@@ -33,13 +33,12 @@ void count_commit(node_counters& counters, size_t batches, clock::duration took)
   counters.commit_latencies.at(rest::latency_slot(microseconds)).fetch_add(1);
 }
 
-/// Behind everything that is in the mailbox already, so that all of it shares one fsync.
+/// Flushes after the messages that are already in the mailbox, so that all share one fsync.
 void flush_soon(storage_pointer self) {
   if (!std::exchange(self->state.flush_sent, true)) self->send(self, flush_batch{});
 }
 
-/// Takes out what must not be written, with its answer: batches of a generation that is over and of
-/// buckets that were dropped.
+/// Takes the waiting batches. Refuses those of ended epochs and dropped buckets, returns the rest.
 std::vector<storage_state::waiting_batch> take_writable(storage_state& state) {
   std::vector<storage_state::waiting_batch> good;
   for (storage_state::waiting_batch& item : std::exchange(state.waiting, {})) {
@@ -56,9 +55,9 @@ std::vector<storage_state::waiting_batch> take_writable(storage_state& state) {
   return good;
 }
 
-/// Asks the store itself, which counts every failure, whichever call met it. Nothing is known of
-/// what was committed since the last sync: whoever did that starts over. It is enough to come here
-/// before each reopen: nothing is written from a failure to that.
+/// Reads the failure count of the store, which includes failures of every call. The fate of commits
+/// since the last sync is unknown, so their buckets and indexes must start over. Calling this
+/// before each reopen is enough, because a failed store writes nothing until then.
 void note_failures(storage_state& state) {
   const uint64_t failures = state.options.rows->failures();
   if (failures <= state.options.counters->failed_commits.load()) return; // all are noted
@@ -69,7 +68,7 @@ void note_failures(storage_state& state) {
   log::error("a commit failed; the store reads only until it is reopened");
 }
 
-/// Everything before it in LevelDB's log is durable.
+/// A sync makes everything before it in LevelDB's log durable.
 void note_sync(storage_state& state) { state.exposed = {}; }
 
 void commit(storage_state& state, std::vector<storage_state::waiting_batch>&& good,
@@ -97,7 +96,7 @@ void commit(storage_state& state, std::vector<storage_state::waiting_batch>&& go
   note_failures(state);
   for (auto& item : good) {
     state.generations.erase(item.batch.bucket);
-    // It may be there after the reopen.
+    // The batch may be in the store after the reopen.
     if (done.error().code == ec::ambiguous) state.to_tell[item.batch.bucket] = std::move(item.from);
     item.answer.deliver(refusal(item.batch, done.error().code, done.error().reason));
   }
@@ -108,8 +107,8 @@ void flush(storage_state& state) {
   std::vector<storage_state::waiting_batch> good = take_writable(state);
   if (good.empty() || state.options.rows->check_space())
     return commit(state, std::move(good), store::room::taken);
-  // What makes room is looked at again after the others were refused: it rests on what its bucket
-  // sent before it.
+  // A batch that makes room depends on its bucket's earlier batches. Check it again after the
+  // others were refused, because that may have ended its epoch.
   std::vector<storage_state::waiting_batch> others;
   for (auto& item : good) (item.batch.makes_room ? state.waiting : others).push_back(item);
   commit(state, std::move(others), store::room::taken);
@@ -122,7 +121,6 @@ void tell_buckets(storage_pointer self) {
   }
 }
 
-/// An interval's sync.
 void sync_if_due(storage_pointer self, clock::time_point now) {
   storage_state& state = self->state;
   if (!state.unsynced || now - state.synced_at < state.options.sync_interval) return;
@@ -133,9 +131,9 @@ void sync_if_due(storage_pointer self, clock::time_point now) {
   tell_buckets(self);
 }
 
-/// Below the floor of free space, too: it makes room. A store that failed refuses.
+/// Runs even below the free-space floor, because it makes room. A failed store refuses it.
 void clean_up(storage_state& state) {
-  // Somebody waits for an index that is being built, and nobody for room that comes a second later.
+  // Clients wait for an index that is being built; no one notices space freed a second later.
   constexpr unsigned most_put_off = 9;
   const bool building = std::exchange(state.index_bytes, 0) >= defaults::index_batch_bytes;
   const bool asked = state.cleaning || state.options.rows->compacting();
@@ -145,7 +143,7 @@ void clean_up(storage_state& state) {
   if (more) state.cleaning = *more;
 }
 
-/// Says what is in the way once, not at every try.
+/// Logs the reason of a failure once, not at every attempt.
 void reopen(storage_pointer self) {
   storage_state& state = self->state;
   note_failures(state);
@@ -164,8 +162,8 @@ void reopen(storage_pointer self) {
   }
 }
 
-/// Below the floor, where it takes what makes room alone, more and more seldom: a compaction that
-/// fills the disk would be tried again at each.
+/// Below the floor, the pause between attempts doubles up to a minute: each reopen may repeat a
+/// compaction that fills the disk.
 bool may_reopen(storage_state& state, bool roomy, clock::time_point now) {
   constexpr std::chrono::seconds first{1};
   constexpr std::chrono::seconds most{60};
@@ -189,7 +187,7 @@ caf::result<generation_begun> begin(storage_pointer self, const begin_generation
   storage_state& state = self->state;
   flush(state);
   store& rows = *state.options.rows;
-  // A bucket that was started again is told in place of its predecessor.
+  // A restarted bucket is told instead of its predecessor.
   if (const auto told = state.to_tell.find(asked.bucket); told != state.to_tell.end()) {
     told->second = self->current_sender();
   }
@@ -212,7 +210,7 @@ index_committed answer_of(const commit_index& batch, const result<void>& done) {
   return {batch.index, static_cast<uint8_t>(done.error().code), done.error().reason};
 }
 
-/// An index can be made again, so that it leaves room to what cannot: to writes of clients.
+/// An index can be rebuilt and writes of clients cannot, so it leaves the last free space to them.
 bool has_room_for_index(const storage_state& state) {
   const storage_options& options = state.options;
   if (options.free_floor_bytes == 0) return true;
@@ -236,7 +234,7 @@ result<void> write_index(storage_state& state, const commit_index& batch) {
   return done;
 }
 
-/// One batch of an index, so that writes of clients that came meanwhile go before the next one.
+/// Writes one index batch. Writes of clients that came meanwhile go before the next one.
 void write_one_index(storage_pointer self) {
   storage_state& state = self->state;
   if (state.indexes.empty()) return;
@@ -247,14 +245,14 @@ void write_one_index(storage_pointer self) {
   if (!state.indexes.empty()) flush_soon(self);
 }
 
-/// Everything that waits, for whoever is to find the store behind it.
+/// Writes all waiting index batches, for a caller whose answer must come after them.
 void write_indexes(storage_state& state) {
   for (auto& item : std::exchange(state.indexes, {}))
     item.answer.deliver(answer_of(item.batch, write_index(state, item.batch)));
 }
 
-/// Behind everything that a view sent before: one that starts reads the store after this answer.
-/// The number is not synced for its own sake: where it is lost in a crash, so is all that used it.
+/// First writes all waiting index batches, because a starting view reads the store after this
+/// answer. The number needs no sync: a crash that loses it also loses everything that used it.
 caf::result<index_begun> begin(storage_state& state, const begin_index& asked) {
   write_indexes(state);
   const auto refuse = [](const error& problem) {
@@ -277,7 +275,7 @@ caf::result<index_begun> begin(storage_state& state, const begin_index& asked) {
 
 result<void> drop_indexes(storage_state& state, const drop_query& asked) {
   store& rows = *state.options.rows;
-  if (!rows.alive(asked.bucket)) return {}; // its rows go with the bucket's
+  if (!rows.alive(asked.bucket)) return {}; // its rows are removed with the bucket's
   const std::string key = keys::query(asked.bucket, asked.name);
   const auto stored = rows.latest().read(key);
   if (!stored) return tl::unexpected(stored.error());
@@ -295,14 +293,14 @@ result<void> drop_indexes(storage_state& state, const drop_query& asked) {
   return done;
 }
 
-/// Behind everything that the query's view had sent before it ended.
+/// First writes all index batches that the query's view sent before it ended.
 caf::result<index_committed> drop(storage_state& state, const drop_query& asked) {
   write_indexes(state);
   const auto done = drop_indexes(state, asked);
   return answer_of({}, done);
 }
 
-/// Whether a bucket was dropped here, and is not taken from peers.
+/// Whether the bucket was dropped on this node, so that peers may not bring it back.
 result<bool> left(const store& rows, const std::string& name) {
   return rows.latest().read(keys::left_bucket(name)).map([](const auto& row) {
     return row.has_value();
@@ -355,7 +353,7 @@ storage_actor::behavior_type storage(storage_pointer self, storage_options optio
   return {
       [self](const begin_generation& asked) { return begin(self, asked); },
       [self](const commit_batch& batch) -> caf::result<batch_done> {
-        caf::strong_actor_ptr from = self->current_sender(); // which the promise takes
+        caf::strong_actor_ptr from = self->current_sender(); // make_response_promise takes it
         auto answer = self->make_response_promise<batch_done>();
         self->state.waiting.push_back({batch, answer, std::move(from)});
         flush_soon(self);

@@ -72,7 +72,7 @@ void tick_soon(view_pointer self) {
   }
 }
 
-/// Nothing is done for a while, so that what failed is not tried without rest.
+/// Stops all work until try_again, so that a failing operation is not retried without a pause.
 void pause(view_pointer self) {
   if (!std::exchange(self->state.paused, true))
     self->delayed_send(self, defaults::view_pause, try_again{});
@@ -113,8 +113,8 @@ void start_over(view_pointer self, const error& problem) {
   if (self->state.told != problem.reason)
     log::warn("a query reads its state again",
               {{"query", self->state.options.name}, {"reason", problem.reason}});
-  self->state.told = self->state.obstacle; // what is in the way is told once
-  // Jobs that are out come back to indexes that know nothing of them, a number to nobody.
+  self->state.told = self->state.obstacle; // an obstacle is logged once
+  // Answers to the jobs and number requests that are still out will find no index and are ignored.
   self->state.current.reset();
   self->state.next.reset();
   self->state.numbering = false;
@@ -124,7 +124,7 @@ void start_over(view_pointer self, const error& problem) {
 // Definitions
 // -------------------------------------------------------------------------------------------------
 
-/// The stored form of the query's definition; nothing where it is deleted.
+/// The stored form of the query's definition; nothing if it is deleted.
 result<std::optional<std::string>> read_definition(const view_state& state, const read_view& at) {
   const auto bytes =
       at.read(keys::document(state.options.bucket, query_document_id(state.options.name)));
@@ -139,7 +139,8 @@ result<std::optional<std::string>> read_definition(const view_state& state, cons
 generation make_generation(const view_state& state, uint32_t index, std::string definition) {
   generation made;
   made.where = {state.options.bucket, index};
-  // One that cannot be read came from elsewhere: its map is no function, and says so.
+  // A peer or an import can bring a definition that cannot be parsed. Its map stays empty, and the
+  // pool then reports that it is not a function.
   if (auto source = parse_definition(definition)) made.source = std::move(*source);
   made.definition = std::move(definition);
   made.how = reduction_of(made.source.reduce);
@@ -161,7 +162,7 @@ result<void> read_state(const view_state& state, generation& of) {
   return {};
 }
 
-/// Everything that is known is forgotten and read again from the store.
+/// Discards the view's indexes and reads them again from the store.
 result<void> read_generations(view_state& state) {
   state.current.reset();
   state.next.reset();
@@ -182,7 +183,7 @@ result<void> read_generations(view_state& state) {
   return {};
 }
 
-/// What the store is to know of which index serves the query.
+/// Records in the store which indexes belong to the query.
 void put_query_row(const view_state& state, row_batch& rows) {
   query_row row;
   if (state.current) {
@@ -214,7 +215,7 @@ void drop_index(row_batch& rows, const generation& gone) {
   rows.put(keys::dead_index(gone.where.bucket, gone.where.index), "");
 }
 
-/// An index with a fresh number begins: the only one, or beside the one that answers.
+/// Starts building an index with a fresh number: the only one, or beside the one that answers.
 void begin_generation(view_pointer self, uint32_t index) {
   view_state& state = self->state;
   row_batch rows;
@@ -242,8 +243,8 @@ void ask_number(view_pointer self) {
   self->send(self->state.options.storage, begin_index{self->state.options.bucket});
 }
 
-/// Looks whether what is built is what is defined, and begins anew where it is not. False: the
-/// query is deleted, and the node ends this view.
+/// Compares the newest index with the current definition and requests a new index if they differ.
+/// False: the query is deleted, and the node ends this view.
 result<bool> look_at(view_pointer self, const read_view& at) {
   view_state& state = self->state;
   auto defined = read_definition(state, at);
@@ -256,7 +257,7 @@ result<bool> look_at(view_pointer self, const read_view& at) {
   return true;
 }
 
-/// The new index is complete: it answers from now on, and the old one's rows go.
+/// The new index is complete: it answers from now on, and the old index is dropped.
 void promote(view_pointer self) {
   view_state& state = self->state;
   row_batch rows;
@@ -268,8 +269,8 @@ void promote(view_pointer self) {
   commit(self, *state.current, std::move(rows), true);
 }
 
-/// What was sent to storage for this query, by a predecessor that died, say, may still be on its
-/// way: the store is read behind it. A number is given in turn.
+/// Commits of a crashed predecessor may still be queued at storage. Index numbers are answered in
+/// FIFO order, so once ours arrives those commits are visible.
 void settle(view_pointer self) {
   self->state.starting = true;
   ask_number(self);
@@ -301,7 +302,7 @@ void end_run(generation& of) {
   of.before.reset();
 }
 
-/// Gives the pool what of a part it has not answered.
+/// Gives the pool the documents of a part that it has not answered.
 void ask_pool(view_pointer self, generation& of, uint64_t ticket) {
   view_state::part_out& part = of.out.at(ticket);
   part.asked = true;
@@ -310,7 +311,7 @@ void ask_pool(view_pointer self, generation& of, uint64_t ticket) {
   self->send(self->state.options.pool, map_documents{of.where.index, ticket, std::move(job)});
 }
 
-/// Gives the pool what of the blocks it has not answered.
+/// Gives the pool the reductions that it has not answered.
 void ask_reduction(view_pointer self, generation& of) {
   const view_state::reduction_out& out = *of.reducing;
   auto job = std::make_shared<js::reduce_job>();
@@ -330,8 +331,8 @@ void begin_reduction(view_pointer self, generation& of, std::vector<reduce_block
   ask_reduction(self, of);
 }
 
-/// Asks for the rest of parts whose first rows are committed, so that none has the rows of two
-/// answers in memory, and for new parts, as long as there are slots for their rows.
+/// Asks for the rest of a part only after the rows of its last answer are committed, so that no
+/// part holds the rows of two answers in memory. Then asks for new parts while slots are free.
 result<void> ask_parts(view_pointer self, generation& of) {
   view_state& state = self->state;
   for (auto& [ticket, part] : of.out)
@@ -369,8 +370,8 @@ result<void> take_step(view_pointer self, generation& of) {
 
 result<void> start_run(view_pointer self, generation& of) {
   const read_view at = self->state.options.rows->snapshot();
-  // An index never says that it covers a redefinition of its query without being shown as the
-  // former one.
+  // If the snapshot includes a redefinition of the query, notice that first: an index that covers
+  // the redefinition must already be shown as the old one.
   const auto defined = look_at(self, at);
   if (!defined) return tl::unexpected(defined.error());
   if (!*defined) return {};
@@ -380,8 +381,8 @@ result<void> start_run(view_pointer self, generation& of) {
       of.state.consistent()) {
     return {};
   }
-  // The run's snapshot has the index as it was before. One that takes several batches is not
-  // consistent between them: requests read it there meanwhile.
+  // Between the batches of a run, the index is not consistent. During a run of several batches,
+  // requests read the index in the run's snapshot, as it was before.
   if (of.state.consistent() && bucket->sequence - of.state.sequence > 1) {
     of.before = at;
     show(self->state);
@@ -393,7 +394,7 @@ result<void> start_run(view_pointer self, generation& of) {
   return {};
 }
 
-/// Moves a run on as far as it goes without an answer from somebody else.
+/// Continues a run as far as possible without an answer from another actor.
 result<void> advance(view_pointer self, generation& of) {
   if (of.committing || of.reducing || of.suspended()) return {};
   if (!of.run) {
@@ -421,12 +422,12 @@ generation* find_generation(view_state& state, uint32_t index) {
   return nullptr;
 }
 
-/// The pool did not run a function at all.
+/// The pool could not run the function: it has no worker, or the text is not a function.
 void give_up(view_pointer self, generation& of, js::outcome how, const std::string& message) {
   if (how == js::outcome::unavailable) {
     const error problem = treadmill::problem_of(how, message);
     start_over(self, problem);
-    // Those that wait are told now: it may take an operator until there are workers.
+    // Answer waiting requests now: workers may be missing until an operator acts.
     for (const await_index& wanted : std::exchange(self->state.waiting, {}))
       (*wanted.answer)(tl::unexpected(problem));
   }
@@ -458,8 +459,8 @@ void reduced(view_pointer self, const values_reduced& done) {
   pump(self);
 }
 
-/// Strikes count as soon as they are known: a part of a few hundred endless documents would take
-/// minutes. What else the part has given is mapped again, should the query be defined anew.
+/// Counts strikes before the part is complete: a part with a few hundred endless documents would
+/// take minutes. The part's other rows are discarded; a redefinition maps those documents again.
 void count_strikes(view_pointer self, generation& of) {
   const index_run::strikes waiting = of.run->strikes_waiting();
   const uint32_t strikes = of.run->state().strikes + waiting.count;
@@ -583,7 +584,7 @@ view_actor::behavior_type view(view_pointer self, view_options options) {
       [self](const activity_advanced&) { pump(self); },
       [self](const await_index& wanted) {
         self->state.waiting.push_back(wanted);
-        // What is suspended looks at nothing by itself.
+        // A suspended view does not look at the definition by itself.
         if (self->state.current) look_again(self);
         pump(self);
         answer_waiting(self->state);

@@ -26,7 +26,7 @@ using time_point = zmq_gateway_state::time_point;
 using connection = zmq_gateway_state::connection;
 using linked_peer = zmq_gateway_state::linked_peer;
 
-/// The actor system's clock: a test's is its own.
+/// The actor system's clock, which a test controls.
 time_point now(gateway_pointer self) { return self->clock().now(); }
 
 linked_peer* find_peer(zmq_gateway_state& state, uint64_t key) {
@@ -43,13 +43,13 @@ void written(gateway_pointer self, uint64_t version, const error& problem) {
   zmq_gateway_state& state = self->state;
   state.saving = false;
   if (problem.code == ec::none) state.saved = version;
-  // In the order of their versions.
+  // `saves` is ordered by version.
   while (!state.saves.empty() && state.saves.front().version <= version) {
     const auto save = std::move(state.saves.front());
     state.saves.pop_front();
     save.then(problem);
   }
-  if (problem.code == ec::none) write_registry(self); // else: at the next tick
+  if (problem.code == ec::none) write_registry(self); // after a failure the next tick retries
 }
 
 void write_registry(gateway_pointer self) {
@@ -57,7 +57,8 @@ void write_registry(gateway_pointer self) {
   if (state.saved == state.version || std::exchange(state.saving, true)) return;
   const uint64_t version = state.version;
   std::string text = state.registry.encode();
-  if (text == state.stored) return written(self, version, {ec::none, {}}); // strangers are not
+  // The text has no strangers, so a change of strangers alone needs no write.
+  if (text == state.stored) return written(self, version, {ec::none, {}});
   self->request(state.options.node, defaults::catalogue_timeout, keep_peers{text})
       .then(
           [self, version, text](const peers_kept& kept) {
@@ -65,12 +66,12 @@ void write_registry(gateway_pointer self) {
             written(self, version, {static_cast<ec>(kept.code), kept.reason});
           },
           [self, version](const caf::error& problem) {
-            self->state.stored.clear(); // not known
+            self->state.stored.clear(); // unknown after this error
             written(self, version, from_caf(problem));
           });
 }
 
-/// The registry has changed.
+/// Call after each change of the registry. `then` is called when the change is written or failed.
 void save(gateway_pointer self, std::function<void(const error&)> then = {}) {
   zmq_gateway_state& state = self->state;
   ++state.version;
@@ -90,7 +91,7 @@ void show(gateway_pointer self, uint64_t key) {
                             peer == state.peers.end() ? "" : peer->second.refusal);
 }
 
-/// The node tells buckets, which tell links, and links learn whether they are alone.
+/// The node makes the links followers of all buckets.
 void tell_of_links(gateway_pointer self) {
   const zmq_gateway_state& state = self->state;
   links_changed now;
@@ -99,6 +100,7 @@ void tell_of_links(gateway_pointer self) {
   self->send(state.options.node, std::move(now));
 }
 
+/// Tells each link whether other links are established.
 void tell_of_others(gateway_pointer self) {
   const zmq_gateway_state& state = self->state;
   const auto established = std::count_if(state.peers.begin(), state.peers.end(),
@@ -115,14 +117,15 @@ bool is_alive(const connection& of, time_point at) {
   return of.greeted && at - of.heard_at < defaults::connection_silence;
 }
 
-/// Both sides prefer the one that the node with the smaller node id dialled.
+/// Both sides prefer the connection that the node with the smaller node id dialled.
 bool is_preferred(const zmq_gateway_state& state, uint64_t key, const connection& of) {
   const peer_record* record = state.registry.find(key);
   const bool own_first = record != nullptr && state.options.own.node_id < record->node_id;
   return of.dialled_uri.empty() != own_first;
 }
 
-/// Which one to send over: one that is alive; else the one that is in use, or another one in turn.
+/// The connection to send over: one that is alive. If none is, the one in use, or, with `in_turn`,
+/// the next one.
 uint64_t best_connection(const zmq_gateway_state& state, uint64_t key, const linked_peer& peer,
                          time_point at, bool in_turn) {
   using rank = std::tuple<bool, bool, time_point>; // preferred, in use, heard
@@ -153,7 +156,7 @@ void choose(gateway_pointer self, uint64_t key, linked_peer& peer, bool in_turn 
   if (peer.link) self->send(peer.link, connection_chosen{best, lost});
 }
 
-/// What was on its way over it is gone, whatever comes next.
+/// Tells the link that frames in flight are lost, even if no other connection is left.
 void lose_chosen(gateway_pointer self, uint64_t key, linked_peer& peer) {
   peer.chosen = best_connection(self->state, key, peer, now(self), false);
   peer.chosen_at = now(self);
@@ -172,7 +175,7 @@ bool is_dialling(const linked_peer& peer, const std::string& uri) {
                      [&](const auto& item) { return item.second.dialled_uri == uri; });
 }
 
-/// Each address that an operator gave, once: the wire dials again by itself.
+/// Dials each of the peer's addresses once: the wire redials by itself.
 void dial(gateway_pointer self, uint64_t key, linked_peer& peer) {
   zmq_gateway_state& state = self->state;
   const peer_record* record = state.registry.find(key);
@@ -227,8 +230,8 @@ void start_link(gateway_pointer self, uint64_t key, linked_peer& peer) {
   tell_of_links(self);
 }
 
-/// Ends a link that goes on in another one, or not at all. The connections are hung up when all
-/// that it has to say is said.
+/// Ends a link that another link replaces, or that has no successor. The connections are hung up
+/// after the link has ended, so that it can send its last frames.
 void end_link(gateway_pointer self, linked_peer& peer, std::optional<parting> why,
               std::vector<uint64_t> connections) {
   if (!peer.link) {
@@ -241,7 +244,7 @@ void end_link(gateway_pointer self, linked_peer& peer, std::optional<parting> wh
   peer.link = peer_link_actor();
 }
 
-/// With other options.
+/// Restarts the link with the options of the changed record.
 void restart_link(gateway_pointer self, uint64_t key, linked_peer& peer) {
   end_link(self, peer, std::nullopt, {});
   start_link(self, key, peer);
@@ -271,7 +274,7 @@ void end_peer(gateway_pointer self, uint64_t key, std::optional<parting> why) {
   tell_of_others(self);
 }
 
-// Who waits for a peer
+// Requests that wait for a peer
 // -------------------------------------------------------------------------------------------------
 
 void answer_waiting(gateway_pointer self, uint64_t key) {
@@ -327,14 +330,14 @@ void forget_peer(gateway_pointer self, uint64_t key) {
   save(self);
 }
 
-/// What was dialled is this node.
+/// A dialled address leads to this node itself.
 void met_itself(gateway_pointer self, uint64_t key) {
   zmq_gateway_state& state = self->state;
   refuse_waiting(self, key, {ec::bad_request, "the address is this node's own"});
   if (!state.registry.led_here(key)) {
     end_peer(self, key, std::nullopt);
   } else if (linked_peer* peer = find_peer(state, key)) {
-    // The peer may be there again later.
+    // The address may lead to the peer again later.
     peer->dial_at = now(self) + defaults::cut_pause;
     std::vector<uint64_t> dialled;
     for (const auto& [id, facts] : peer->connections)
@@ -345,7 +348,7 @@ void met_itself(gateway_pointer self, uint64_t key) {
   save(self);
 }
 
-/// Why this node refuses a peer; what the peer is told is the same from its side.
+/// Why this node refuses a peer. The peer is told the same reason from its point of view.
 std::string own_reason(parting why) {
   switch (why) {
   case parting::same_name: return "another node of its name is known here";
@@ -376,7 +379,7 @@ void refused(gateway_pointer self, uint64_t key, parting why, const std::string&
     forget_peer(self, key);
 }
 
-/// A peer broke a bound of its link.
+/// A peer exceeded a limit of its link.
 void cut_off(gateway_pointer self, uint64_t key, const std::string& reason) {
   zmq_gateway_state& state = self->state;
   const peer_record* record = state.registry.find(key);
@@ -410,7 +413,7 @@ void begin_probe(gateway_pointer self, uint64_t id, uint64_t key, hello greeting
                  std::string frame) {
   zmq_gateway_state& state = self->state;
   const auto known = state.probed.find(id);
-  if (known != state.probed.end()) { // it greets again meanwhile
+  if (known != state.probed.end()) { // it greeted again during the probe
     known->second.greeting = std::move(greeting);
     known->second.frame = std::move(frame);
     return;
@@ -447,7 +450,7 @@ void end_probe(gateway_pointer self, uint64_t id) {
   greet(self, id, std::move(probe.greeting), std::move(probe.frame));
 }
 
-/// Two records turned out to be of one peer: `from` goes on as `to`.
+/// Two records turned out to be one peer: moves connections and requests from `from` to `to`.
 void absorb(gateway_pointer self, uint64_t from, uint64_t to) {
   zmq_gateway_state& state = self->state;
   for (auto& [waiter, request] : state.waiting) {
@@ -468,7 +471,7 @@ void absorb(gateway_pointer self, uint64_t from, uint64_t to) {
   tell_of_links(self);
 }
 
-/// The connection's facts move where it belongs.
+/// Moves the connection to the peer `key`.
 connection& claim(zmq_gateway_state& state, uint64_t id, uint64_t key) {
   const auto owner = state.owners.find(id);
   connection facts;
@@ -483,7 +486,7 @@ connection& claim(zmq_gateway_state& state, uint64_t id, uint64_t key) {
   return state.peers[key].connections.try_emplace(id, std::move(facts)).first->second;
 }
 
-/// It is answered over its own connection, so that the peer knows where that leads.
+/// The link answers over the greeting's connection, so that the peer learns where that one leads.
 void take_greeting(gateway_pointer self, uint64_t key, linked_peer& peer, frame_received came) {
   const uint64_t before = std::exchange(peer.chosen, came.connection);
   const time_point since = peer.chosen_at;
@@ -539,14 +542,14 @@ void accept(gateway_pointer self, uint64_t id, const greeting_verdict& verdict,
   if (done.merged != 0 && peer.established) answer_waiting(self, key);
 }
 
-/// One that only greeted keeps its place for a moment.
+/// A peer that only greeted counts as in use for `connection_settled`.
 bool is_in_use(gateway_pointer self, uint64_t key) {
   const linked_peer* peer = find_peer(self->state, key);
   return peer != nullptr && !peer->connections.empty() &&
          (peer->established || now(self) - peer->greeted_at < defaults::connection_settled);
 }
 
-/// Somebody greets over a connection that belongs to no link yet.
+/// A greeting arrived over a connection that belongs to no link yet.
 void greet(gateway_pointer self, uint64_t id, hello greeting, std::string frame) {
   zmq_gateway_state& state = self->state;
   const auto owner = state.owners.find(id);
@@ -563,18 +566,18 @@ void greet(gateway_pointer self, uint64_t id, hello greeting, std::string frame)
   case greeting_verdict::kind::refuse: break;
   }
   say_goodbye(self, id, greeting, verdict.why);
-  // Who was removed here is no other peer's business, whose address that was.
+  // If the greeter was removed here, do not mark the peer configured for this address as refused.
   if (dialled != 0 && verdict.why != parting::removed)
     refused(self, dialled, verdict.why, own_reason(verdict.why));
 }
 
-/// Only greetings are looked at, and goodbyes over connections that were dialled.
+/// Handles greetings, and goodbyes over dialled connections; drops all other frames.
 void take_frame(gateway_pointer self, const frame_received& came) {
   zmq_gateway_state& state = self->state;
   const auto owner = state.owners.find(came.connection);
   linked_peer* peer = owner == state.owners.end() ? nullptr : find_peer(state, owner->second);
   if (peer != nullptr && peer->link && peer->connections[came.connection].greeted) {
-    // It overtook the greeting's acceptance.
+    // The wire received this frame before the gateway routed the connection to the link.
     self->send(peer->link, frame_received{came.connection, came.frame, true, 0});
     return;
   }
@@ -595,7 +598,7 @@ void take_frame(gateway_pointer self, const frame_received& came) {
     if (peer->link) self->send(peer->link, frame_received{came.connection, came.frame, true, 0});
     return;
   }
-  // The peer is there, over another connection: this one leads elsewhere.
+  // The peer is reached over another connection, so this connection leads to another node.
   const uint64_t key = owner->second;
   if (last->why == parting::itself) return met_itself(self, key);
   hang_up(self, key, *peer, came.connection);
@@ -616,7 +619,7 @@ void lost(gateway_pointer self, uint64_t id) {
   if (facts.dialled_uri.empty()) {
     peer->connections.erase(id);
     state.owners.erase(owner);
-    state.options.wire->hang_up(id); // nothing of it is kept
+    state.options.wire->hang_up(id); // so that the wire forgets it
   } else {
     facts.made = facts.greeted = false;
   }
@@ -636,12 +639,12 @@ void made(gateway_pointer self, uint64_t id) {
 // Links
 // -------------------------------------------------------------------------------------------------
 
-/// Up to a second, so that two nodes that lost each other do not dial at once.
+/// Up to a second, so that two nodes that lost each other do not dial at the same moment.
 std::chrono::milliseconds some_time(gateway_pointer self) {
   return std::chrono::milliseconds(self->state.options.random() % 1000);
 }
 
-/// Not from one that was told to end before.
+/// False for a link that was already told to end.
 bool is_from_link(gateway_pointer self, uint64_t key) {
   const linked_peer* peer = find_peer(self->state, key);
   return peer != nullptr && peer->link &&
@@ -654,7 +657,7 @@ void link_came_or_went(gateway_pointer self, const link_changed& news) {
   const peer_record* record = state.registry.find(news.peer);
   if (peer == nullptr || record == nullptr) return;
   if (news.established && news.node_id != record->node_id) {
-    // It greeted as somebody else over a connection that was accepted for this one.
+    // The peer greeted with another node id over a connection that was accepted for this peer.
     log::warn("a peer changed its identity", {{"peer", record->name}, {"node_id", news.node_id}});
     while (!peer->connections.empty())
       hang_up(self, news.peer, *peer, peer->connections.begin()->first);
@@ -683,7 +686,7 @@ void link_died(gateway_pointer self, const caf::actor_addr& source) {
     log::error("a peer's link died and is started again",
                {{"peer", record != nullptr ? record->name : std::string()}});
     state.options.counters->restarts.fetch_add(1);
-    peer.link = peer_link_actor(); // at the next tick
+    peer.link = peer_link_actor(); // the next tick starts it again
     peer.established = false;
     for (const auto& [id, facts] : peer.connections) state.options.wire->unroute(id);
     return;
@@ -706,8 +709,8 @@ void look_for_signs(gateway_pointer self, linked_peer& peer, time_point at) {
   }
 }
 
-/// Connections that nobody needs: those that this node dialled beside the one that is in use, and
-/// those of the peer that are silent.
+/// Hangs up connections, except the chosen one, that were dialled at an address that is not the
+/// peer's. If the chosen one is settled, also all others that this node dialled, and silent ones.
 void hang_up_needless(gateway_pointer self, uint64_t key, linked_peer& peer, time_point at) {
   const auto chosen = peer.connections.find(peer.chosen);
   const bool settled = peer.established && chosen != peer.connections.end() &&
@@ -725,7 +728,7 @@ void hang_up_needless(gateway_pointer self, uint64_t key, linked_peer& peer, tim
   for (const uint64_t id : needless) hang_up(self, key, peer, id);
 }
 
-/// Strangers that only greeted, and those that were away for long.
+/// Forgets strangers that only greeted, and those that were away for `stranger_memory`.
 void forget_strangers(gateway_pointer self, time_point at) {
   std::vector<uint64_t> gone;
   for (const auto& [key, record] : self->state.registry.peers()) {
@@ -747,10 +750,10 @@ void look_after(gateway_pointer self) {
     if (!peer.established && at >= peer.dial_at) dial(self, key, peer);
     choose(self, key, peer, !peer.established);
   }
-  write_registry(self); // where it failed before
+  write_registry(self); // retries a failed write
 }
 
-// What is asked for
+// Requests
 // -------------------------------------------------------------------------------------------------
 
 peer_record record_of(const rest::peer_request& asked) {
@@ -765,9 +768,9 @@ bool is_own_address(const zmq_gateway_options& options, const std::string& uri) 
   return uri == options.advertised || uri == options.listening;
 }
 
-/// Its record is on disk.
+/// Called when the peer's record is on disk.
 void added(gateway_pointer self, const add_peer& asked, uint64_t key, bool fresh) {
-  if (self->state.registry.find(key) == nullptr) // merged with another one, or removed meanwhile
+  if (self->state.registry.find(key) == nullptr) // merged with another record, or removed meanwhile
     return (*asked.answer)(fail(ec::conflict, "the peer was removed"));
   const bool running = self->state.peers.count(key) != 0;
   linked_peer& peer = start_peer(self, key);
@@ -856,10 +859,10 @@ void add_chosen_peers(gateway_pointer self) {
   zmq_gateway_state& state = self->state;
   bool changed = false;
   for (const std::string& uri : state.options.peers) {
-    if (is_own_address(state.options, uri)) continue; // one list for all nodes
+    if (is_own_address(state.options, uri)) continue; // operators may give all nodes the same list
     peer_record asked;
     asked.zmq_uri = uri;
-    // A filter that was asked for over REST stays.
+    // Keep a filter that was set over REST.
     if (const peer_record* known = state.registry.find(state.registry.find_given(uri))) {
       asked.all_buckets = known->all_buckets;
       asked.buckets = known->buckets;
