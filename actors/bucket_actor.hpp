@@ -31,8 +31,8 @@ struct bucket_actor_state {
   /// Applied writes or documents of a peer that wait for the commit of the batch that contains
   /// them, or that they depend on.
   struct waiting_answer {
-    uint64_t first = 0; ///< first batch that has a part of it; a large bulk spans several
-    uint64_t batch = 0; ///< last batch that has a part of it
+    uint64_t first = 0; ///< first batch that may have a part of it: large bulks span several
+    uint64_t batch = 0; ///< the answer follows the commit of this batch
     reply_ptr<rest::write_answer> write{}; ///< either this or `merge` is set
     std::vector<write_outcome> outcomes{};
     reply_ptr<replication::batch_outcome> merge{};

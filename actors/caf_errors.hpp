@@ -8,8 +8,8 @@ CAF_ERROR_CODE_ENUM(treadmill::ec, "treadmill")
 
 namespace treadmill {
 
-/// The one place that turns our errors into CAF's and back. What is not ours (a time-out, a
-/// receiver that died) is `ambiguous`.
+/// The one place that converts treadmill::error to CAF's errors and back. An error of CAF itself (a
+/// time-out, a receiver that died) becomes `ambiguous`.
 caf::error to_caf(const error& problem);
 error from_caf(const caf::error& problem);
 

@@ -60,7 +60,7 @@ Examples:
 Exit codes: 0 after a clean end, 1 where the node cannot start, 2 where a setting is wrong.
 )";
 
-/// What a command that asks a running node takes; its texts are in client_commands.
+/// An argument of a client command. client_commands has the help texts.
 struct argument {
   enum class kind : uint8_t { positional, value, flag };
   std::string name{};
@@ -264,7 +264,7 @@ Exit codes: 0, or 1 where something is missing, 2 where the command is wrong.
   return all;
 }
 
-/// One entry: the flag with its value, then what it is for, wrapped to 100 columns.
+/// One entry: the flag with its value, then its help, wrapped to 100 columns.
 void append_entry(std::string& out, const std::string& flag, const std::string& help) {
   constexpr size_t column = 36;
   constexpr size_t width = 100;
@@ -305,7 +305,7 @@ std::string serve_help() {
 /// TREADMILL_VERSION comes from CMakeLists.txt.
 std::string version_text() { return "treadmill " + std::string(TREADMILL_VERSION) + "\n"; }
 
-/// Where the value of a setting came from, as messages name it, and the value.
+/// The source of a setting's value, as messages name it, and the value.
 struct given {
   std::string source, text;
 };
@@ -318,7 +318,7 @@ bool is_list(const std::string& name) {
   });
 }
 
-/// The flags of `app`, and what it did not understand.
+/// Takes the flags of `app`, and reports the arguments that it did not understand.
 void take_flags(const CLI::App& app, given_values& values, std::vector<std::string>& problems) {
   for (const CLI::Option* option : app.get_options()) {
     if (option->count() == 0 || option->get_lnames().empty()) continue;
@@ -336,7 +336,7 @@ void take_flags(const CLI::App& app, given_values& values, std::vector<std::stri
   bool after_flag = false;
   for (const std::string& extra : app.remaining()) {
     const bool flag = extra.starts_with('-');
-    // What follows an unknown flag is most likely its value: one problem, not two.
+    // A word after an unknown flag is most likely its value: report one problem, not two.
     if (flag)
       problems.push_back(extra.substr(0, extra.find('=')) + ": there is no such setting");
     else if (!after_flag)
@@ -348,7 +348,7 @@ void take_flags(const CLI::App& app, given_values& values, std::vector<std::stri
 void take_environment(const environment& lookup, given_values& values) {
   const auto take = [&](const std::string& name, const std::string& variable) {
     if (values.contains(name)) return;
-    // An empty variable is one that is not set: compose files pass those along.
+    // An empty variable counts as not set, because compose files pass unset ones as empty.
     if (const char* text = lookup(variable.c_str()); text && *text) values[name] = {variable, text};
   };
   take("config", "TREADMILL_CONFIG");
@@ -361,7 +361,7 @@ void take_file(given_values& values, std::vector<std::string>& problems) {
   const std::string file = config->second.text;
   std::vector<CLI::ConfigItem> items;
   try {
-    // A folder opens like a file and reads like an empty one.
+    // A directory can be opened like a file and reads as empty.
     if (std::filesystem::is_directory(file)) throw CLI::FileError::Missing(file);
     items = CLI::ConfigTOML().from_file(file);
   } catch (const std::exception&) {
@@ -400,8 +400,8 @@ std::string host_name() {
   return gethostname(name, sizeof name - 1) == 0 && name[0] != 0 ? name : "treadmill";
 }
 
-/// Each as plain text. A flag without a value is reported with all else, not thrown at once: hence
-/// from 0 values on.
+/// Adds an option that keeps its value as plain text. It accepts 0 values, so that `apply` reports
+/// a missing value with all other problems, instead of the parser throwing at once.
 CLI::Option* add_text(CLI::App& command, const std::string& name) {
   return command.add_option(name, [](const CLI::results_t&) { return true; });
 }
@@ -411,8 +411,8 @@ void add_flag_with_value(CLI::App& command, const std::string& name) {
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
 }
 
-/// A command and its flags, each as plain text: what they mean is for `apply`, which reports
-/// everything at once.
+/// Adds a command and its flags. Values stay plain text: `apply` reads them and reports all
+/// problems together.
 CLI::App* add_command(CLI::App& app, const std::string& name,
                       const std::function<bool(const setting_description&)>& takes) {
   CLI::App* command = app.add_subcommand(name);
@@ -433,7 +433,7 @@ command_line leave(int exit_code, std::string output) {
   return out;
 }
 
-/// The node that a URL names, in place of the one of --http.
+/// Takes the node's address from a URL instead of --http.
 void take_url(const std::string& url, given_values& values, std::vector<std::string>& problems) {
   std::string at = url;
   if (at.starts_with("http://")) at.erase(0, 7);
@@ -451,7 +451,7 @@ command_line report(const std::string& command, const std::vector<std::string>& 
   return leave(2, text + "Try: treadmill " + command + (command.empty() ? "" : " ") + "--help\n");
 }
 
-/// A client command, with what it takes besides --http.
+/// A client command with its parser.
 struct added_command {
   const client_command* form = nullptr;
   CLI::App* parser = nullptr;
@@ -470,7 +470,7 @@ added_command add_client_command(CLI::App& app, const client_command& form) {
   return {&form, parser};
 }
 
-/// What was given of the command's own arguments.
+/// The given arguments of the command itself.
 std::map<std::string, std::string> take_arguments(const added_command& asked, given_values& values,
                                                   std::vector<std::string>& problems) {
   std::map<std::string, std::string> given;

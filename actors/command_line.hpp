@@ -6,17 +6,17 @@
 
 namespace treadmill {
 
-/// What a command line asks for.
+/// The parsed command line.
 struct command_line {
   enum class action {
     serve,   ///< run a node with `values`
     command, ///< ask the node at `values.server`
-    leave,   ///< print `output` and end with `exit_code`
+    leave,   ///< print `output` and exit with `exit_code`
   };
   action what = action::leave;
   settings values;
-  std::string command{}; ///< "status", …: its own help lists what it takes
-  /// Of what that takes, flags included, by name without dashes: what was given.
+  std::string command{}; ///< "status", …: its help lists its arguments
+  /// The given arguments and flags of that command, by name without dashes.
   std::map<std::string, std::string> given{};
   int exit_code = 0;  ///< 0 after --help and --version, 2 after anything wrong
   std::string output; ///< the text of --help or --version, or every problem, a line each
@@ -24,13 +24,13 @@ struct command_line {
   bool has(const std::string& argument) const { return given.contains(argument); }
 };
 
-/// Looks up one environment variable; null where it is not set.
+/// Looks up one environment variable; null if it is not set.
 using environment = std::function<const char*(const char* name)>;
 
 /// Reads the command line, then the environment, then the file named by `--config`: a flag beats a
-/// variable, a variable beats the file. Whatever is wrong in any of the three, and what validate()
-/// finds, is reported together. An unknown flag or name in the file is an error; an unknown
-/// variable is not, because orchestrators make up variables that begin with the name of a service.
+/// variable, a variable beats the file. Reports all problems of the three, and those that
+/// validate() finds, together. An unknown flag or name in the file is an error; an unknown variable
+/// is not, because orchestrators invent variables that begin with the name of a service.
 command_line parse_settings(int argc, const char* const* argv, const environment& lookup);
 command_line parse_settings(int argc,
                             const char* const* argv); ///< with the process's own environment

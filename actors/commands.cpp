@@ -30,7 +30,7 @@ int refuse(const std::string& where, const error& problem) {
   return 1;
 }
 
-/// What a container's health check calls.
+/// The command that a container's health check calls.
 int health(const command_line& asked) {
   const endpoint at{asked.values.server.host, asked.values.server.port};
   const auto answer =
@@ -41,7 +41,7 @@ int health(const command_line& asked) {
   return 0;
 }
 
-/// Prints how a node is: once, or again and again until a signal ends the process.
+/// Prints a node's state: once, or repeatedly until a signal ends the process.
 int status(const command_line& asked) {
   constexpr std::chrono::seconds pause(2);
   constexpr std::string_view clear_screen = "\033[H\033[2J";
@@ -62,14 +62,14 @@ int status(const command_line& asked) {
   }
 }
 
-/// What was given, or what holds without it.
+/// The given text, or the default `without`.
 std::string text_given(const command_line& asked, const std::string& name,
                        const std::string& without) {
   const auto given = asked.given.find(name);
   return given == asked.given.end() ? without : given->second;
 }
 
-/// Writes all of it to the standard output; false: it cannot be, and errno says why.
+/// Writes all bytes to the standard output; false: that failed, and errno says why.
 bool write_out(std::string_view bytes) {
   while (!bytes.empty()) {
     const ssize_t done = ::write(STDOUT_FILENO, bytes.data(), bytes.size());
@@ -82,7 +82,7 @@ bool write_out(std::string_view bytes) {
 
 int export_bucket(const command_line& asked) {
   node_client node(asked.values.server.host, asked.values.server.port);
-  int problem = 0; // of the output
+  int problem = 0; // errno of the output
   const auto facts = http::export_bucket(node, asked.given.at("bucket"),
                                          std::stoull(text_given(asked, "since", "0")),
                                          text_given(asked, "log", ""), [&](std::string_view piece) {
@@ -98,7 +98,7 @@ int export_bucket(const command_line& asked) {
   return 0;
 }
 
-/// A backup or a restore: what is done with each bucket is a line.
+/// A backup or a restore: prints a line for each bucket.
 int copy_buckets(const command_line& asked, bool restore) {
   node_client node(asked.values.server.host, asked.values.server.port);
   const std::string& directory = asked.given.at("directory");
@@ -129,7 +129,7 @@ std::string clock_text(double seconds) {
   return text.str();
 }
 
-/// One line that is written over itself.
+/// Prints one line, over the previous one.
 void show_progress(const http::import_progress& now) {
   std::ostringstream line;
   const double rate = now.seconds > 0 ? static_cast<double>(now.done.documents) / now.seconds : 0;
@@ -258,7 +258,7 @@ int bench(const command_line& asked) {
   return 0;
 }
 
-/// A number from `least` to `most`, where one is given.
+/// True if the argument is not given, or is a number from `least` to `most`.
 bool is_number(const command_line& asked, const std::string& name, uint64_t least, uint64_t most) {
   const std::string text = text_given(asked, name, std::to_string(least));
   uint64_t number = 0;
@@ -271,7 +271,7 @@ bool is_number(const command_line& asked, const std::string& name, uint64_t leas
   return false;
 }
 
-/// Checks what the command line itself does not know of: before anything is asked of a node.
+/// Checks values that parse_settings does not check, before the command contacts a node.
 bool is_right(const command_line& asked) {
   constexpr uint64_t last_sequence = INT64_MAX;
   const auto right = [&](bool holds, const std::string& problem) {
@@ -300,7 +300,7 @@ bool is_right(const command_line& asked) {
 } // namespace
 
 int run_command(const command_line& asked) {
-  std::signal(SIGPIPE, SIG_IGN); // a reader that is gone is an error of writing
+  std::signal(SIGPIPE, SIG_IGN); // if the reader is gone, writing returns an error
   if (!is_right(asked)) {
     std::cerr << "Try: treadmill " << asked.command << " --help\n";
     return 2;

@@ -3,9 +3,9 @@
 
 namespace treadmill {
 
-/// Does what a command asks of a running node, or of a store (`verify`), and tells about it on the
-/// standard streams. Gives the exit code: 0, or 1 where it could not be done; the command's own
-/// help says more.
+/// Runs a command against a running node, or a store (`verify`), and reports on the standard
+/// streams. Returns the exit code: 0, 1 if the command failed, or 2 if it is wrong; the command's
+/// own help says more.
 /// **Thread**: one; blocks.
 int run_command(const command_line& asked);
 

@@ -13,7 +13,7 @@
 namespace treadmill {
 namespace {
 
-/// How many reductions are kept; then all are forgotten.
+/// How many reduce functions are kept; then all are forgotten.
 constexpr size_t kept_reductions = 64;
 
 const error no_pool{ec::overloaded, "the isolate pool starts over: try again"};
@@ -98,7 +98,7 @@ void function_calls::check(const query_definition& definition,
   check_all(std::move(functions), std::move(answer));
 }
 
-/// From the back on, the map first.
+/// Checks the functions from the back: the map first.
 void function_calls::check_all(
     std::shared_ptr<std::vector<std::shared_ptr<const js::function>>> rest,
     std::function<void(result<void>)> answer) {
@@ -115,7 +115,7 @@ void function_calls::check_all(
   });
 }
 
-// Trying
+// Trials
 // -------------------------------------------------------------------------------------------------
 
 struct function_calls::trial {
@@ -126,10 +126,11 @@ struct function_calls::trial {
   rest::trial_rows tried{};
   size_t bytes = 0; ///< of the rows
   size_t strikes = 0;
-  size_t piece = 1; ///< documents that are asked for next
+  size_t piece = 1; ///< documents of the next piece
   clock::time_point began = clock::now();
   clock::time_point asked_at{};
-  std::shared_ptr<std::atomic<size_t>> counted{}; ///< of the trials that run; nothing: not a trial
+  std::shared_ptr<std::atomic<size_t>>
+      counted{}; ///< number of running trials; nullptr: this is not a trial
   std::function<void(result<rest::trial_rows>)> answer{};
 
   ~trial() {
@@ -142,12 +143,12 @@ struct function_calls::trial {
     strikes += js::is_strike(made.problem) ? 1 : 0;
     tried.rows.push_back(checked_rows(made, limits));
   }
-  /// A quick map is given more documents at once.
+  /// Gives a quick map more documents in one piece.
   void adapt() {
     const bool quick = clock::now() - asked_at < defaults::trial_piece_time;
     piece = quick ? std::min<size_t>(2 * piece, 64) : 1;
   }
-  /// Why no more documents are tried; empty: they are.
+  /// Why the trial stops here; empty: it continues.
   std::string end() const {
     if (strikes > 0) return "a document ran into a limit";
     if (bytes >= defaults::trial_rows_bytes)
@@ -173,12 +174,12 @@ void function_calls::try_map(rest::trial_request asked,
   go_on(std::move(made));
 }
 
-/// Asks for what is not answered yet.
+/// Asks for the documents that are not answered yet.
 void function_calls::go_on(std::shared_ptr<trial> of) {
   if (of->asked.client.left()) return end(*of, fail(ec::overloaded, "the client has left"));
   if (of->complete()) return end(*of, std::move(of->tried));
   if (of->asked.all && of->strikes >= defaults::query_strikes) {
-    // Each costs seconds. A strike says that nothing is known of a document.
+    // Each strike costs seconds. Mark the remaining documents as strikes: their rows are unknown.
     of->tried.rows.resize(of->asked.documents.size(), run_rows{{}, false, "not mapped", true});
     return end(*of, std::move(of->tried));
   }
@@ -198,7 +199,7 @@ void function_calls::go_on(std::shared_ptr<trial> of) {
   });
 }
 
-/// A trial has no second life: its function is forgotten.
+/// Answers, and makes the workers forget the trial's function, which no other job uses.
 void function_calls::end(trial& of, result<rest::trial_rows> with) {
   of.asked.client.on_leave({});
   lane_->forget(of.map->id);

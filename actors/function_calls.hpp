@@ -15,10 +15,10 @@
 
 namespace treadmill {
 
-/// A function with an id of its own in this process.
+/// A function with an id that is unique in this process.
 std::shared_ptr<const js::function> make_function(js::kind what, std::string text);
 
-/// What the pool is asked for, to have these documents mapped.
+/// The pool's job to map these documents.
 js::map_job map_job_of(std::shared_ptr<const js::function> map,
                        std::span<const run_document> documents, bool suspect);
 
@@ -26,30 +26,33 @@ js::map_job map_job_of(std::shared_ptr<const js::function> map,
 /// worker can be started), overloaded (the pool starts over). Precondition: it is not `done`.
 error problem_of(js::outcome how, const std::string& message);
 
-/// Rows as a worker gave them, checked and in their stored forms: it runs anybody's code.
+/// Checks a worker's rows and converts them to their stored forms. A worker is not trusted, because
+/// it runs any user's code.
 run_rows checked_rows(const js::mapped& made, const json_limits& limits);
 
-/// A reduction's value as a worker gave it, checked.
+/// Checks the value of a reduction that a worker answered.
 reduced_value checked_value(const js::reduced& made, const json_limits& limits);
 
-/// What requests ask of JavaScript without a query's index: to compile, to try, to reduce.
+/// Runs JavaScript for requests that need no index: compiles functions, runs trials of maps, and
+/// reduces values.
 ///
-/// What is compiled and tried has workers of its own, so that no trial keeps a query waiting, nor a
-/// query a trial; and of them, one is left to what is compiled. A trial ends with its client, with
-/// the first document that runs into a limit, and with its time and bytes (actors/defaults.hpp).
+/// Compiling and trials have their own workers (the lane), so that trials and queries do not wait
+/// for each other. Trials leave one of these workers free for compiling. A trial ends when its
+/// client leaves, after the first document with a strike, and at its limits of time and bytes
+/// (actors/defaults.hpp).
 ///
 /// **Thread**: any. Callbacks come exactly once, from any thread.
 class function_calls {
 public:
-  /// `lane`: the workers of what is compiled and tried; nothing: there are none.
+  /// `lane`: the workers for compiling and trials; nullptr: there are none.
   function_calls(json_limits limits, std::shared_ptr<js::map_pool> lane)
       : limits_(limits), lane_(std::move(lane)) {}
-  /// Before it, and after it with nothing, everything is answered `overloaded`.
+  /// Sets the pool for reductions; without one, `reduce` answers `overloaded`.
   void connect(isolate_pool_actor pool);
 
   void check(const query_definition& definition, std::function<void(result<void>)> answer);
   void try_map(rest::trial_request asked, std::function<void(result<rest::trial_rows>)> answer);
-  size_t trials() const { return trials_->load(); } ///< that are running or waiting
+  size_t trials() const { return trials_->load(); } ///< trials that are running or waiting
   void reduce(const std::string& function, std::vector<rest::reduce_input> inputs,
               std::function<void(result<std::vector<std::string>>)> answer);
 
@@ -69,7 +72,7 @@ private:
   const std::shared_ptr<std::atomic<size_t>> trials_ = std::make_shared<std::atomic<size_t>>(0);
   mutable std::mutex mutex_{};
   isolate_pool_actor pool_{};
-  /// Reductions of answers, so that workers find their contexts again.
+  /// Reduce functions by text, so that workers can reuse their contexts.
   std::map<std::string, std::shared_ptr<const js::function>> reductions_{};
 };
 

@@ -23,11 +23,12 @@ struct isolate_pool_state {
   static inline constexpr const char* name = "isolate pool";
 };
 
-/// Runs map functions: gives what views ask for to the worker processes, and their answers back.
-/// The waiting is done by the pool's own thread (js/map_pool.hpp); here messages are only moved.
+/// Runs map and reduce functions: passes jobs of views and requests to the worker processes, and
+/// passes the answers back. The pool's own thread waits for workers (js/map_pool.hpp); this actor
+/// only moves messages.
 ///
 /// Lifetime: as long as the node. **Thread**: scheduled. **Blocks?** Never. **Mailbox bound**: each
-/// view has a bounded number of jobs out. **On exit**: kills the workers, and what was asked is
+/// view has a bounded number of jobs out. **On exit**: kills the workers, and outstanding jobs are
 /// answered `stopped`.
 isolate_pool_actor::behavior_type
 isolate_pool(isolate_pool_actor::stateful_pointer<isolate_pool_state> self,

@@ -15,7 +15,7 @@ namespace treadmill::log {
 
 namespace {
 
-/// The length of the well-formed UTF-8 sequence that `text` begins with, 0 where there is none.
+/// The length of the well-formed UTF-8 sequence at the start of `text`; 0: there is none.
 size_t sequence_length(std::string_view text) {
   const auto at = [&](size_t i) {
     return i < text.size() ? static_cast<unsigned char>(text[i]) : 0U;
@@ -37,8 +37,8 @@ size_t sequence_length(std::string_view text) {
   return 0;
 }
 
-/// Appends `text` so that it can stand between the quotes of a JSON string. Also used for text
-/// lines: nothing that a client sends can begin a new line there.
+/// Appends `text`, escaped for a JSON string. Also used for text lines, so that no client can begin
+/// a new line in the log.
 void append_escaped(std::string& out, std::string_view text, bool quotes) {
   constexpr char hex[] = "0123456789abcdef";
   for (size_t i = 0; i < text.size();) {
@@ -85,7 +85,7 @@ void append_number(std::string& out, T value) {
   out.append(text.data(), end);
 }
 
-/// Text: a word as it is, anything else in quotes. JSON: the value's JSON.
+/// In a text line: a word as it is, other text in quotes. In JSON: the value's JSON.
 void append_value(std::string& out, const field& from, bool json) {
   if (const auto* text = std::get_if<std::string_view>(&from.value)) {
     const bool word = !text->empty() && text->find_first_of(" \"=\\") == std::string_view::npos;
@@ -109,7 +109,7 @@ spdlog::level::level_enum to_spdlog(level from) {
   return levels.at(static_cast<size_t>(from));
 }
 
-/// Appends to a file, which can be opened anew while other threads write.
+/// Appends to a file, which can be reopened while other threads write.
 class file_sink final : public spdlog::sinks::base_sink<std::mutex> {
 public:
   explicit file_sink(std::string name) : name_(std::move(name)), file_(open()) {}
@@ -138,8 +138,8 @@ private:
   std::unique_ptr<spdlog::details::file_helper> file_;
 };
 
-/// The log as it is set up now. Lines come whole from make_line; spdlog filters them by level,
-/// takes them from any thread and writes them.
+/// The current setup of the log. make_line makes whole lines; spdlog filters them by level, accepts
+/// them from any thread and writes them.
 struct state {
   std::shared_ptr<spdlog::logger> logger;
   log::format form = log::format::text;
@@ -151,7 +151,7 @@ std::shared_ptr<spdlog::logger> make_logger(const std::shared_ptr<spdlog::sinks:
   auto made = std::make_shared<spdlog::logger>("treadmill", sink);
   made->set_pattern("%v");
   made->set_level(to_spdlog(from));
-  made->flush_on(spdlog::level::trace); // a line is there when the process dies after it
+  made->flush_on(spdlog::level::trace); // so that a line is not lost if the process dies after it
   made->set_error_handler([](const std::string&) {});
   return made;
 }

@@ -6,7 +6,7 @@
 #include <type_traits>
 #include <variant>
 
-/// The log of the process: one line an event, as text or as JSON, to stderr or a file.
+/// The log of the process: one line per event, as text or as JSON, to stderr or a file.
 ///
 ///     log::info("bucket restarted", {{"bucket", name}, {"generation", generation}});
 ///
@@ -14,10 +14,10 @@
 /// json: `{"time":"2026-05-01T09:30:00.123Z","level":"info","message":"bucket
 /// restarted","bucket":"places","generation":3}`
 ///
-/// Whatever a message or a value holds, a line stays one line and a JSON line stays JSON: control
-/// characters are escaped and bytes that are not UTF-8 become U+FFFD.
+/// No message or value can break a line or its JSON: control characters are escaped, and bytes that
+/// are not UTF-8 become U+FFFD.
 ///
-/// **Thread**: any, but for start and stop. **Errors**: a line that cannot be written is lost;
+/// **Thread**: any, except for start and stop. **Errors**: a line that cannot be written is lost;
 /// nothing throws.
 namespace treadmill::log {
 
@@ -33,7 +33,7 @@ struct options {
   std::string file; ///< appended to; empty: stderr
 };
 
-/// A named value of a line. `key` is a plain word of ours. Views live as long as the call.
+/// A named value of a line. `key` is a plain word from this code. Views live as long as the call.
 struct field {
   std::string_view key;
   std::variant<std::string_view, int64_t, uint64_t, double, bool> value;
@@ -57,11 +57,11 @@ private:
   }
 };
 
-/// Sets the log up; until then it writes text of level info to stderr. Answers the reason where the
-/// file cannot be opened (and changes nothing), else "". Call before there are other threads.
+/// Sets up the log; until then it writes text of level info to stderr. If the file cannot be
+/// opened, changes nothing and answers the reason, else "". Call before there are other threads.
 std::string start(const options& how);
-/// Opens the file by its name again, for those who have moved it away; nothing where there is none.
-/// Answers the reason where it cannot be opened, and goes on with the one that is open. **Thread**:
+/// Opens the file by its name again, after log rotation moved it away. Does nothing if the log goes
+/// to stderr. If the file cannot be opened, answers the reason and keeps the open one. **Thread**:
 /// any, between start and stop.
 std::string reopen();
 /// Writes out what is buffered and closes the file; later lines go to stderr.

@@ -10,7 +10,7 @@
 
 namespace {
 
-/// The exit code, or 1 where what was to be printed could not be: nobody takes that for done.
+/// The exit code, or 1 if the output could not be written, so that a script notices the failure.
 int finish(int code) {
   errno = 0;
   if (std::cout.flush()) return code;

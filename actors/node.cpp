@@ -21,7 +21,7 @@ using node_pointer = node_actor::stateful_pointer<node_state>;
 // Queries
 // -------------------------------------------------------------------------------------------------
 
-/// The names of the queries that are defined in a bucket. Nothing where they cannot be read now.
+/// The names of the queries that are defined in a bucket; nullopt: they cannot be read now.
 std::optional<std::set<std::string>> defined_queries(const store& rows, uint32_t bucket) {
   std::set<std::string> names;
   result<void> failed;
@@ -66,13 +66,13 @@ void tell_followers(node_pointer self, const node_state::running_bucket& running
   self->send(running.actor, std::move(now));
 }
 
-/// A bucket was made or dropped.
+/// Tells the links that a bucket was made or dropped.
 void tell_links(node_pointer self, uint32_t bucket) {
   for (const follower_actor& link : self->state.links)
     self->send(link, activity_advanced{bucket, 0});
 }
 
-/// The view is told to end; when it has, nothing more comes from it, and its indexes are dropped.
+/// Tells the view to end. Its indexes are dropped after it has ended and can send nothing more.
 void end_view(node_pointer self, uint32_t bucket, const std::string& name,
               const view_actor& actor) {
   self->state.dropping.emplace(bucket, name);
@@ -94,7 +94,7 @@ void drop_indexes(node_pointer self, const drop_query& asked) {
           [again](const caf::error&) { again(); });
 }
 
-/// A view for each query that is defined, and none for any other.
+/// Starts a view for each defined query, and ends all other views.
 void look_at_queries(node_pointer self, uint32_t bucket) {
   const auto found = self->state.buckets.find(bucket);
   if (found == self->state.buckets.end()) return;
@@ -156,7 +156,7 @@ void answer_started(node_pointer self, const bucket_facts& facts, const open_buc
   (*asked.answer)(std::move(started));
 }
 
-/// True, and answered: nobody waits for it any longer.
+/// True after the deadline: the request is then answered, and must not be started.
 template<typename Message>
 bool is_late(const Message& asked) {
   if (std::chrono::steady_clock::now() <= asked.deadline) return false;
@@ -189,7 +189,7 @@ void end_bucket(node_pointer self, const bucket_facts& facts) {
   if (running != self->state.buckets.end()) {
     const bucket_actor actor = running->second.actor;
     end_views(self, running->second);
-    self->state.buckets.erase(running); // so that its end is no death
+    self->state.buckets.erase(running); // so that child_ended does not restart it
     self->send_exit(actor, caf::exit_reason::user_shutdown);
   }
   self->send(self->state.options.gateway, bucket_stopped{facts.name, facts.number});
@@ -227,7 +227,7 @@ void wait_for_query(node_pointer self, const await_query& asked) {
   self->send(found->second, asked.wanted);
 }
 
-/// Queries are built whether somebody asks for them or not.
+/// Indexes are built even if no client reads them.
 void start_buckets_with_queries(node_pointer self) {
   const store& rows = *self->state.options.rows;
   for (const bucket_info& info : rows.buckets()) {
@@ -260,7 +260,7 @@ void change_links(node_pointer self, const links_changed& news) {
   for (const auto& [number, running] : self->state.buckets) tell_followers(self, running);
 }
 
-/// Its links have died with it.
+/// The links died with the gateway, so no bucket has link followers until new ones are started.
 void peers_died(node_pointer self) {
   log::error("the ZeroMQ gateway died; it and all links with peers are started again");
   self->state.options.counters->restarts.fetch_add(1);
@@ -278,7 +278,7 @@ void bucket_died(node_pointer self, uint32_t number) {
   start_bucket(self, facts);
 }
 
-/// Buckets talk to the old storage actor: all of them are started over with the new one.
+/// Buckets and views hold the old storage actor, so all of them are restarted with the new one.
 void storage_died(node_pointer self) {
   log::error("the storage actor died; it and all buckets are started again");
   self->state.options.counters->restarts.fetch_add(1);
@@ -292,7 +292,7 @@ void storage_died(node_pointer self) {
   }
 }
 
-/// Views talk to the old pool: all of them are started again with the new one.
+/// Views hold the old pool, so all of them are restarted with the new one.
 void pool_died(node_pointer self) {
   log::error("the isolate pool died; it and all queries are started again");
   self->state.options.counters->restarts.fetch_add(1);
@@ -303,7 +303,7 @@ void pool_died(node_pointer self) {
   }
 }
 
-/// True where the actor was a view.
+/// True if the actor was a view.
 bool view_ended(node_pointer self, const caf::actor_addr& source) {
   node_state& state = self->state;
   if (const auto ending = state.ending_views.find(source); ending != state.ending_views.end()) {

@@ -6,17 +6,17 @@ namespace treadmill {
 
 namespace {
 
-/// What an idle node has open: 25 were counted, logs, epolls and listening sockets among them.
+/// Open files of an idle node: 25 were counted, including logs, epolls and listening sockets.
 constexpr uint64_t own_files = 32;
-/// LevelDB's own beside its readers: log, manifest, what a compaction reads and writes. (Tables up
-/// to the thousandth are mapped, and need none once they are open.)
+/// LevelDB's own files besides its readers: log, manifest, and the files of a compaction. (LevelDB
+/// maps the first 1,000 tables; mapped tables need no open file.)
 constexpr uint64_t store_files = 24;
-/// A worker's socket and page, and what its start takes for a moment.
+/// A worker's socket and page, and the files that its start needs for a moment.
 constexpr uint64_t files_of_worker = 2;
 constexpr uint64_t files_of_start = 4;
-/// A dialled peer's: its connection, and what libzmq needs to tell of it.
+/// Files of a dialled peer: its connection, and libzmq's monitor of it.
 constexpr uint64_t files_of_peer = 4;
-/// Of what is left, dialled peers get at most this part.
+/// Dialled peers get at most one part in this many of the remaining files.
 constexpr uint64_t part_of_peers = 4;
 
 size_t share(size_t asked, uint64_t left, uint64_t all_asked, size_t least) {

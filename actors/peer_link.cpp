@@ -19,7 +19,7 @@ using replication::parting;
 using replication::ticks;
 using written_bucket = peer_link_state::written_bucket;
 
-/// The actor system's clock: a test's is its own.
+/// The actor system's clock, which a test controls.
 ticks now(link_pointer self) {
   return std::chrono::duration_cast<ticks>(self->clock().now().time_since_epoch());
 }
@@ -39,7 +39,7 @@ void add_counts(link_status& to, const link_status& more) {
   to.refused.insert(to.refused.begin(), more.refused.begin(), more.refused.end());
 }
 
-/// What is missing here is said once, and again when it is more.
+/// Logs the peer's buckets that have no place here once, and again when there are more.
 void log_refused_buckets(peer_link_state& state, const link_status& status) {
   const uint64_t before = std::exchange(state.refused_buckets, status.refused_bucket_count);
   if (status.refused_bucket_count <= before) return;
@@ -82,7 +82,7 @@ void look_for(link_pointer self, const std::string& name, uint32_t number, bool 
     if (!got) {
       found.code = static_cast<uint8_t>(got.error().code);
     } else if (!make && got->facts.number != number) {
-      found.code = static_cast<uint8_t>(ec::not_found); // dropped, and made again
+      found.code = static_cast<uint8_t>(ec::not_found); // dropped and made again
     } else {
       found.actor = got->actor;
     }
@@ -134,7 +134,7 @@ void give(link_pointer self, uint32_t number, peer_link_state::for_bucket&& what
   }
 }
 
-/// Tells the link that what waited for its bucket was not applied.
+/// Tells the link that the batches waiting for this bucket were not applied.
 void refuse_waiting(link_pointer self, uint32_t number, written_bucket& bucket, ec code, ticks at) {
   for (const auto& what : std::exchange(bucket.waiting, {})) {
     if (const auto* batch = std::get_if<apply_batch>(&what))
@@ -161,10 +161,10 @@ void found(link_pointer self, const bucket_found& answer, ticks at) {
 
 void merged(link_pointer self, const documents_merged& answer, ticks at) {
   peer_link_state& state = self->state;
-  if (answer.failures != state.failures) return; // of the link before this one
+  if (answer.failures != state.failures) return; // of an earlier link
   const auto code = static_cast<ec>(answer.code);
   const auto place = state.buckets.find(answer.bucket);
-  // Where the bucket's actor died, another one is there by now.
+  // If the bucket's actor died, look up its successor for the next batch.
   if (code != ec::none && place != state.buckets.end()) place->second.actor = bucket_actor();
   state.link->applied(answer.bucket, answer.ticket, code, at, answer.refused);
 }
@@ -197,7 +197,7 @@ void tell_gateway(link_pointer self) {
   if (established) state.options.link.invites = false;
   state.told = state.link->peer_id();
   self->send(state.options.gateway, link_changed{state.options.peer, established, state.told});
-  state.shown_at.reset(); // at once
+  state.shown_at.reset(); // show it at once
 }
 
 void schedule(link_pointer self, ticks at) {
@@ -205,7 +205,7 @@ void schedule(link_pointer self, ticks at) {
   ticks due = state.link->due(at);
   if (state.unshown) due = std::min(due, *state.shown_at + defaults::peer_shown_every);
   if (!state.deferred.empty()) due = std::min(due, at + state.options.work->wait(at));
-  // Not at once: what the link cannot go on with for a moment must not keep a thread busy.
+  // Wait at least 1 ms: due work that cannot continue yet must not keep a thread busy.
   due = std::max(due, at + ticks(1));
   if (state.tick_at && *state.tick_at <= due) return;
   state.tick_at = due;
@@ -246,7 +246,7 @@ void settle(link_pointer self, ticks at) {
   schedule(self, at);
 }
 
-/// One event, and what comes of it.
+/// Handles one event and carries out its effects.
 template<class Event>
 void handle(link_pointer self, Event event) {
   const ticks at = now(self);
@@ -260,8 +260,8 @@ void choose(link_pointer self, const connection_chosen& chosen, ticks at) {
   if (chosen.lost) self->state.link->lost(at);
 }
 
-/// Does something for the peer, which answers whether this side had asked for it: if not, the peer
-/// is charged.
+/// Runs `work` and, unless it answers that this side had asked for it, charges the peer for the
+/// time.
 template<class Work>
 void charge(link_pointer self, ticks at, Work work) {
   const auto before = self->state.options.thread_time();
@@ -274,8 +274,8 @@ void take_frame(link_pointer self, const frame_received& came, ticks at) {
   self->state.options.wire->handled(came);
 }
 
-/// What the peer has time for again, and no more at once than keeps other actors waiting for a
-/// moment.
+/// Takes deferred frames while the peer's budget lasts, at most 64 at once, so that other actors do
+/// not wait long.
 void take_deferred(link_pointer self, ticks at) {
   peer_link_state& state = self->state;
   for (int n = 0; n < 64 && !state.deferred.empty(); ++n) {
@@ -298,7 +298,7 @@ void take_or_defer(link_pointer self, const frame_received& came, ticks at) {
   cut(self, "it sent more than it had time for");
 }
 
-/// A tick that another one has overtaken does nothing.
+/// Ignores a tick that an earlier tick has replaced.
 void take_tick(link_pointer self, ticks at) {
   peer_link_state& state = self->state;
   if (!state.tick_at || at < *state.tick_at) return;
@@ -314,7 +314,7 @@ peer_link_actor::behavior_type peer_link(link_pointer self, peer_link_options op
   self->state.options = std::move(options);
   self->state.rows = replication::make_local_rows(self->state.options.rows);
   make_link(self);
-  // Nothing reaches it any more without the gateway, and a new gateway starts a new link.
+  // Without its gateway the link gets no frames, and a new gateway starts new links.
   self->monitor(self->state.options.gateway);
   self->set_down_handler([self](const caf::down_msg& down) { self->quit(down.reason); });
   settle(self, now(self));

@@ -26,8 +26,8 @@ struct peer_link_options {
   std::shared_ptr<const node_counters> counters{};
   std::shared_ptr<rest::peer_board> board{};
   std::shared_ptr<peer_wire> wire{};
-  std::shared_ptr<replication::work_budget> work{};         ///< what its frames may cost
-  std::function<std::chrono::microseconds()> thread_time{}; ///< of the processor, so far
+  std::shared_ptr<replication::work_budget> work{};         ///< budget for its frames
+  std::function<std::chrono::microseconds()> thread_time{}; ///< processor time of this thread
   node_actor node{};
   zmq_gateway_actor gateway{};
 };
@@ -37,7 +37,7 @@ struct peer_link_state {
   using for_bucket = std::variant<replication::apply_batch, replication::note_checkpoint>;
   /// A bucket that the link writes to.
   struct written_bucket {
-    bucket_actor actor{}; ///< none: it is being looked for, or was not needed yet
+    bucket_actor actor{}; ///< none: not found yet, or not needed yet
     bool looking = false;
     std::deque<for_bucket> waiting{}; ///< at most what the link has in flight
   };
@@ -45,38 +45,39 @@ struct peer_link_state {
   std::unique_ptr<replication::local_rows> rows{};
   std::unique_ptr<replication::link> link{};
   uint64_t failures = 0; ///< node_counters::failed_commits when the link was made
-  /// Of links before this one, which counted from 0.
+  /// Counts of earlier links, because each link counts from 0.
   replication::link_status counted{};
   uint64_t connection = 0; ///< 0: there is none
   bool patient = false;
   bool established = false; ///< as the gateway was told, with the peer's node id
   std::string told{};
   std::map<uint32_t, written_bucket> buckets{};
-  /// Frames that wait until the peer has time again.
+  /// Frames that wait for the peer's work budget.
   std::deque<frame_received> deferred{};
-  uint64_t waited = 0;                         ///< frames that were among them
-  uint64_t flooded = 0;                        ///< times that there were too many
-  uint64_t refused_buckets = 0;                ///< as it was logged
-  std::optional<replication::ticks> tick_at{}; ///< of the next tick that counts
+  uint64_t waited = 0;                         ///< frames that were ever in `deferred`
+  uint64_t flooded = 0;                        ///< how often `deferred` was full
+  uint64_t refused_buckets = 0;                ///< as last logged
+  std::optional<replication::ticks> tick_at{}; ///< time of the next valid tick
   std::optional<replication::ticks> shown_at{};
-  bool unshown = false; ///< something may have changed since
+  bool unshown = false; ///< something may have changed since `shown_at`
   static inline constexpr const char* name = "peer link";
 };
 
 /// One node's side of the link with one peer: moves messages in and out of a replication::link,
-/// which decides everything. Frames go out over the connection that the gateway chose, documents to
-/// the actors of their buckets, which answer after their commit.
+/// which makes all decisions. It sends frames over the connection that the gateway chose, and
+/// submits documents to the actors of their buckets, which answer after the commit.
 ///
-/// After a failed commit it begins anew from what is stored: what it had seen as committed may be
-/// gone.
+/// After a failed commit it makes a new link from what is stored, because data that the old link
+/// saw as committed may be lost.
 ///
-/// Lifetime: as long as the peer is one; started again by the gateway when it dies, from the stored
-/// checkpoints. **Thread**: scheduled. **Blocks?** For reads of the store: a batch, or a slice of
-/// the log, at a time. **Mailbox bound**: by the windows of both directions, and the wire's queue
-/// for each connection. A frame that brings nothing that was asked for is charged to the peer's
-/// `work`; where that is used up, frames wait here, and a peer that goes on is cut. **Errors**: a
-/// bucket that refuses a batch is tried again by the link.
-/// **On exit**: the peer is not told (part_link does), and it notices.
+/// Lifetime: as long as the gateway knows the peer. If it dies, the gateway starts it again from
+/// the stored checkpoints. **Thread**: scheduled. **Blocks?** For reads of the store: a batch, or a
+/// slice of the log, at a time. **Mailbox bound**: by the windows of both directions, and the
+/// wire's queue for each connection. The actor charges frames that bring nothing this node asked
+/// for to the peer's `work`. When that budget is used up, frames wait here; if more than
+/// `defaults::frames_deferred` wait, the peer is cut. **Errors**: if a bucket refuses a batch, the
+/// link retries it. **On exit**: it sends no goodbye (part_link does); the peer notices the
+/// silence.
 peer_link_actor::behavior_type peer_link(peer_link_actor::stateful_pointer<peer_link_state> self,
                                          peer_link_options options);
 

@@ -10,7 +10,7 @@ namespace treadmill {
 
 namespace {
 
-/// One is always let in.
+/// One frame always fits.
 bool fits(size_t& waiting, size_t more) {
   if (waiting > 0 && waiting + more > defaults::frames_waiting) return false;
   waiting += more;
@@ -53,7 +53,7 @@ void peer_wire::route(uint64_t connection, peer_link_actor link) {
   const std::lock_guard lock(mutex_);
   known_connection& known = known_[connection];
   known.link = std::move(link);
-  known.waiting = 0; // of a link that is gone
+  known.waiting = 0; // it counted frames of the previous link
 }
 
 void peer_wire::unroute(uint64_t connection) { route(connection, {}); }

@@ -6,13 +6,13 @@
 
 namespace treadmill {
 
-/// Carries an answer from an actor to whoever asked from outside the actor system: exactly once,
-/// from any thread. Where it is dropped without an answer (its actor died, or its message was
-/// thrown away) it gives `if_dropped`: a caller gets an error, not silence. CAF's own promises do
-/// not: a dropped one shows only as a time-out, and each costs a timer.
+/// Carries an answer from an actor to a caller outside the actor system: exactly once, from any
+/// thread. If it is destroyed without an answer (the actor died, or the message was dropped), it
+/// answers `if_dropped`, so that the caller gets an error. CAF's own promises do not: a dropped
+/// promise shows only as a time-out, and each needs a timer.
 ///
-/// What was asked for is not begun before its actor calls `begin`, so `if_dropped` says that
-/// nothing was done.
+/// Until the actor calls `begin`, the request was not started, so `if_dropped` says that nothing
+/// was done.
 template<typename Answer>
 class reply {
 public:
@@ -24,7 +24,7 @@ public:
   reply(const reply&) = delete;
   reply& operator=(const reply&) = delete;
 
-  /// From here on it may have been done: what a drop gives now. Of who would answer.
+  /// The request is started: a drop now answers this instead. Only the answering actor calls it.
   void begin(Answer if_dropped) { if_dropped_ = std::move(if_dropped); }
 
   void operator()(Answer answer) {

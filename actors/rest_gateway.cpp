@@ -12,7 +12,7 @@ namespace {
 
 rest::write_answer problem(ec code, std::string reason) { return {{code, std::move(reason)}, {}}; }
 
-/// What was dropped before anything was begun.
+/// The error for a request that was dropped before it was started.
 error not_begun() {
   return {ec::overloaded, "a part of the node starts over; nothing was applied"};
 }
@@ -33,7 +33,7 @@ uint64_t bytes_of(const std::vector<replicated_document>& documents) {
   return bytes;
 }
 
-/// A phrase for an outcome that has none.
+/// A default reason for an outcome without one.
 std::string reason_of(ec code) {
   switch (code) {
   case ec::ambiguous: return "some of the documents may have been merged: send them again";
@@ -53,7 +53,7 @@ rest::merge_answer answer_of(replication::batch_outcome&& merged) {
 
 } // namespace
 
-/// Who waits for activity. Outlives the gateway where a feed does.
+/// The feeds that wait for activity. Outlives the gateway if a feed does.
 class rest_gateway::follower_list {
 public:
   uint64_t enter(uint32_t bucket, http::waker wake) {
@@ -149,7 +149,7 @@ void rest_gateway::stopped(const bucket_stopped& bucket) {
     const auto found = known_.find(bucket.name);
     if (found != known_.end() && found->second.number == bucket.number) known_.erase(found);
   }
-  wake(bucket.number); // feeds see for themselves whether the bucket is still there
+  wake(bucket.number); // feeds check whether the bucket still exists
 }
 
 bucket_actor rest_gateway::find(const std::string& name) const {
@@ -162,8 +162,8 @@ bucket_actor rest_gateway::find(const std::string& name) const {
   return found->second.actor;
 }
 
-/// A place for a write that waits, until the last copy of it is destroyed; none where too many
-/// wait. One is always let in, however large: the limits of a request bound it.
+/// Reserves queue space for a write until the last copy of the handle is destroyed; nullptr: the
+/// queue is full. An empty queue admits a write of any size, which the request limits bound.
 std::shared_ptr<void> rest_gateway::admit(uint64_t bytes) {
   struct place {
     place(std::shared_ptr<node_counters> counted, uint64_t size)
@@ -193,7 +193,7 @@ void rest_gateway::with_bucket(std::string bucket, bool make, http::clock::time_
     if (!started) return use(tl::unexpected(started.error()));
     use(started->actor);
   };
-  // Nothing was sent yet if this is dropped, so it is not ambiguous.
+  // If this reply is dropped, no write was sent yet, so the answer is not `ambiguous`.
   auto open_reply = std::make_shared<reply<result<bucket_started>>>(
       std::move(opened), fail(ec::overloaded, "the node starts over: try again"));
   const std::shared_lock lock(mutex_);

@@ -27,25 +27,26 @@ struct rest_gateway_options {
   std::shared_ptr<node_counters> counters{};
   std::shared_ptr<rest::query_board> board{};
   std::shared_ptr<rest::peer_board> peers{};
-  /// Adds what the transport knows: where it listens, and what it carried. May be empty.
+  /// Adds the transport's address and its traffic counts. May be empty.
   std::function<void(rest::node_facts&)> transport_facts{};
   std::string map_executable{};
   rest::open_file_limits open_files{};
   json_limits limits{};
-  /// Workers of functions that are compiled and tried; nothing: none are.
+  /// Workers that compile functions and run trials; nullptr: neither is possible.
   std::shared_ptr<js::map_pool> lane{};
-  std::shared_ptr<const row_slots> slots{}; ///< of all queries
+  std::shared_ptr<const row_slots> slots{}; ///< shared by all queries
 };
 
-/// The bridge between HTTP threads and the actor system: what the REST routes ask of the node
-/// becomes messages; its actor takes what comes back.
+/// The bridge between HTTP threads and the actor system: turns calls of the REST routes into
+/// messages. Its own actor receives news from buckets and the node.
 ///
-/// Writes go straight to the bucket's actor, whose handle is kept here; their answers come through
-/// the reply that each message carries. Bounds: past `queued_writes` or `queued_bytes` a write is
-/// answered `overloaded` and nothing of it is sent.
+/// Sends writes directly to the bucket's actor, whose handle it keeps; the answers come through the
+/// reply that each message carries.
 ///
+/// Lifetime: outlives the HTTP server and the actor system's actors.
 /// **Thread**: node_backend's members from any thread; connect, stop and the destructor from one.
-/// It outlives the HTTP server and the actor system's actors.
+/// **Units and limits**: beyond `queued_writes` or `queued_bytes` it answers a write `overloaded`
+/// and sends nothing of it.
 class rest_gateway : public rest::node_backend {
 public:
   rest_gateway(caf::actor_system& system, rest_gateway_options options);
@@ -55,9 +56,9 @@ public:
 
   /// The gateway's own actor: a follower of every bucket.
   const gateway_actor& actor() const { return actor_; }
-  /// Where buckets are opened. Before it, writes are answered `shutting_down`.
+  /// Sets the node that opens buckets. Before this, writes are answered `shutting_down`.
   void connect(node_actor node);
-  /// Lets go of all actors, so that they can end. After stop.
+  /// Releases all actor handles, so that the actors can end. Call after stop.
   void disconnect();
   /// From now on writes are answered `shutting_down`, readiness is false and feeds end.
   void stop();
@@ -101,7 +102,7 @@ public:
 
 private:
   class follower_list;
-  /// Calls `use` with the bucket's actor, or with why there is none.
+  /// Calls `use` with the bucket's actor, or with the reason why there is none.
   template<typename Use>
   void with_bucket(std::string bucket, bool make, http::clock::time_point deadline, Use use);
   std::shared_ptr<void> admit(uint64_t bytes);

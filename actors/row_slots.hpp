@@ -9,21 +9,21 @@
 
 namespace treadmill {
 
-/// Bounds the rows of all queries that wait in memory: a part of a run is given to be mapped only
-/// with a slot, which is held until its rows are committed, and holds at most the rows of one
-/// answer of a worker. Who finds none free is called in turn.
+/// Bounds the rows that wait in memory, for all queries together. A view has a part of a run mapped
+/// only with a slot, and holds the slot until the part's rows are committed. A slot stands for at
+/// most the rows of one answer of a worker. Views that find no free slot are woken in turn.
 ///
 /// **Thread**: any. It lives as long as the last slot.
 class row_slots : public std::enable_shared_from_this<row_slots> {
 public:
-  using slot = std::shared_ptr<void>; ///< free again with its last copy
+  using slot = std::shared_ptr<void>; ///< free again when its last copy is destroyed
 
   explicit row_slots(size_t count) : count_(count), free_(count) {}
 
-  /// nullptr: none is free; `wake` is called, once, when one is kept for `who`, who then asks
-  /// again.
+  /// nullptr: none is free. Then `wake` is called once, when a slot is reserved for `who`, which
+  /// must ask again.
   slot take(uint64_t who, std::function<void()> wake);
-  /// Who is called no more, and what was kept for it is free.
+  /// Stops waking `who`, and frees the slots that are reserved for it.
   void leave(uint64_t who);
   size_t free() const;
   size_t count() const { return count_; }

@@ -32,8 +32,8 @@ class system_config : public caf::actor_system_config {
 public:
   explicit system_config(size_t threads) {
     add_message_types<caf::id_block::treadmill>();
-    // With the default, "stealing", idle workers spin: many times the latency of a request on a
-    // small machine.
+    // With the default, "stealing", idle workers spin, which multiplies the latency of requests on
+    // a small machine.
     set("scheduler.policy", caf::atom("sharing"));
     set("scheduler.max-threads", threads);
     set("scheduler.max-throughput", size_t{10}); // so that no actor keeps a worker from the others
@@ -59,14 +59,14 @@ replication::transport_options options_of_transport(const settings& how) {
   return options;
 }
 
-/// That this thread has had of a processor.
+/// Processor time that this thread has used.
 std::chrono::microseconds time_of_thread() {
   std::timespec taken{};
   clock_gettime(CLOCK_THREAD_CPUTIME_ID, &taken);
   return std::chrono::seconds(taken.tv_sec) + std::chrono::microseconds(taken.tv_nsec / 1000);
 }
 
-/// What is the same for as long as the process runs.
+/// The options that stay the same as long as the process runs.
 zmq_gateway_options options_of_peers(const settings& how, const store& rows) {
   std::random_device seed;
   const auto random = shared_random((uint64_t{seed()} << 32) | seed());
@@ -81,7 +81,7 @@ zmq_gateway_options options_of_peers(const settings& how, const store& rows) {
   return options;
 }
 
-/// The worker's executable lies beside this one, wherever that was installed.
+/// By default the worker's executable is in the same directory as this executable.
 std::string map_executable(const settings& how) {
   if (!how.map_executable.empty()) return how.map_executable;
   std::error_code failed;
@@ -131,7 +131,8 @@ void log_request(const http::request_record& done) {
                         {"microseconds", done.duration.count()}});
 }
 
-/// Of what is compiled and tried: one for a trial, one for what is compiled meanwhile.
+/// Options of the pool for compiling and trials: one worker for a trial, one for compiling
+/// meanwhile.
 js::pool_options options_of_lane(const settings& how) {
   js::pool_options options = options_of_pool(how);
   options.workers = defaults::trial_workers;
@@ -139,7 +140,7 @@ js::pool_options options_of_lane(const settings& how) {
   return options;
 }
 
-/// Parts of all runs that the pool holds at one time.
+/// Parts of one run that the pool holds at one time.
 size_t parts_out(const settings& how) { return 2 * options_of_pool(how).workers + 1; }
 
 int failed_start(const error& problem) {
@@ -148,7 +149,7 @@ int failed_start(const error& problem) {
   return 1;
 }
 
-/// The parts of a running node, in the order of their dependence. They end in the opposite order
+/// The parts of a running node, in dependency order. They end in the opposite order
 /// (actors/README.md, "Shutdown").
 class running_node {
 public:
@@ -169,7 +170,7 @@ public:
     api_.set_server_counters([this] { return server_.counters(); });
   }
 
-  /// Peers are listened for first, so that the actors know where.
+  /// Starts the peer transport first, so that the actors know its address.
   result<void> start() {
     if (auto listening = transport_.start(); !listening) {
       return fail(listening.error().code,
@@ -182,7 +183,7 @@ public:
   std::string zmq_uri() const { return transport_.endpoint(); }
 
   void end() {
-    gateway_.stop(); // no new writes; feeds end themselves
+    gateway_.stop(); // no new writes; feeds end by themselves
     server_.stop(how_.shutdown_grace);
     {
       caf::scoped_actor self(actors_); // counts as an actor itself, so it must be gone below
@@ -190,14 +191,14 @@ public:
         self->send_exit(node_, caf::exit_reason::user_shutdown);
         self->wait_for(node_);
       }
-      pool_->stop(); // kills the workers; what was asked of them is answered
+      pool_->stop(); // kills the workers; their jobs are answered
       lane_->stop();
       self->send_exit(gateway_.actor(), caf::exit_reason::user_shutdown);
     }
     gateway_.disconnect();
     node_ = node_actor();
     actors_.await_all_actors_done();
-    transport_.stop(); // after the goodbyes of links have left
+    transport_.stop(); // after the links' goodbyes were sent
   }
 
 private:
@@ -311,7 +312,7 @@ void open_log() {
     log::info("the log was opened anew");
 }
 
-/// Lowers what others may open to what the limit of open files has room for, and says so.
+/// Lowers the limits of incoming connections to fit the limit of open files, and logs it.
 void fit_open_files(settings& how) {
   const open_file_needs asked{how.server.connections,
                               how.server.feed_clients,

@@ -19,7 +19,7 @@ struct unit {
 constexpr unit size_units[] = {{"gib", gib},      {"mib", mib}, {"kib", kib}, {"gb", 1'000'000'000},
                                {"mb", 1'000'000}, {"kb", 1000}, {"g", gib},   {"m", mib},
                                {"k", kib},        {"b", 1},     {"", 1}};
-// No unit is only for zero: `10` would leave open what it counts.
+// Only zero may have no unit: a plain `10` would be ambiguous.
 constexpr unit time_units[] = {
     {"ms", 1}, {"s", 1000}, {"min", 60'000}, {"m", 60'000}, {"h", 3'600'000}};
 

@@ -17,14 +17,14 @@ constexpr uint64_t gib = 1024 * mib;
 constexpr milliseconds minute{60'000};
 constexpr milliseconds hour = 60 * minute;
 
-/// One setting. `set` reads a text into the settings or answers what is wrong with it (it follows
-/// the setting's name and the text); `check` looks at settings that were made in whatever way.
+/// One setting. `set` reads a text into the settings, or answers a reason (messages put it after
+/// the setting's name and the text). `check` validates settings, however they were made.
 struct setting {
   std::string_view name, value, group, help; // as in setting_description
   std::function<result<void>(settings&, const std::string&)> set;
   std::function<std::string(const settings&)> show;
   std::function<std::string(const settings&)> check;
-  bool repeats = false; ///< a list, with commas between
+  bool repeats = false; ///< a comma-separated list
 };
 
 constexpr std::string_view node_group = "Node";
@@ -51,7 +51,7 @@ constexpr form<uint64_t> count_form{"N", parse_count, [](uint64_t n) { return st
 constexpr form<uint64_t> size_form{"SIZE", parse_size, show_size};
 constexpr form<milliseconds> time_form{"TIME", parse_duration, show_duration};
 
-/// Finds a limit of the HTTP server, of JSON, in the settings.
+/// Accessors of a limit of the HTTP server and of JSON in the settings.
 template<typename T>
 auto in_server(T http::server_options::*member) {
   return [member](auto& all) -> auto& { return all.server.*member; };
@@ -61,8 +61,8 @@ auto in_json(T json_limits::*member) {
   return [member](auto& all) -> auto& { return all.json.*member; };
 }
 
-/// A number with a range. `member` finds it in the settings: a pointer to a member, or one of the
-/// above.
+/// A number with a range. `member` accesses it in the settings: a pointer to a member, or an
+/// accessor from above.
 template<typename T, typename Member>
 setting ranged(std::string_view name, std::string_view group, const form<T>& how, Member member,
                std::type_identity_t<T> least, std::type_identity_t<T> most, std::string_view help) {
@@ -131,7 +131,7 @@ std::string check_origins(const settings& all) {
   return {};
 }
 
-/// The items of a list with commas between, without the spaces around them.
+/// The items of a comma-separated list, without the spaces around them.
 std::vector<std::string> split_list(const std::string& text) {
   std::vector<std::string> items;
   for (size_t begin = 0; begin <= text.size();) {
@@ -435,7 +435,7 @@ const std::vector<setting>& all_settings() {
   return table;
 }
 
-/// A list's variable is in the plural.
+/// The environment variable of a list has a plural name.
 std::string variable_of(std::string_view name, bool repeats) {
   std::string out = "TREADMILL_";
   for (const char c : name)
@@ -449,7 +449,7 @@ std::string advertised_uri(const settings& all) {
   if (!all.advertise.empty()) return all.advertise;
   if (!all.listens || is_loopback(all.zmq.host)) return {};
   const std::string uri = listening_uri(all);
-  return replication::check_zmq_uri(uri) ? uri : std::string(); // not one machine, or any port
+  return replication::check_zmq_uri(uri) ? uri : std::string(); // all addresses, or port 0
 }
 
 result<endpoint> parse_endpoint(std::string_view text, std::string_view scheme) {

@@ -7,8 +7,8 @@
 
 namespace treadmill {
 
-/// Random numbers for options that are copied, into an actor that is started again for instance:
-/// all copies draw from one engine, so that none repeats what another one drew. Thread safe.
+/// Random numbers for options that are copied, for example into a restarted actor: all copies draw
+/// from one engine, so that no copy repeats the numbers of another. Thread safe.
 inline std::function<uint64_t()> shared_random(uint64_t seed) {
   struct source {
     explicit source(uint64_t first) : engine(first) {}

@@ -7,7 +7,7 @@ namespace treadmill {
 
 namespace {
 
-/// Whether a hangup of the terminal ends the node: it was started from one, and not by nohup.
+/// Whether a hangup of the terminal ends the node: it was started from a terminal, without nohup.
 bool follows_terminal = false;
 
 sigset_t awaited_signals() {
@@ -29,12 +29,12 @@ void block_stop_signals() {
   struct sigaction hangup {};
   ::sigaction(SIGHUP, nullptr, &hangup);
   follows_terminal = hangup.sa_handler != SIG_IGN && has_terminal();
-  // A shell starts what it runs in the background with SIGINT ignored.
+  // A shell starts background processes with SIGINT ignored.
   for (const int one : {SIGTERM, SIGINT, SIGHUP, SIGUSR1}) std::signal(one, SIG_DFL);
   const sigset_t set = awaited_signals();
   pthread_sigmask(SIG_BLOCK, &set, nullptr);
-  // A client or a log reader that went away is an error code of its write, not the end of the node;
-  // so is a file that may not grow.
+  // If a client or log reader went away, or a file may not grow, the write must return an error
+  // instead of ending the node.
   for (const int one : {SIGPIPE, SIGUSR2, SIGXFSZ}) std::signal(one, SIG_IGN);
 }
 

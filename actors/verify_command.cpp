@@ -18,15 +18,14 @@ int refuse(const std::string& directory, const std::string& reason) {
   return 1;
 }
 
-/// Opening makes a store where there is none: that is not what somebody wants who asks whether one
-/// is whole.
+/// Opening creates a missing store, which a check must not do, so look for the store first.
 bool holds_store(const std::filesystem::path& directory) {
   std::error_code ignored;
   return std::filesystem::exists(directory / "FORMAT", ignored) ||
          std::filesystem::exists(directory / "CURRENT", ignored);
 }
 
-/// One line on a terminal that is written over.
+/// A progress line on a terminal, written over the previous one.
 class progress_line {
 public:
   void show(const std::string& bucket, uint64_t rows, uint64_t mapped) const {
@@ -44,7 +43,7 @@ private:
   bool terminal_ = isatty(STDERR_FILENO) != 0;
 };
 
-/// Runs maps for a check, one after the other, in processes of its own.
+/// Runs maps for a check, one after the other, in its own worker processes.
 class map_runs {
 public:
   explicit map_runs(const settings& how) : limits_(how.json), pool_(options_of_pool(how)) {}

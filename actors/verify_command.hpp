@@ -3,9 +3,9 @@
 
 namespace treadmill {
 
-/// `treadmill verify`: has a running node check what it stores, or checks the store of one that
-/// does not run (`--data`), bucket by bucket, and prints what is found (storage/verify.hpp). The
-/// exit code.
+/// `treadmill verify`: makes a running node check its store, or checks the store of a stopped node
+/// (`--data`), bucket by bucket, and prints the findings (storage/verify.hpp). Returns the exit
+/// code.
 int verify(const command_line& asked);
 
 } // namespace treadmill
