@@ -14,7 +14,7 @@ constexpr uint64_t store_files = 24;
 /// A worker's socket and page, and the files that its start needs for a moment.
 constexpr uint64_t files_of_worker = 2;
 constexpr uint64_t files_of_start = 4;
-/// Files of a dialled peer: its connection, and libzmq's monitor of it.
+/// Files of a dialled peer: its connection, and the files of libzmq that report its events.
 constexpr uint64_t files_of_peer = 4;
 /// Dialled peers get at most one part in this many of the remaining files.
 constexpr uint64_t part_of_peers = 4;

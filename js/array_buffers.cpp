@@ -1,4 +1,4 @@
-// Compiled without RTTI, as V8's library is: it has no typeinfo of the class that is derived from.
+// Compiled without RTTI, because V8's library has no typeinfo for the base class.
 #include "js/array_buffers.hpp"
 #include <cstdlib>
 
@@ -13,12 +13,12 @@ public:
   void* Allocate(size_t length) override { return take(length); }
   void* AllocateUninitialized(size_t length) override { return take(length); }
   void Free(void* data, size_t length) override {
-    std::free(data); // NOLINT: V8 gives back what calloc gave
+    std::free(data); // NOLINT: V8 returns memory from calloc
     use_.held -= length;
   }
 
 private:
-  // Always zeros: old bytes would differ from one worker to the next.
+  // Always zeros, because old bytes would differ between workers.
   void* take(size_t length) {
     if (length > quota_ - use_.item) return nullptr;
     void* const data = std::calloc(length == 0 ? 1 : length, 1);

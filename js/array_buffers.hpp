@@ -5,16 +5,16 @@
 
 namespace treadmill::js {
 
-/// What array buffers have taken.
+/// Memory use of array buffers.
 struct array_buffer_use {
-  size_t item = 0;     ///< bytes since the item began, freed or not: set to 0 by whoever begins one
-  size_t held = 0;     ///< bytes that are allocated now
-  bool failed = false; ///< the system had none left, since this was set to false
+  size_t item = 0; ///< bytes in this item, freed or not; the engine sets it to 0 at an item's start
+  size_t held = 0; ///< bytes that are allocated now
+  bool failed = false; ///< the system ran out of memory in this item; the engine resets it
 };
 
-/// Memory of array buffers, at most `quota` bytes in an item's life. Beyond it V8 throws a
-/// RangeError: what is counted is what was asked for, not what garbage collection has left, so that
-/// the same item meets it at the same buffer everywhere.
+/// An allocator of array buffers, at most `quota` bytes per item. Beyond it V8 throws a RangeError.
+/// It counts requested bytes, not those that survive garbage collection, so that an item reaches
+/// the quota at the same buffer on every node.
 std::unique_ptr<v8::ArrayBuffer::Allocator> make_array_buffer_allocator(size_t quota,
                                                                         array_buffer_use& use);
 

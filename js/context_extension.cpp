@@ -1,4 +1,4 @@
-// Compiled without RTTI, as V8's library is: it has no typeinfo of the class that is derived from.
+// Compiled without RTTI, because V8's library has no typeinfo for the base class.
 #include "js/context_extension.hpp"
 #include "js/context_script.hpp"
 #include <string>
@@ -12,8 +12,9 @@ namespace {
 constexpr const char* map_name = "treadmill/map";
 constexpr const char* reduce_name = "treadmill/reduce";
 
-/// Global declarations of an extension are those of its context. It is run before V8 adds the last
-/// of its own, so it only leaves the function there that prepares the context.
+/// Global declarations of an extension become globals of the context. V8 runs the extension before
+/// it adds the last of its own globals, so the extension only defines the function that prepares
+/// the context.
 std::string source_of(kind what) {
   std::string source = what == kind::map ? "native function emit();\n" : "";
   source += "globalThis.";

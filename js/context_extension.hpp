@@ -5,17 +5,18 @@
 
 namespace treadmill::js {
 
-/// Makes what prepares contexts known to V8, once a process. `emit` is what functions call.
+/// Registers the extensions that prepare contexts with V8. Call once per process. `emit` implements
+/// the global function emit().
 ///
-/// It is an extension, because V8 leaves frames of those out where it looks for the place of an
-/// error: a call of `Date.now` fails in the line of the function that calls it.
+/// They are extensions because V8 skips an extension's frames when it locates an error: a failing
+/// call of `Date.now` is reported in the line of the user's function.
 void register_context_extensions(v8::FunctionCallback emit);
 
-/// Global name, in a context made with it, of the function that prepares the context; it removes
-/// the name.
+/// In a context made with an extension, the global name of the function that prepares the context.
+/// That function removes the name.
 inline constexpr char prepare_name[] = "prepare_context";
 
-/// What a context of that kind is made with. Lives as long as the process.
+/// The configuration for a context of that kind. Lives as long as the process.
 v8::ExtensionConfiguration* context_extension(kind what);
 
 } // namespace treadmill::js

@@ -11,15 +11,15 @@ namespace treadmill::js {
 
 namespace {
 
-/// What is given beyond the heap's limit, so that a function that is over it can be ended.
+/// Heap beyond the limit, given so that a function over the limit can be terminated.
 constexpr size_t heap_extension = 16 * defaults::mebibyte;
 constexpr unsigned heap_extensions = 2;
 
 constexpr int utf8_options = v8::String::NO_NULL_TERMINATION | v8::String::REPLACE_INVALID_UTF8;
 
 void set_flags(const worker_limits& limits) {
-  // No helper threads: what runs when must not depend on them, and the sandbox has no clone().
-  // A regular expression takes the same part of the stack the first time as later.
+  // No helper threads: results must not depend on their timing, and the sandbox forbids clone().
+  // No regexp tier-up: a regular expression takes the same amount of stack at its first run.
   std::string flags = "--single-threaded --no-expose-wasm --no-harmony-sharedarraybuffer "
                       "--no-stack-trace-on-illegal --no-abort-on-uncaught-exception "
                       "--no-regexp-tier-up";
@@ -48,7 +48,7 @@ void engine::script::drop_promises() {
 
 engine::engine(const worker_limits& limits, progress_page& page, guarded_stack& stack)
     : limits_(limits), page_(page), stack_(stack) {
-  stack_.open(); // until warm_up has ended
+  stack_.open(); // open until warm_up has ended
   set_flags(limits);
   platform_ = v8::platform::NewSingleThreadedDefaultPlatform();
   v8::V8::InitializePlatform(platform_.get());
@@ -91,18 +91,18 @@ void engine::promise_made(v8::PromiseHookType /*type*/, v8::Local<v8::Promise> p
   static_cast<engine*>(promise->GetIsolate()->GetData(0))->promised_ = true;
 }
 
-/// In the handler of the signal: an interrupt is a flag behind a lock that this thread may hold
-/// already.
+/// Runs in the signal handler. V8 only sets a flag here, behind a recursive lock that this thread
+/// may already hold.
 void engine::end_deep_calls(void* self) {
   static_cast<engine*>(self)->isolate_->TerminateExecution();
 }
 
-/// While it lives, functions are run by V8's interpreter alone, and may fill all of the stack that
-/// they have.
+/// A scope in which V8 runs functions in its interpreter only, and functions may use all of their
+/// stack.
 class engine::counted_calls {
 public:
   explicit counted_calls(engine& of) : of_(of) {
-    of_.stack_.guard(); // what was touched is dealt with
+    of_.stack_.guard(); // resets `touched`, which the caller has handled
     of_.stack_.open();
     of_.counting_ = true;
     tier_up(false);
@@ -184,7 +184,7 @@ fault engine::run_item(script& what, answer_writer& out, Give give) {
   return done.value_or(fault::threw);
 }
 
-/// Nothing: it went deep, and is to be run again where calls are counted.
+/// nullopt: the item's calls went deep, so it must run again in a counted_calls scope.
 template<typename Give>
 std::optional<fault> engine::attempt(script& what, answer_writer& out, Give give) {
   const v8::HandleScope handles(isolate_);
@@ -209,7 +209,7 @@ std::optional<fault> engine::attempt(script& what, answer_writer& out, Give give
 void engine::begin_item() {
   if (!counting_ && stack_.touched()) isolate_->CancelTerminateExecution();
   if (!counting_) stack_.guard();
-  // What items before left is garbage: no item finds less than another.
+  // Collect the garbage of earlier items, so that each item has the same memory.
   if (buffer_use_.held > limits_.array_buffer_bytes) isolate_->LowMemoryNotification();
   buffer_use_.item = 0;
   buffer_use_.failed = false;
@@ -224,7 +224,7 @@ void engine::limit_calls(const void* frame) {
   isolate_->SetStackLimit(reinterpret_cast<uintptr_t>(frame) - defaults::call_bytes);
 }
 
-/// A function of its own: between here and the function's first frame lies the same everywhere.
+/// Not inlined, so that the stack from here to the function's first frame is always the same.
 [[gnu::noinline]] v8::MaybeLocal<v8::Value>
 engine::call(script& what, v8::Local<v8::Context> context,
              std::span<v8::Local<v8::Value>> arguments) {
@@ -284,7 +284,7 @@ fault engine::settle(script& what, const v8::TryCatch& caught) {
   }
   if (timed_out || out_of_memory_ || deep || emission_.problem != fault::none)
     isolate_->CancelTerminateExecution();
-  // Whatever was cut off in the middle, or left a promise behind, starts anew.
+  // An item that was terminated or made a promise may leave state behind: use a new context.
   if (is_strike(problem) || deep || promised_) what.leave();
   promised_ = false;
   return problem;
@@ -313,7 +313,7 @@ void engine::emit(const v8::FunctionCallbackInfo<v8::Value>& info) {
   const auto context = isolate->GetCurrentContext();
   std::string key;
   std::string value;
-  // Either may call emit() itself, in a toJSON.
+  // Either call may run a toJSON that calls emit() itself.
   if (!me.stringify(context, info[0], key, "null")) return;
   if (!me.stringify(context, info[1], value, "null")) return;
   emission& rows = me.emission_;
@@ -355,14 +355,14 @@ bool engine::stringify(v8::Local<v8::Context> context, v8::Local<v8::Value> valu
   if (!v8::JSON::Stringify(context, value).ToLocal(&text)) return false;
   const size_t begin = out.size();
   if (!append(text, out)) return false;
-  // What V8 gives for a value that JSON does not have; a string would be in quotes.
+  // V8's result for a value that has no JSON; a string would be in quotes.
   if (std::string_view(out).substr(begin) == "undefined") out.replace(begin, out.size(), absent);
   return true;
 }
 
 bool engine::append(v8::Local<v8::String> text, std::string& out) {
   const auto length = static_cast<size_t>(text->Length());
-  // Longer than a row may be: how long does not matter.
+  // Longer than a row may be; any length over the limit gives the same fault.
   if (length > limits_.row_bytes + defaults::function_bytes) {
     out.append(limits_.row_bytes + 1, ' ');
     return true;
@@ -385,7 +385,7 @@ std::string engine::message_of(const script& what, v8::Local<v8::Context> contex
   text.resize(static_cast<size_t>(written));
   constexpr std::string_view before = "Uncaught ";
   if (text.starts_with(before)) text.erase(0, before.size());
-  // A text that ends too early is told of behind its last line.
+  // V8 reports a text that ends too early in the line after its last one.
   const auto lines = 1 + std::count(what.text.begin(), what.text.end(), '\n');
   const auto line = std::min<int64_t>(message->GetLineNumber(context).FromMaybe(0), lines);
   text = cut_text(text, defaults::message_bytes - 20);

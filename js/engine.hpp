@@ -17,17 +17,17 @@ class Platform;
 
 namespace treadmill::js {
 
-/// One V8 isolate, and in it a context for each function. V8 is started with it and never ended:
-/// one for each process, which leaves with _exit.
+/// Owns one V8 isolate, with a context for each function. Lifetime: one engine per process; it
+/// starts V8 and never shuts it down, because the process ends with _exit.
 ///
-/// A document whose calls go deep is run twice. The guarded part of the stack tells of it; then the
-/// first run is ended, whatever it does, and the second one, of the same function compiled anew,
-/// has neither compiler nor optimizer: only then each call takes the same part of the stack
-/// everywhere, so that a function which asks how deep it can call gets the same answer everywhere.
+/// The engine runs a document twice if its calls go deep, which the guarded part of the stack
+/// detects. It terminates the first run. The second run compiles the same function anew and uses
+/// V8's interpreter only, because only then each call takes the same amount of stack on every node.
+/// So a function that tests how deep it can call gets the same answer on every node.
 ///
 /// **Thread**: that of the guarded stack.
 /// **Errors**: no C++ exception passes through V8. A document's fault is in the answer. After
-/// out_of_memory the heap is not to be trusted: `spent()` says so, and the process should end.
+/// out_of_memory the heap cannot be trusted: `spent()` is true, and the process should end.
 class engine {
 public:
   engine(const worker_limits& limits, progress_page& page, guarded_stack& stack);
@@ -36,7 +36,7 @@ public:
   engine& operator=(const engine&) = delete;
 
   static std::string version();
-  /// Once, before anything else. Nothing, or why no context can be made.
+  /// Call once, before all other members. Empty, or the reason why no context can be made.
   [[nodiscard]] std::string warm_up();
 
   void define(const define_request& what);
@@ -55,15 +55,15 @@ private:
     v8::Global<v8::Context> context{};
     v8::Global<v8::Function> function{};
     void leave();
-    /// Of a context that was left: what waits in its queue would keep it, and all that it holds.
-    /// Only when no scope is in that context.
+    /// Drops the microtasks of a context that was left: they would keep the context and all its
+    /// objects alive. Call only when no scope is in that context.
     void drop_promises();
   };
-  /// What the function that runs has given.
+  /// The rows of the running function.
   struct emission {
     bool open = false;
     uint32_t count = 0;
-    bool returned = false; ///< its only row is what it returned
+    bool returned = false; ///< its only row is the returned value
     size_t bytes = 0;      ///< of all keys and values
     fault problem = fault::none;
     std::string rows{};
@@ -76,26 +76,26 @@ private:
                            v8::Local<v8::Value> parent);
 
   v8::MaybeLocal<v8::Context> make_context(script& what);
-  /// The reason why it is refused, or nothing.
+  /// The reason why the function is refused; nullopt: it is ready.
   std::optional<std::string> prepare(script& what);
   std::optional<std::string> compile(script& what, v8::Local<v8::Context> context);
   std::optional<std::string> make_function(script& what, v8::Local<v8::Context> context,
                                            std::string_view after);
   v8::MaybeLocal<v8::Value> evaluate(v8::Local<v8::Context> context, std::string_view before,
                                      std::string_view text, std::string_view after, bool run);
-  /// Finds the function of a request, ready to run; else answers with the refusal.
+  /// Finds the function of a request and prepares it; if it is refused, answers so: nullptr.
   script* enter(uint64_t request, uint64_t function, std::string& out);
-  /// From here on, calls have so much of the stack.
+  /// Limits calls to `call_bytes` of stack below `frame`.
   void limit_calls(const void* frame);
   static void end_deep_calls(void* self);
 
-  /// The items of a request, from the first on, as many as an answer holds. `one(script, item)`
-  /// says what became of an item.
+  /// Runs the items of a request in order, as many as an answer holds. `one(script, answer, item)`
+  /// returns the fault of an item.
   template<typename Items, typename One>
   void answer_all(uint64_t request, uint64_t function, const Items& items, std::string& out,
                   One one);
-  /// Runs an item, once or twice, and writes what became of it. `give(script, context)` calls the
-  /// function, and puts its rows into `emission_`.
+  /// Runs an item, once or twice, and writes its rows or its fault. `give(script, context)` calls
+  /// the function, and puts its rows into `emission_`.
   template<typename Give>
   fault run_item(script& what, answer_writer& out, Give give);
   template<typename Give>
@@ -105,19 +105,19 @@ private:
   v8::MaybeLocal<v8::Value> call(script& what, v8::Local<v8::Context> context,
                                  std::span<v8::Local<v8::Value>> arguments);
   void begin_item();
-  /// Ends an item: what became of it, and the engine is fit for the next.
+  /// Ends an item, answers its fault, and makes the engine ready for the next item.
   fault settle(script& what, const v8::TryCatch& caught);
   void write_fault(fault problem, const script& what, v8::Local<v8::Context> context,
                    const v8::TryCatch& caught, answer_writer& out);
 
   v8::MaybeLocal<v8::String> text_of(std::string_view utf8);
   v8::MaybeLocal<v8::Value> parse(v8::Local<v8::Context> context, std::string_view json);
-  /// JSON text at the end of `out`, without a length; false: it threw. `absent`: what stands for a
-  /// value that has no JSON; with an empty one nothing is written.
+  /// Appends JSON text to `out`, without a length; false: it threw. `absent` replaces a value that
+  /// has no JSON; if it is empty, nothing is written.
   bool stringify(v8::Local<v8::Context> context, v8::Local<v8::Value> value, std::string& out,
                  std::string_view absent);
   bool append(v8::Local<v8::String> text, std::string& out);
-  /// What was thrown, and the line of the function's text where that is known.
+  /// The thrown value, and the line of the function's text if it is known.
   std::string message_of(const script& what, v8::Local<v8::Context> context,
                          const v8::TryCatch& caught);
 
@@ -135,9 +135,9 @@ private:
   std::string value_{};
   bool out_of_memory_ = false;
   unsigned heap_extensions_ = 0;
-  bool promised_ = false; ///< the item made a promise, which may wait in the context
-  bool counting_ = false; ///< calls are counted: nothing is compiled
-  uint64_t compiled_ = 0; ///< functions that were compiled to be counted
+  bool promised_ = false; ///< the item made a promise, whose microtask may wait in the context
+  bool counting_ = false; ///< the second run of a deep document: interpreter only
+  uint64_t compiled_ = 0; ///< functions compiled for second runs
 };
 
 } // namespace treadmill::js

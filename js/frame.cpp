@@ -44,7 +44,7 @@ size_t open_frame(std::string& out, Type type) {
   return begin;
 }
 
-/// Reads from the front; after the first failure everything fails.
+/// Reads from the front. After the first failure, every read fails.
 class cursor {
 public:
   explicit cursor(std::string_view in) : in_(in) {}
@@ -141,7 +141,7 @@ void put_document(std::string& out, const document& what) {
   out += members;
 }
 
-/// Bytes that put_document adds at most, without those that must be escaped.
+/// Most bytes that put_document adds, apart from escapes.
 constexpr size_t document_frame_bytes = 24;
 
 void put_list(std::string& out, const std::vector<std::string>& texts) {
@@ -274,7 +274,7 @@ void put_map(std::string& out, uint64_t request, uint64_t function,
   put_varint(out, request);
   put_varint(out, function);
   for (const document& one : documents) {
-    // Room for a length as long as it can get, then the text, then the length before it.
+    // Reserve space for the longest possible length, write the text, then the length before it.
     const size_t guess = one.id.size() + one.rev.size() + one.body.size() + document_frame_bytes;
     const size_t width = varint_bytes(guess);
     const size_t at = out.size();
@@ -395,7 +395,7 @@ std::span<char> frame_buffer::room() {
     end_ -= begin_;
     begin_ = 0;
   }
-  // Twice what is there: memory grows with what has come, not with what a length says.
+  // Grow by doubling: memory depends on the received bytes, not on an announced length.
   if (bytes_.size() - end_ < read_bytes) bytes_.resize(std::max(2 * end_, end_ + read_bytes));
   return std::span(bytes_).subspan(end_);
 }

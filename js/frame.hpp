@@ -9,13 +9,13 @@
 #include <variant>
 #include <vector>
 
-/// The language of a pool and its workers: frames of a length (4 bytes, big-endian, of what follows
-/// it), a type (1 byte) and a payload, over a stream socket. js/README.md has the table.
-/// Every decoder is total: any bytes give a value or an error, and no length is believed before
-/// that many bytes are there.
+/// The protocol of a pool and its workers: frames over a stream socket. A frame is a length (4
+/// bytes, big-endian, of the rest of the frame), a type (1 byte) and a payload. js/README.md has
+/// the table. Every decoder is total: any bytes give a value or an error, and no length is trusted
+/// before that many bytes have arrived.
 namespace treadmill::js {
 
-/// What a worker is told at its start.
+/// The limits that a worker gets at its start.
 struct worker_limits {
   uint32_t parent = 0; ///< process id of the pool's process
   bool jitless = false;
@@ -68,21 +68,21 @@ void put_map(std::string& out, uint64_t request, uint64_t function,
 void put_reduce(std::string& out, uint64_t request, uint64_t function,
                 std::span<const reduce_call> calls);
 
-/// `frame`: type and payload. Nothing: it is no request.
+/// `frame`: type and payload. nullopt: it is not a valid request.
 std::optional<request_frame> read_request(std::string_view frame);
 
 /// Replies: worker to pool.
 struct ready_reply {
   std::string engine; ///< version of V8
 };
-struct failed_reply { ///< it cannot start
+struct failed_reply { ///< the worker cannot start
   std::string message;
 };
-struct refused_reply { ///< the function is none
+struct refused_reply { ///< the text is not a valid function
   uint64_t request = 0;
   std::string message;
 };
-struct answer_reply { ///< of the first items of a request; a reduction's value is the key of its
+struct answer_reply { ///< for the first items of a request; a reduction's value is the key of its
                       ///< row
   uint64_t request = 0;
   std::vector<mapped> items;
@@ -93,7 +93,7 @@ void put_ready(std::string& out, std::string_view engine);
 void put_failed(std::string& out, std::string_view message);
 void put_refused(std::string& out, uint64_t request, std::string_view message);
 
-/// Writes an answer piece by piece, without copies in between.
+/// Writes an answer piece by piece, without intermediate copies.
 class answer_writer {
 public:
   answer_writer(std::string& out, uint64_t request);
@@ -108,14 +108,14 @@ private:
   size_t begin_;
 };
 
-/// More than these are no reply: short items and rows take more memory than their bytes.
+/// Most items and rows of a valid reply: short ones take more memory than their frame bytes.
 struct reply_bounds {
   size_t items = 0; ///< of one answer
   size_t rows = 0;  ///< of one item
 };
 std::optional<reply_frame> read_reply(std::string_view frame, reply_bounds bounds);
 
-/// The bytes of a stream socket, cut into frames.
+/// Cuts the bytes of a stream socket into frames.
 class frame_buffer {
 public:
   /// `limit`: bytes of the largest frame.
@@ -123,11 +123,11 @@ public:
 
   enum class state : uint8_t { incomplete, frame, broken };
 
-  /// Where the next bytes go; never empty. Ends the life of what next() gave.
+  /// Space for the next bytes; never empty. Invalidates the frame that next() gave.
   std::span<char> room();
   void filled(size_t bytes) { end_ += bytes; }
-  /// The next frame (type and payload), valid until room() is called. Broken: its length is 0 or
-  /// beyond the limit; it stays broken.
+  /// The next frame (type and payload), valid until room() is called. `broken`: its length is 0 or
+  /// over the limit; the buffer stays broken.
   state next(std::string_view& frame);
   void clear();
 
@@ -138,7 +138,7 @@ private:
   size_t end_ = 0;
 };
 
-/// Cut to `limit` bytes, at the end of a character.
+/// The text, cut to at most `limit` bytes at the end of a character.
 std::string_view cut_text(std::string_view text, size_t limit);
 
 } // namespace treadmill::js

@@ -1,4 +1,4 @@
-// How functions come to be: contexts, the check of a text, and the compiler.
+// How the engine makes functions: contexts, the check of a text, and compiling.
 #include "js/context_extension.hpp"
 #include "js/context_script.hpp"
 #include "js/defaults.hpp"
@@ -81,14 +81,14 @@ v8::MaybeLocal<v8::Value> engine::evaluate(v8::Local<v8::Context> context, std::
   return handles.Escape(result);
 }
 
-// A text that is balanced between round and between square brackets closes neither; between ? and :
-// it is one expression without a comma. Only then it is run, which gives a function and has no
-// other effect if the text is a function from its first to its last character; whatever else it is,
-// its context is thrown away.
+// Checks that the text is one expression before running it. A text that compiles between round and
+// between square brackets closes neither; between ? and : it is one expression without a comma.
+// Running it gives a function, without other effects if the whole text is a function. If it is
+// anything else, the context is discarded.
 std::optional<std::string> engine::compile(script& what, v8::Local<v8::Context> context) {
   const std::string_view text = skip_blank(what.text);
   if (text.empty() || is_class(text)) return std::string(not_one_function);
-  if (counting_) // for the same state of the compiler each time: a text that it has not seen
+  if (counting_) // a unique text, so that V8 finds nothing in its compilation cache
     return make_function(what, context, "\n)//" + std::to_string(++compiled_));
   {
     const v8::TryCatch caught(isolate_);
@@ -136,7 +136,7 @@ std::optional<std::string> engine::prepare(script& what) {
   const v8::HandleScope handles(isolate_);
   v8::Local<v8::Context> context;
   stack_.open();
-  // Our own script does not throw: this worker is full.
+  // The context script itself does not throw, so this worker is out of memory.
   if (!make_context(what).ToLocal(&context)) ::_exit(exit_code::out_of_memory);
   const v8::Context::Scope scope(context);
   limit_calls(__builtin_frame_address(0));

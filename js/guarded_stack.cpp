@@ -12,10 +12,10 @@ namespace treadmill::js {
 
 namespace {
 
-/// What is left below the lowest address for code that does not look where the stack ends.
+/// Reserve below the lowest address, for code that does not check the stack limit.
 constexpr size_t reserve_bytes = 512 * 1024;
 
-/// The handler runs here: where the stack was touched there is none.
+/// The signal handler's stack: at the fault, the thread's own stack has no usable memory left.
 alignas(64) std::array<char, 64 * 1024> handler_stack;
 guarded_stack* only = nullptr;
 
@@ -62,13 +62,13 @@ void* guarded_stack::begin(void* self) {
   return nullptr;
 }
 
-/// Async-signal-safe, but for what `on_touch` was given.
+/// Async-signal-safe, except for the function given to `on_touch`.
 void guarded_stack::handle(int signal, void* info, void* /*context*/) {
   guarded_stack& me = *only;
   const auto* const at = static_cast<const char*>(static_cast<siginfo_t*>(info)->si_addr);
   const bool guarded = at >= me.memory_ && at < me.memory_ + me.size_ - me.plain_;
   if (!guarded || me.usable_) {
-    ::signal(signal, SIG_DFL); // and it happens again
+    ::signal(signal, SIG_DFL); // the fault repeats and ends the process
     return;
   }
   me.make_usable();

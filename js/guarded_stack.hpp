@@ -7,12 +7,13 @@
 
 namespace treadmill::js {
 
-/// The stack of the thread that runs functions, in a mapping of its own whose lower part is
-/// guarded. The first touch of the guarded part is noted, and makes it usable: nothing that runs
-/// sees a difference.
+/// The stack of the thread that runs functions, in its own mapping with a guarded lower part. The
+/// first access to the guarded part is recorded and makes the part usable, so that running code
+/// notices nothing.
 ///
-/// One a process: it handles SIGSEGV. A fault at any other address ends the process as ever.
-/// **Thread**: `run` is for any, all else for the thread that it makes.
+/// Lifetime: one per process, because it handles SIGSEGV. A fault at any other address ends the
+/// process as usual.
+/// **Thread**: `run`: any; all other members: the thread that `run` starts.
 class guarded_stack {
 public:
   /// `plain`: bytes at the top that are not guarded. `size`: of the whole stack.
@@ -20,18 +21,18 @@ public:
   guarded_stack(const guarded_stack&) = delete;
   guarded_stack& operator=(const guarded_stack&) = delete;
 
-  /// Runs `work` on a thread with this stack, and returns when it has ended. Nothing, or why it did
-  /// not run.
+  /// Runs `work` on a thread with this stack, and returns when it has ended. Answers an empty text,
+  /// or the reason why `work` did not run.
   [[nodiscard]] std::string run(std::function<void()> work);
 
-  /// Called at the touch, in the handler of the signal.
+  /// Sets the function that is called at the first access, in the signal handler.
   void on_touch(void (*call)(void*), void* self);
   bool touched() const { return touched_; }
-  /// Guards the lower part, and gives its memory back where it was touched.
+  /// Guards the lower part again, and gives its memory back if it was touched.
   void guard();
-  /// Makes the lower part usable, until `guard`, without a note.
+  /// Makes the lower part usable until `guard`, without recording an access.
   void open();
-  /// The lowest address that may be used, with a reserve for what does not look at a limit.
+  /// The lowest address that V8 may use. Below it is a reserve for code that checks no limit.
   uintptr_t lowest() const;
 
 private:

@@ -7,22 +7,22 @@
 
 namespace treadmill::js {
 
-/// What kept a function from giving the rows of a document, or the value of a reduction.
+/// Why a function gave no rows for a document, or no value for a reduction.
 enum class fault : uint8_t {
   none = 0,
   threw = 1,          ///< It threw, or its result cannot be written as JSON.
   timed_out = 2,      ///< It used more CPU time than a document may.
   out_of_memory = 3,  ///< It used more memory than a worker has.
-  crashed = 4,        ///< Its worker died of it.
+  crashed = 4,        ///< It made its worker crash.
   too_many_rows = 5,  ///< It emitted more rows than a document may.
   too_large = 6,      ///< A row, or the document, is larger than the limit.
-  bad_result = 7,     ///< For callers: the JSON of a row is none that can be stored.
+  bad_result = 7,     ///< Set by callers: the JSON of a row cannot be stored.
   too_many_bytes = 8, ///< All its rows together are larger than a document may emit.
 };
 inline constexpr fault last_fault = fault::too_many_bytes;
 
-/// True for those that cost a worker its life or seconds of its time: a document that has such a
-/// fault is tried once more alone before it is reported.
+/// True for faults that kill a worker or cost seconds of its time. The pool tries a document with
+/// such a fault once more, alone, before it reports the fault.
 constexpr bool is_strike(fault problem) {
   return problem == fault::timed_out || problem == fault::out_of_memory ||
          problem == fault::crashed;
@@ -30,10 +30,10 @@ constexpr bool is_strike(fault problem) {
 
 enum class kind : uint8_t { map = 0, reduce = 1 };
 
-/// A function as its user wrote it. It runs in a context of its own, never shared.
+/// A function as its user wrote it. It runs in its own context, never shared with another function.
 struct function {
   uint64_t id =
-      0; ///< chosen by the caller, unique in the pool's life: the same id is the same text
+      0; ///< chosen by the caller, unique in the pool's life: one id always has the same text
   kind what = kind::map;
   std::string text;
 };
@@ -44,20 +44,20 @@ struct document {
   std::string body; ///< text of a JSON object without `id` and `rev`
 };
 
-/// JSON texts as JSON.stringify wrote them. They come from a process that is not trusted: whoever
-/// stores them checks them first.
+/// JSON texts as JSON.stringify wrote them. They come from an untrusted process: check them before
+/// storing them.
 struct row {
   std::string key;
   std::string value;
   bool operator==(const row&) const = default;
 };
 
-/// What a map made of one document.
+/// The result of a map for one document.
 struct mapped {
-  std::vector<row> rows;       ///< of a returning map: one, its key what was returned, no value
+  std::vector<row> rows;       ///< of a returning map: one row, its key is the result, no value
   bool emitted = false;        ///< the rows come from emit()
   fault problem = fault::none; ///< with a fault there are no rows
-  std::string message;         ///< what was thrown, for example
+  std::string message;         ///< for example the thrown error
   bool operator==(const mapped&) const = default;
 };
 
@@ -68,7 +68,7 @@ struct reduce_call {
 };
 
 struct reduced {
-  std::string value; ///< JSON text; null where the function returned nothing
+  std::string value; ///< JSON text; null if the function returned nothing
   fault problem = fault::none;
   std::string message;
   bool operator==(const reduced&) const = default;
@@ -77,9 +77,9 @@ struct reduced {
 struct map_job {
   std::shared_ptr<const function> what;
   std::vector<document> documents;
-  /// The function had strikes before: it gets one worker at most, and never the last free one.
+  /// The function had strikes before: at most one worker runs it, and never the last free worker.
   bool suspect = false;
-  /// A document that ran into the limit of time is not tried again.
+  /// A document with a strike that its worker reports is not tried again.
   bool once = false;
 };
 
@@ -93,13 +93,13 @@ enum class outcome : uint8_t {
   done,
   stopped,      ///< the pool is ending
   unavailable,  ///< no worker can be started; the message says why
-  bad_function, ///< the text is not one function, or not JavaScript; the message says where
-  cancelled,    ///< by whoever gave it
+  bad_function, ///< not one function, or not JavaScript; the message says where
+  cancelled,    ///< by map_pool::cancel
 };
 
-/// Of the first documents of the job, in their order. With `done` that is at least one (where any
-/// was given), but can be fewer than were given: an answer ends after a document with a strike, and
-/// when its rows reach `answer_bytes`. Give the rest again.
+/// The results of the first documents of the job, in order. With `done` there is at least one (if
+/// the job has documents), but maybe fewer than the job has: an answer ends after a document with a
+/// strike, and when its rows reach `answer_bytes`. Submit the rest again.
 struct map_answer {
   outcome how = outcome::done;
   std::string message;

@@ -1,5 +1,5 @@
-// treadmill-map: runs the functions of queries. Started by a pool (js/map_pool.hpp) with a socket
-// as descriptor 3 and a page of memory as descriptor 4; js/README.md tells its life.
+// treadmill-map: runs the functions of queries. A pool (js/map_pool.hpp) starts it with a socket as
+// descriptor 3 and a page of memory as descriptor 4; js/README.md describes its lifetime.
 #include "js/defaults.hpp"
 #include "js/engine.hpp"
 #include "js/frame.hpp"
@@ -21,7 +21,7 @@
 namespace treadmill::js {
 namespace {
 
-/// Reads and writes until all is there; the end of the socket is the end of the process.
+/// Reads and writes whole frames, blocking. If the socket is closed, the process ends.
 class channel {
 public:
   std::string_view next() {
@@ -103,13 +103,13 @@ struct answering {
   }
 }
 
-/// Also where V8 asks for memory in the midst of its own work, which cannot be unwound.
+/// The new-handler. V8 cannot unwind when an allocation of its own fails, so the process ends.
 [[noreturn]] void no_memory() { ::_exit(exit_code::out_of_memory); }
 
 [[noreturn]] void begin() {
   ::signal(SIGPIPE, SIG_IGN);
   std::set_new_handler(no_memory);
-  ::mallopt(M_ARENA_MAX, 1); // another arena would open files to count the cores
+  ::mallopt(M_ARENA_MAX, 1); // a second arena would open files to count the cores
   channel pool;
   if (const auto error = tie_to_parent(); !error.empty()) cannot_start(pool, error);
   const worker_limits limits = read_limits(pool);

@@ -29,14 +29,14 @@ namespace {
 using clock = worker::clock;
 using job_pointer = std::unique_ptr<pool_job>;
 
-/// What the pool allows beyond a worker's own watchdog, which ends an item within 1.2 limits and
-/// the process within 2.2 and half a second.
+/// The CPU time that the pool allows for an item. It is longer than that of the worker's watchdog,
+/// which ends an item within 1.2 limits and the process within 2.2 limits and half a second.
 std::chrono::nanoseconds generous(std::chrono::milliseconds limit) { return 3 * limit + 1s; }
 
-/// How often workers with work are looked at.
+/// How often the pool checks workers with work.
 constexpr auto look_interval = 100ms;
 
-/// Frame bytes of a row beside its text, at most; and of an answer beside its items.
+/// Most frame bytes of a row besides its text, and of an answer besides its items.
 constexpr size_t row_frame_bytes = 16;
 constexpr size_t answer_frame_bytes = 4096;
 
@@ -60,11 +60,11 @@ worker_limits limits_of(const pool_options& options) {
   return made;
 }
 
-/// Jobs that wait, each function's in their order; functions take turns.
+/// The waiting jobs: in order for each function; functions take turns.
 class turn_queue {
 public:
   void push(job_pointer job) { line(job->what().id).push_back(std::move(job)); }
-  /// A job that was with a worker already: before the others of its function.
+  /// For a job that a worker had already: it goes before the others of its function.
   void push_back_in_front(job_pointer job) { line(job->what().id).push_front(std::move(job)); }
   bool empty() const { return size_ == 0; }
   size_t size() const { return size_; }
@@ -80,7 +80,7 @@ public:
     return jobs;
   }
 
-  /// The first job, by turns, that `may_go`; its function is then the last in turn.
+  /// Takes the first job, by turns, for which `may_go`, and moves its function to the last turn.
   template<typename Test>
   job_pointer pop(Test may_go) {
     for (auto turn = turns_.begin(); turn != turns_.end(); ++turn) {
@@ -175,7 +175,7 @@ private:
 
   pool_options options_;
 
-  mutable std::mutex mutex_{}; // guards what follows, up to the next blank line
+  mutable std::mutex mutex_{}; // guards the members up to the next blank line
   std::vector<job_pointer> inbox_{};
   std::vector<uint64_t> forgotten_{};
   std::vector<uint64_t> cancelled_{};
@@ -186,14 +186,14 @@ private:
   std::thread thread_{};
   int wake_ = -1;
 
-  // The thread's own.
+  // Used only by the pool's thread.
   turn_queue queue_{};
   std::vector<std::unique_ptr<worker>> workers_{};
-  worker* reserved_ = nullptr; ///< kept free for a job that must be alone
+  worker* reserved_ = nullptr; ///< gets no new jobs, so that a job that must run alone can use it
   uint64_t last_request_ = 0;
-  uint32_t failures_ = 0; ///< starts that failed, one after the other
+  uint32_t failures_ = 0; ///< failed starts in a row
   uint32_t killed_starts_ = 0;
-  std::string failure_{}; ///< why the worker that is ending cannot start
+  std::string failure_{}; ///< why the ending worker could not start
   std::string last_failure_{};
   clock::time_point retry_at_{};
   clock::time_point look_at_{};
@@ -235,7 +235,7 @@ bool map_pool::core::start_thread() {
 
 void map_pool::core::signal() const {
   const uint64_t one = 1;
-  // It can only fail where it is already readable.
+  // The write can fail only if the eventfd is already readable, which is enough.
   [[maybe_unused]] const ssize_t written = ::write(wake_, &one, sizeof one);
 }
 
@@ -325,7 +325,7 @@ void map_pool::core::end_jobs_of(uint64_t function) {
   for (auto& job : ended) finish(std::move(job), outcome::cancelled);
 }
 
-/// Ends workers that had nothing to do for long.
+/// Ends workers that were idle for `idle_time`.
 void map_pool::core::end_idle() {
   if (options_.idle_time.count() == 0) return;
   const auto before = clock::now() - options_.idle_time;
@@ -353,7 +353,7 @@ void map_pool::core::end_all() {
   for (auto& job : late) finish(std::move(job), outcome::stopped);
 }
 
-// -- who works on what -------------------------------------------------------------------------
+// -- giving jobs to workers --------------------------------------------------------------------
 
 void map_pool::core::hand_out() {
   while (!queue_.empty() && hand_out_one()) {
@@ -377,7 +377,7 @@ bool map_pool::core::hand_out_one() {
     finish(std::move(job), outcome::done);
     return true;
   }
-  if (job->delicate()) reserved_ = nullptr; // it has its place, there or elsewhere
+  if (job->delicate()) reserved_ = nullptr; // the job has found its worker, this or another one
   give_to(*place, std::move(job));
   return true;
 }
@@ -394,8 +394,8 @@ worker* map_pool::core::place_for(const pool_job& /*job*/) {
   return best;
 }
 
-// A job that may cost its worker's life waits for a worker without other work, while no other
-// worker has its function; and together such jobs leave one worker to the others.
+// A job that may kill its worker waits for a worker without other work, and while another worker
+// has its function. Such jobs together leave one worker to the other jobs.
 worker* map_pool::core::place_alone(const pool_job& job) {
   if (in_work(job.what().id)) return nullptr;
   size_t taken = 0;
@@ -408,7 +408,7 @@ worker* map_pool::core::place_alone(const pool_job& job) {
   }
   if (taken >= std::max<size_t>(options_.workers, 2) - 1 || emptiest == nullptr) return nullptr;
   if (emptiest->flights().empty()) return emptiest;
-  if (reserved_ == nullptr) reserved_ = emptiest; // it takes nothing new until it is empty
+  if (reserved_ == nullptr) reserved_ = emptiest; // it gets no new jobs until it is empty
   return nullptr;
 }
 
@@ -439,7 +439,8 @@ void map_pool::core::hire() {
     std::string why;
     auto process = worker_process::start(options_.executable, why);
     if (!process) {
-      failures_ = std::max(failures_, defaults::failed_starts); // another try would not help now
+      failures_ =
+          std::max(failures_, defaults::failed_starts); // another attempt would not help now
       start_failed(why);
       break;
     }
@@ -465,7 +466,7 @@ void map_pool::core::refuse_waiting() {
     finish(std::move(job), outcome::unavailable, last_failure_);
 }
 
-// -- what workers say --------------------------------------------------------------------------
+// -- replies of workers ------------------------------------------------------------------------
 
 void map_pool::core::wait() {
   std::vector<pollfd> polled{{wake_, POLLIN, 0}};
@@ -485,7 +486,7 @@ void map_pool::core::wait() {
   end_idle();
 }
 
-/// Milliseconds until something is to be done without being told.
+/// Milliseconds until the next timer is due; -1: there is none.
 int map_pool::core::patience() const {
   const bool idle = std::all_of(workers_.begin(), workers_.end(), [](const auto& one) {
     return one->ready() && one->flights().empty();
@@ -503,7 +504,7 @@ void map_pool::core::serve(worker& one, short events) {
   if ((events & POLLOUT) != 0) one.send();
   if ((events & (POLLIN | POLLHUP | POLLERR)) == 0) return;
   const bool open = one.receive();
-  // Also of one that has ended: what it said before counts.
+  // Read the frames of an ended worker, too: its earlier answers count.
   if (!read_all(one)) {
     ++counted_.killed;
     warn("a worker for queries answered with what is no answer");
@@ -534,7 +535,7 @@ bool map_pool::core::handle(worker& one, std::string_view frame) {
     return true;
   }
   if (const auto* failed = std::get_if<failed_reply>(&*reply)) {
-    failure_ = failed->message; // its end follows
+    failure_ = failed->message; // the worker then ends
     return !one.ready();
   }
   if (one.flights().empty()) return false;
@@ -599,11 +600,11 @@ void map_pool::core::kill(worker& one, worker::verdict why) {
     return bury(one, fault::timed_out);
   case worker::verdict::stalled:
     warn("a worker for queries was killed: it does not go on, nor uses CPU time");
-    return bury(one, fault::none); // nobody's fault that is known
+    return bury(one, fault::none); // the cause is unknown
   }
 }
 
-/// `killed_for`: what its item is to blame for, where the pool ends it.
+/// `killed_for`: the fault of its item, if the pool ends the worker because of it; else none.
 void map_pool::core::bury(worker& one, fault killed_for) {
   const auto ending = one.process().end();
   const auto at = one.process().at();
@@ -617,7 +618,7 @@ void map_pool::core::bury(worker& one, fault killed_for) {
   fault problem = killed_for;
   if (problem == fault::none) {
     ++counted_.died;
-    // SIGKILL comes from outside; a function cannot have it sent.
+    // SIGKILL comes from outside: a function cannot cause it.
     if (ending.code == exit_code::timed_out)
       problem = fault::timed_out;
     else if (ending.code == exit_code::out_of_memory)
@@ -625,7 +626,7 @@ void map_pool::core::bury(worker& one, fault killed_for) {
     else if (ending.signal != SIGKILL)
       problem = fault::crashed;
   }
-  // The last first, so that they wait in the order in which they came.
+  // In reverse order, because each goes to the front of the queue: that keeps their order.
   while (!flights.empty()) {
     auto last = std::move(flights.back());
     flights.pop_back();
@@ -634,7 +635,7 @@ void map_pool::core::bury(worker& one, fault killed_for) {
 }
 
 void map_pool::core::lost_at_start(const worker_process::ending& ending) {
-  // Killed from outside: that says nothing of the next one.
+  // A worker that was killed from outside says nothing about the next start.
   if (failure_.empty() && ending.signal == SIGKILL && ++killed_starts_ <= defaults::killed_starts) {
     ++counted_.died;
     return;
@@ -661,7 +662,7 @@ void map_pool::core::settle_dead(worker::flight dead, const worker_process::posi
     }
   }
   if (!here && !first) return again(std::move(dead.job));
-  // With no known reason: to be tried again, but not for ever.
+  // The reason is unknown: try the job again, but not forever.
   if (!dead.job->bear(defaults::unexplained_deaths)) return again(std::move(dead.job));
   constexpr auto reason = "the process that ran it died again and again";
   if (dead.job->answered() == dead.job->size())
@@ -689,7 +690,7 @@ void map_pool::core::warn(const std::string& text) const {
 
 void map_pool::core::publish() {
   size_t working = 0;
-  auto cpu = counted_.cpu; // of those that ended
+  auto cpu = counted_.cpu; // of ended workers
   std::vector<int> processes;
   for (const auto& one : workers_) {
     cpu += one->process().cpu();

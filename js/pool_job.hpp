@@ -10,8 +10,8 @@
 
 namespace treadmill::js {
 
-/// A job of a pool: a map, a reduction or a check, with the answers that are there so far. Its
-/// items are documents or calls. **Thread**: one at a time.
+/// A job of a pool: a map, a reduction or a check, with its answers so far. Its items are documents
+/// or calls. **Thread**: one at a time.
 class pool_job {
 public:
   pool_job(std::shared_ptr<const map_job> job, map_callback done);
@@ -24,8 +24,8 @@ public:
   bool suspect() const { return suspect_; }
   size_t answered() const { return answers_.size(); }
 
-  /// What goes to a worker next: items from `answered()` on, as many as `bytes` hold but at least
-  /// one. The item that had a strike goes alone.
+  /// The next items for a worker: from `answered()` on, as many as fit into `bytes` but at least
+  /// one. An item that had a strike goes alone.
   struct piece {
     size_t first = 0;
     size_t count = 0;
@@ -35,13 +35,13 @@ public:
   void put_request(std::string& out, uint64_t request, const piece& items) const;
   size_t item_bytes(size_t item) const;
 
-  /// Takes the answers of a piece. True: the job is answered as far as it goes.
+  /// Takes the answers of a piece. True: finish the job now, even if not all items are answered.
   bool take(const piece& from, std::vector<mapped> items, size_t answer_bytes);
   /// An item of the piece killed its worker. True as for take().
   bool blame(const piece& from, size_t item, fault problem);
-  /// The compiler was killed. True: for the second time.
+  /// The worker died while it compiled the function. True: for the second time.
   bool blame_function() { return ++compile_deaths_ > 1; }
-  /// Its worker died, and it is not known that this job did it. True: too often.
+  /// Its worker died of an unknown cause. True: more than `limit` times in a row.
   bool bear(uint32_t limit) { return ++unexplained_ > limit; }
   bool delicate() const { return suspect_ || struck_ || compile_deaths_ > 0; }
   void answer_item(fault problem, std::string message);
@@ -57,7 +57,7 @@ private:
 
   std::shared_ptr<const function> what_;
   std::shared_ptr<const map_job> map_{};  ///< nullptr: a reduction, or a check
-  std::span<const document> documents_{}; ///< of it
+  std::span<const document> documents_{}; ///< of `map_`
   std::vector<reduce_call> calls_{};
   bool suspect_ = false;
   bool once_ = false;
@@ -65,7 +65,7 @@ private:
   reduce_callback reduced_{};
   std::vector<mapped> answers_{};
   size_t answer_bytes_ = 0;
-  std::optional<size_t> struck_{}; ///< the item that is to be tried alone
+  std::optional<size_t> struck_{}; ///< the item to try alone
   unsigned compile_deaths_ = 0;
   uint32_t unexplained_ = 0;
 };

@@ -5,10 +5,10 @@
 
 namespace treadmill::js {
 
-/// A page that a worker and its pool share: which document the worker is at, so that the pool knows
-/// it when the worker dies. The pool does not trust it further than that.
+/// A page that a worker and its pool share. The worker records its current document there, so that
+/// the pool knows it when the worker dies. The pool trusts the page for nothing else.
 struct progress_page {
-  /// Item number while the function is compiled.
+  /// The item number while the function is being compiled.
   static constexpr uint32_t compiling = UINT32_MAX;
 
   std::atomic<uint64_t> request = 0; ///< 0: none
@@ -18,13 +18,13 @@ static_assert(std::atomic<uint64_t>::is_always_lock_free);
 
 inline constexpr size_t progress_page_bytes = 4096;
 
-/// How a worker ends by itself.
+/// Exit codes of a worker that ends by itself.
 namespace exit_code {
 inline constexpr int closed = 0;         ///< its pool closed the socket
-inline constexpr int timed_out = 70;     ///< the watchdog could not end the function otherwise
+inline constexpr int timed_out = 70;     ///< the watchdog could not interrupt the function
 inline constexpr int out_of_memory = 71; ///< V8 has no memory left
-inline constexpr int no_start = 72;      ///< it could not be set up; it said why
-inline constexpr int bad_frame = 73;     ///< what came is no frame
+inline constexpr int no_start = 72;      ///< its setup failed; it sent the reason
+inline constexpr int bad_frame = 73;     ///< it received an invalid frame
 } // namespace exit_code
 
 /// Descriptors of a worker; 0, 1 and 2 are /dev/null.

@@ -20,8 +20,8 @@ std::string failed(const char* what, int number) {
   return std::string(what) + ": " + std::strerror(number);
 }
 
-/// Memory, the watchdog's sleep, clocks, and the process's own end. None names a file, another
-/// process or a new descriptor.
+/// Calls for memory, the watchdog's sleep, clocks, and exit. None can name a file, another process
+/// or a new descriptor.
 constexpr std::array plain_calls = {
     SCMP_SYS(munmap),          SCMP_SYS(mremap),
     SCMP_SYS(madvise),         SCMP_SYS(brk),
@@ -36,7 +36,7 @@ constexpr std::array plain_calls = {
     SCMP_SYS(exit_group),
 };
 
-/// Calls on descriptors that are already there.
+/// Calls on existing descriptors.
 constexpr std::array socket_calls = {SCMP_SYS(read), SCMP_SYS(write), SCMP_SYS(recvfrom),
                                      SCMP_SYS(sendto)};
 
@@ -83,7 +83,7 @@ void allow_socket(filter& calls) {
     const std::array socket = {scmp_arg_cmp{0, SCMP_CMP_EQ, descriptor::socket, 0}};
     calls.rule(SCMP_ACT_ALLOW, call, socket);
   }
-  // V8 and libc print their last words to descriptor 2 before they end the process.
+  // V8 and libc write an error message to descriptor 2 before they end the process.
   const std::array others = {scmp_arg_cmp{0, SCMP_CMP_NE, descriptor::socket, 0}};
   calls.rule(SCMP_ACT_ERRNO(EBADF), SCMP_SYS(write), others);
   calls.rule(SCMP_ACT_ERRNO(EBADF), SCMP_SYS(writev), {});

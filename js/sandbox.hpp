@@ -2,11 +2,12 @@
 #include <cstdint>
 #include <string>
 
-/// What a worker takes from itself before it runs the first foreign line. js/README.md says what
-/// each measure stops. V8-free, so that tests try it in a child of their own.
+/// The rights that a worker gives up before it runs a user's function. js/README.md says what each
+/// measure prevents. V8-free, so that tests can run it in a child process.
 ///
-/// **Thread**: the main thread; `close_sandbox` binds all threads of the process.
-/// **Errors**: nothing, or what could not be done: the process should end then.
+/// **Thread**: the main thread; `close_sandbox` applies to all threads of the process.
+/// **Errors**: each function answers an empty text, or the step that failed: then the process
+/// should end.
 namespace treadmill::js {
 
 struct sandbox_options {
@@ -14,17 +15,17 @@ struct sandbox_options {
   bool executable_memory = true;    ///< a JIT compiler needs it
 };
 
-/// To be called first: the process dies with the thread that started it, cannot be traced by others
-/// of its user, and leaves no core file.
+/// Call first. After it, the process dies with the thread that started it, other processes of its
+/// user cannot trace it, and it leaves no core file.
 [[nodiscard]] std::string tie_to_parent();
-/// False: the parent was gone before it was tied to it.
+/// False: the parent died before `tie_to_parent` took effect.
 bool parent_is(uint32_t process);
-/// Before V8 reserves what it needs: it is to fail now, not in the middle of a document.
+/// Call before V8 reserves memory, so that V8 fails at its start and not during a document.
 [[nodiscard]] std::string limit_address_space(const sandbox_options& options);
-/// The other rlimits, once no more files, threads or processes are needed.
+/// The other rlimits. Call when no more files, threads or processes are needed.
 [[nodiscard]] std::string lower_limits();
-/// no_new_privs and the allow-list of system calls; any other ends the process by SIGSYS. Writing
-/// and reading are for descriptor::socket alone.
+/// Sets no_new_privs and the allow-list of system calls; any other call ends the process by SIGSYS.
+/// Reading and writing are allowed only on descriptor::socket.
 [[nodiscard]] std::string close_sandbox(const sandbox_options& options);
 
 } // namespace treadmill::js

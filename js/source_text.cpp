@@ -5,7 +5,7 @@ namespace treadmill::js {
 
 namespace {
 
-/// Bytes of the white space or comment at the front; 0: there is none, or a comment has no end.
+/// Bytes of the leading white space or comment; 0: there is none, or a comment has no end.
 size_t blank_bytes(std::string_view text) {
   constexpr std::string_view byte_order_mark = "\xef\xbb\xbf";
   if (text.empty()) return 0;

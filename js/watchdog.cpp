@@ -43,7 +43,7 @@ void watchdog::begin() {
 bool watchdog::end() {
   uint64_t expected = piece_ << phase_bits | working;
   if (state_.compare_exchange_strong(expected, piece_ << phase_bits | idle)) return false;
-  // The interrupt is on its way: it must be over before the next piece begins.
+  // The interrupt is in progress: it must end before the next piece begins.
   while (state_.load() != (piece_ << phase_bits | interrupted)) std::this_thread::yield();
   state_.store(piece_ << phase_bits | idle);
   return true;

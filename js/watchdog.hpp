@@ -10,34 +10,34 @@
 
 namespace treadmill::js {
 
-/// Limits the CPU time of one piece of work of the thread that made it. A thread of its own looks
-/// at that thread's CPU clock, ten times within a limit while there is work; a piece is interrupted
-/// after the limit and at most a fifth of it more. One that goes on for as long again and half a
-/// second is given up.
+/// Limits the CPU time of one piece of work of the thread that made the watchdog. Owns a thread
+/// that reads that thread's CPU clock ten times per limit while there is work. It interrupts a
+/// piece after the limit, at most a fifth of the limit late. If the piece continues for as long
+/// again and half a second, the watchdog gives up.
 ///
-/// **Thread**: begin, end, wake and rest are for the thread that made it.
+/// **Thread**: call begin, end, wake and rest only in the thread that made it.
 class watchdog {
 public:
   struct actions {
-    std::function<void()> interrupt; ///< called on the watchdog's thread; must be quick
-    std::function<void()> give_up;   ///< likewise; not expected to come back
+    std::function<void()> interrupt; ///< called on the watchdog's thread; must return quickly
+    std::function<void()> give_up;   ///< likewise; does not need to return
   };
-  /// Returns when the thread runs: how a thread begins takes system calls that a sandbox does not
-  /// allow.
+  /// Returns when the thread runs, because starting a thread needs system calls that the sandbox
+  /// forbids.
   watchdog(std::chrono::milliseconds limit, actions what);
   ~watchdog();
   watchdog(const watchdog&) = delete;
   watchdog& operator=(const watchdog&) = delete;
 
-  void wake(); ///< pieces of work will come
-  void rest(); ///< none will come for a while
+  void wake(); ///< call before pieces of work
+  void rest(); ///< call when no work is expected soon
 
   void begin();
-  /// True: the piece was interrupted. No interrupt for it comes after.
+  /// True: the piece was interrupted. No interrupt for it comes later.
   bool end();
 
 private:
-  /// Of the current piece, in the low two bits of state_; above them is its number.
+  /// Phase of the current piece, in the low two bits of state_; the higher bits are its number.
   enum phase : uint64_t { idle = 0, working = 1, interrupting = 2, interrupted = 3 };
   static constexpr unsigned phase_bits = 2;
 
@@ -54,9 +54,9 @@ private:
   bool quitting_ = false;
   bool awake_ = false;
   std::atomic<uint64_t> state_ = 0;
-  uint64_t piece_ = 0;              ///< of the thread that works
-  uint64_t seen_ = 0;               ///< piece that was worked on at the last look
-  std::chrono::nanoseconds then_{}; ///< the clock when it was first seen
+  uint64_t piece_ = 0;              ///< number of the last piece; used by the working thread
+  uint64_t seen_ = 0;               ///< piece at the last look
+  std::chrono::nanoseconds then_{}; ///< CPU clock when that piece was first seen
   std::thread thread_{};
 };
 

@@ -8,7 +8,7 @@ namespace treadmill::js {
 
 namespace {
 
-/// Replies that are read before another worker's turn.
+/// Reads from one worker before the pool serves the next one.
 constexpr int reads_in_a_row = 16;
 
 bool would_wait() { return errno == EAGAIN || errno == EWOULDBLOCK; }

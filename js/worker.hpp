@@ -11,8 +11,8 @@
 
 namespace treadmill::js {
 
-/// A pool's side of one worker: what is on its way there, and what came back. **Thread**: the
-/// pool's.
+/// A pool's side of one worker: the frames to and from it, and the batches that it has. **Thread**:
+/// the pool's.
 class worker {
 public:
   using clock = std::chrono::steady_clock;
@@ -22,9 +22,9 @@ public:
     pool_job::piece items;
   };
   struct limits {
-    std::chrono::nanoseconds start_time{}; ///< to be ready
-    std::chrono::nanoseconds item_cpu{};   ///< at one item, of the process
-    std::chrono::nanoseconds stall_time{}; ///< at one item, of the wall clock
+    std::chrono::nanoseconds start_time{}; ///< until it is ready
+    std::chrono::nanoseconds item_cpu{};   ///< CPU time of the process for one item
+    std::chrono::nanoseconds stall_time{}; ///< wall-clock time for one item
   };
 
   worker(std::unique_ptr<worker_process> process, size_t largest_reply);
@@ -32,7 +32,7 @@ public:
   int socket() const { return process_->socket(); }
   worker_process& process() { return *process_; }
 
-  /// Until it is ready nothing but the first frame goes to it.
+  /// Until the worker is ready, the pool sends it only the first frame.
   bool ready() const { return ready_; }
   void begin(const worker_limits& what);
   void set_ready() {
@@ -40,24 +40,24 @@ public:
     idle_since_ = clock::now();
   }
 
-  /// Has the function defined there first if it is not.
+  /// Sends a batch of the job. Defines the function in the worker first if needed.
   void give(uint64_t request, std::unique_ptr<pool_job> job, size_t batch_bytes);
   void forget(uint64_t function);
 
   bool wants_to_send() const { return sent_ < out_.size(); }
-  /// False: the socket is broken. Both: as much as goes without waiting.
+  /// Send and receive as much as possible without blocking. False: the socket is broken.
   bool send();
   bool receive();
   frame_buffer::state next(std::string_view& frame) { return in_.next(frame); }
 
   const std::deque<flight>& flights() const { return flights_; }
   flight take_first();
-  /// When it last had something to do, or became ready.
+  /// When it last finished a batch, or became ready.
   clock::time_point idle_since() const { return idle_since_; }
-  /// One of its jobs wants to be alone.
+  /// One of its jobs must run alone.
   bool has_delicate() const;
 
-  /// A fault: it is to be killed for it. None is also the answer while all is well.
+  /// `well`: nothing to do. Otherwise: why the worker must be killed.
   enum class verdict : uint8_t { well, late_start, too_long, stalled };
   verdict judge(const limits& most, clock::time_point now);
 
@@ -70,7 +70,7 @@ private:
   std::string out_{};
   size_t sent_ = 0;
   std::deque<flight> flights_{};
-  std::deque<uint64_t> functions_{}; ///< defined there; the one used last is the last
+  std::deque<uint64_t> functions_{}; ///< defined in the worker; least recently used first
   worker_process::position seen_{};
   std::chrono::nanoseconds seen_cpu_{};
   clock::time_point seen_at_ = clock::now();

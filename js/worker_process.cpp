@@ -18,7 +18,7 @@ namespace treadmill::js {
 
 namespace {
 
-/// Descriptors are first put out of the way of those that the worker gets.
+/// Descriptors are moved up first, so that they do not collide with the worker's descriptors.
 constexpr int lowest_descriptor = 10;
 
 int move_up(int descriptor) {
@@ -36,7 +36,7 @@ std::chrono::nanoseconds time_of(const timeval& time) {
   return std::chrono::seconds(time.tv_sec) + std::chrono::microseconds(time.tv_usec);
 }
 
-/// posix_spawn's lists, with their ends.
+/// Owns the lists of posix_spawn.
 class spawn_plan {
 public:
   spawn_plan() {
@@ -48,7 +48,7 @@ public:
     ::sigfillset(&all);
     ::posix_spawnattr_setsigmask(&attributes_, &none);
     ::posix_spawnattr_setsigdefault(&attributes_, &all);
-    // A session of its own: what is typed at the node's terminal is not for it.
+    // Its own session, so that signals typed at the node's terminal do not reach it.
     ::posix_spawnattr_setflags(&attributes_,
                                POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSID);
   }
@@ -59,7 +59,7 @@ public:
   spawn_plan(const spawn_plan&) = delete;
   spawn_plan& operator=(const spawn_plan&) = delete;
 
-  /// The worker's descriptors; every other one is closed.
+  /// Sets the worker's descriptors; all others are closed.
   bool give(int socket, int page) {
     int failed = 0;
     for (const int standard : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO})
@@ -108,13 +108,13 @@ bool worker_process::prepare(std::string& why) {
   far_socket_ = move_up(ends[1]);
   if (far_socket_ < 0 || ::fcntl(socket_, F_SETFL, O_NONBLOCK) != 0)
     return fail("no socket for a worker");
-  const int buffer = defaults::batch_bytes; // as much of it as the system allows
+  const int buffer = defaults::batch_bytes; // the system may allow less
   ::setsockopt(socket_, SOL_SOCKET, SO_SNDBUF, &buffer, sizeof buffer);
   ::setsockopt(far_socket_, SOL_SOCKET, SO_SNDBUF, &buffer, sizeof buffer);
   const int file = ::memfd_create("treadmill-map", MFD_CLOEXEC | MFD_ALLOW_SEALING);
   if (file < 0) return fail("no page for a worker");
   page_file_ = move_up(file);
-  // Sealed, since a page that the worker cuts short would end us when we read it.
+  // Sealed, because if the worker could truncate the page, reading it would kill the pool.
   if (page_file_ < 0 || ::ftruncate(page_file_, progress_page_bytes) != 0 ||
       ::fcntl(page_file_, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0) {
     return fail("no page for a worker");
@@ -163,7 +163,7 @@ worker_process::ending worker_process::end() {
   if (ending_ || id_ < 0) return ending_.value_or(ending{});
   int status = 0;
   rusage used{};
-  // It may have ended by itself: then the signal finds nobody, and the status says how.
+  // If it has ended by itself, the signal has no effect and the status is that of its own end.
   ::kill(id_, SIGKILL);
   pid_t waited = -1;
   do waited = ::wait4(id_, &status, 0, &used);

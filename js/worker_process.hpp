@@ -8,28 +8,28 @@
 
 namespace treadmill::js {
 
-/// One process treadmill-map, from its start to its end: owns the process, our end of its socket
-/// and the page of its progress. Its environment is TZ=UTC and LC_ALL=C; it inherits no descriptor
-/// but its own two.
+/// Owns one treadmill-map process from its start to its end, the pool's end of its socket, and its
+/// progress page. The process's environment is TZ=UTC and LC_ALL=C; it inherits only its own two
+/// descriptors.
 ///
 /// **Lifetime**: the destructor kills the process and waits for it. The process also dies with the
 /// thread that started it.
 /// **Thread**: the one that started it.
 class worker_process {
 public:
-  /// How it ended: by itself with a code, or by a signal.
+  /// How the process ended: by itself with a code, or by a signal.
   struct ending {
     int code = -1;
     int signal = 0;
-    std::chrono::nanoseconds cpu{}; ///< all that it used
+    std::chrono::nanoseconds cpu{}; ///< total CPU time
   };
   struct position {
-    uint64_t request = 0; ///< 0: at none
+    uint64_t request = 0; ///< 0: none
     uint32_t item = 0;
     bool operator==(const position&) const = default;
   };
 
-  /// Nothing: `why` says what went wrong.
+  /// nullptr: `why` has the reason.
   static std::unique_ptr<worker_process> start(const std::string& executable, std::string& why);
   ~worker_process();
   worker_process(const worker_process&) = delete;
@@ -37,12 +37,12 @@ public:
 
   int socket() const { return socket_; } ///< non-blocking
   pid_t id() const { return id_; }
-  /// Where it says that it is.
+  /// Its current item, as it says itself.
   position at() const;
-  /// CPU time that it used up to now.
+  /// CPU time that it has used.
   std::chrono::nanoseconds cpu() const;
   bool ended() const { return ending_.has_value(); }
-  /// Kills it where it still runs, and waits for its end.
+  /// Kills it if it still runs, and waits for its end.
   ending end();
 
 private:
