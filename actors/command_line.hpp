@@ -18,8 +18,8 @@ struct command_line {
   std::string command{}; ///< "status", …: its help lists its arguments
   /// The given arguments and flags of that command, by name without dashes.
   std::map<std::string, std::string> given{};
-  int exit_code = 0;  ///< 0 after --help and --version, 2 after anything wrong
-  std::string output; ///< the text of --help or --version, or every problem, a line each
+  int exit_code = 0;  ///< 0 after --help and --version, 2 after any problem
+  std::string output; ///< the text of --help or --version, or all problems, one per line
 
   bool has(const std::string& argument) const { return given.contains(argument); }
 };

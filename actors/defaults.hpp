@@ -42,7 +42,7 @@ inline constexpr std::chrono::milliseconds trial_piece_time{50};
 /// Workers that compile functions and run trials, and how long an idle one is kept.
 inline constexpr size_t trial_workers = 2;
 inline constexpr std::chrono::milliseconds trial_worker_idle{30'000};
-/// How long a view waits after something failed before it tries again.
+/// How long a view pauses after a failure.
 inline constexpr std::chrono::milliseconds view_pause{500};
 /// How often storage checks for due work: reopening, interval syncs, cleaning up, free space.
 inline constexpr std::chrono::milliseconds tick_interval{100};

@@ -129,8 +129,7 @@ struct function_calls::trial {
   size_t piece = 1; ///< documents of the next piece
   clock::time_point began = clock::now();
   clock::time_point asked_at{};
-  std::shared_ptr<std::atomic<size_t>>
-      counted{}; ///< number of running trials; nullptr: this is not a trial
+  std::shared_ptr<std::atomic<size_t>> counted{}; ///< the running trials; nullptr: not a trial
   std::function<void(result<rest::trial_rows>)> answer{};
 
   ~trial() {

@@ -22,8 +22,8 @@ std::shared_ptr<const js::function> make_function(js::kind what, std::string tex
 js::map_job map_job_of(std::shared_ptr<const js::function> map,
                        std::span<const run_document> documents, bool suspect);
 
-/// Why the pool did not run a function at all, as an error: bad_map, shutting_down, unavailable (no
-/// worker can be started), overloaded (the pool starts over). Precondition: it is not `done`.
+/// The error for a function that the pool did not run: bad_map, shutting_down, unavailable (no
+/// worker can be started), overloaded (the pool starts over). Precondition: `how` is not `done`.
 error problem_of(js::outcome how, const std::string& message);
 
 /// Checks a worker's rows and converts them to their stored forms. A worker is not trusted, because

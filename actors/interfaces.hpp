@@ -62,7 +62,7 @@ using bucket_actor = caf::typed_actor<
     // INTERNAL: submit the gathered batch.
     caf::reacts_to<flush_batch>>;
 
-/// Runs map functions in the worker processes.
+/// Runs map and reduce functions in the worker processes.
 using isolate_pool_actor = caf::typed_actor<
     // Map documents; answered when their worker has answered.
     caf::replies_to<map_documents>::with<documents_mapped>,
@@ -92,7 +92,7 @@ using view_actor = follower_actor::extend<
     // INTERNAL: the pause after a failure is over.
     caf::reacts_to<try_again>>;
 
-/// A peer link's bucket, or why there is none. INTERNAL.
+/// A peer link's bucket, or the reason why there is none. INTERNAL.
 struct bucket_found {
   std::string name{};
   uint32_t number = 0;
@@ -105,11 +105,11 @@ struct bucket_found {
 using peer_link_actor = follower_actor::extend<
     // From the wire's thread.
     caf::reacts_to<frame_received>,
-    // From the gateway: where to send, and whether there are other links.
+    // From the gateway: the connection to send over, and whether other links are established.
     caf::reacts_to<connection_chosen>, caf::reacts_to<others_linked>,
     // From the gateway: the link ends after this.
     caf::reacts_to<part_link>,
-    // INTERNAL: what buckets and the node answered.
+    // INTERNAL: answers of buckets and the node.
     caf::reacts_to<documents_merged>, caf::reacts_to<bucket_found>,
     // INTERNAL: a timer is due.
     caf::reacts_to<tick>>;
@@ -158,13 +158,13 @@ struct open_bucket {
   bool make = false;
   reply_ptr<result<bucket_started>> answer{};
   bool for_peer = false;                     ///< not made if it was dropped on this node
-  steady_time deadline = steady_time::max(); ///< not begun after it
+  steady_time deadline = steady_time::max(); ///< after it, the node does not start this
 };
 /// Drop a bucket and end its actor. LOCAL.
 struct remove_bucket {
   std::string name{};
   reply_ptr<result<void>> answer{};
-  steady_time deadline = steady_time::max(); ///< not begun after it
+  steady_time deadline = steady_time::max(); ///< after it, the node does not start this
 };
 
 /// Answer when the query's index covers this sequence. LOCAL.
@@ -176,7 +176,7 @@ struct await_query {
 
 /// Supervises all others and knows every bucket and query.
 using node_actor = query_keeper_actor::extend<
-    // From the gateway's threads; not_found where there is no such query.
+    // From the gateway's threads; not_found if there is no such query.
     caf::reacts_to<await_query>,
     // INTERNAL: retry a query drop that failed.
     caf::reacts_to<drop_query>,

@@ -28,7 +28,7 @@ std::string_view to_string(level value);
 std::string_view to_string(format value);
 
 struct options {
-  log::level level = log::level::info; ///< lines below it are left out
+  log::level level = log::level::info; ///< lines below it are dropped
   log::format format = log::format::text;
   std::string file; ///< appended to; empty: stderr
 };
@@ -64,7 +64,7 @@ std::string start(const options& how);
 /// to stderr. If the file cannot be opened, answers the reason and keeps the open one. **Thread**:
 /// any, between start and stop.
 std::string reopen();
-/// Writes out what is buffered and closes the file; later lines go to stderr.
+/// Flushes the buffer and closes the file; later lines go to stderr.
 void stop();
 
 /// Whether a line of this level would be written: ask before making an expensive value.

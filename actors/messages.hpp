@@ -200,7 +200,7 @@ struct await_index {
 // Node -> storage: queries
 // ------------------------------------------------------------------------------------------------
 
-/// Drop the indexes of a query whose view is gone; answered by index_committed.
+/// Drop the indexes of a query whose view has ended. Answered by index_committed.
 struct drop_query {
   uint32_t bucket = 0;
   std::string name{};

@@ -44,9 +44,8 @@ struct node_state {
   storage_actor storage{};
   isolate_pool_actor pool{};
   zmq_gateway_actor peers{};
-  std::vector<follower_actor> links{}; ///< of peers: they follow all buckets
-  std::map<caf::actor_addr, gone_query>
-      ending_views{}; ///< told to end, because the query was deleted
+  std::vector<follower_actor> links{};                  ///< of peers: they follow all buckets
+  std::map<caf::actor_addr, gone_query> ending_views{}; ///< told to end: query deleted
   /// Queries whose indexes are being dropped. If one is defined again, its view starts after that.
   std::set<gone_query> dropping{};
   std::map<uint32_t, running_bucket> buckets{};

@@ -20,7 +20,7 @@
 namespace treadmill {
 
 struct peer_link_options {
-  uint64_t peer = 0; ///< its key on the board and for the gateway
+  uint64_t peer = 0; ///< its key on the board and at the gateway
   replication::link_options link{};
   std::shared_ptr<const store> rows{};
   std::shared_ptr<const node_counters> counters{};
@@ -49,7 +49,7 @@ struct peer_link_state {
   replication::link_status counted{};
   uint64_t connection = 0; ///< 0: there is none
   bool patient = false;
-  bool established = false; ///< as the gateway was told, with the peer's node id
+  bool established = false; ///< as last told to the gateway, with the node id in `told`
   std::string told{};
   std::map<uint32_t, written_bucket> buckets{};
   /// Frames that wait for the peer's work budget.

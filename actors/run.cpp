@@ -186,7 +186,7 @@ public:
     gateway_.stop(); // no new writes; feeds end by themselves
     server_.stop(how_.shutdown_grace);
     {
-      caf::scoped_actor self(actors_); // counts as an actor itself, so it must be gone below
+      caf::scoped_actor self(actors_); // is an actor itself, so it must end before the wait below
       if (node_) {
         self->send_exit(node_, caf::exit_reason::user_shutdown);
         self->wait_for(node_);

@@ -28,7 +28,7 @@ result<endpoint> parse_endpoint(std::string_view text, std::string_view scheme =
 /// The text that parse_endpoint reads, without a scheme.
 std::string to_string(const endpoint& where);
 
-/// Everything that an operator can choose. The members' defaults are those that `--help` and the
+/// All settings of an operator. The members' defaults are those that `--help` and the
 /// README show.
 struct settings {
   std::string name; ///< of this node among its peers; parse_settings fills in the host name
@@ -75,7 +75,7 @@ struct settings {
   log::options logging;
   bool access_log = false; ///< a line for each request
 
-  /// Every problem, one sentence each that names the setting; empty: fit to run with.
+  /// All problems, one sentence each that names the setting; empty: the settings are valid.
   std::vector<std::string> validate() const;
 };
 

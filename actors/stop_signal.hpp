@@ -8,7 +8,7 @@ namespace treadmill {
 ///
 /// - SIGTERM, SIGINT: the node shuts down in order. SIGHUP does the same if the node was started
 ///   from a terminal that is gone (not under nohup).
-/// - SIGHUP otherwise, SIGUSR1: the log file is opened anew.
+/// - SIGHUP otherwise, SIGUSR1: the log file is reopened.
 /// - SIGPIPE, SIGUSR2, SIGXFSZ (a file larger than `ulimit -f`): ignored; the write returns an
 /// error.
 /// - SIGQUIT ends it at once, with a core file if core files are allowed.

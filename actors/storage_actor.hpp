@@ -72,7 +72,7 @@ struct storage_state {
 
 /// The only writer of the store: gathers the waiting batches and commits them with one fsync.
 ///
-/// Lifetime: one a process, from the node's start to its end. **Thread**: detached; under test,
+/// Lifetime: one per process, from the node's start to its end. **Thread**: detached; under test,
 /// plain. **Blocks?** Yes, for fsync: hence detached.
 /// **Mailbox bound**: by the gateway (queued writes and bytes). **Errors**: a batch is committed,
 /// `ambiguous` (its write failed), or refused with the store's problem. The last two end the epoch

@@ -47,7 +47,7 @@ struct view_state {
     std::vector<js::reduce_call> calls{};
     std::vector<reduced_value> values{};
   };
-  /// An index and what it is built from.
+  /// An index and the sources that it is built from.
   struct generation {
     index_id where{};
     std::string definition{}; ///< stored form

@@ -362,7 +362,7 @@ std::string own_reason(parting why) {
   return std::string(replication::to_string(why));
 }
 
-/// One of the two sides refuses the other.
+/// Handles a refusal by either side.
 void refused(gateway_pointer self, uint64_t key, parting why, const std::string& reason) {
   zmq_gateway_state& state = self->state;
   const peer_record* record = state.registry.find(key);
@@ -486,7 +486,7 @@ connection& claim(zmq_gateway_state& state, uint64_t id, uint64_t key) {
   return state.peers[key].connections.try_emplace(id, std::move(facts)).first->second;
 }
 
-/// The link answers over the greeting's connection, so that the peer learns where that one leads.
+/// The link answers over the greeting's connection, so that the peer knows its other end.
 void take_greeting(gateway_pointer self, uint64_t key, linked_peer& peer, frame_received came) {
   const uint64_t before = std::exchange(peer.chosen, came.connection);
   const time_point since = peer.chosen_at;
@@ -525,7 +525,7 @@ void accept(gateway_pointer self, uint64_t id, const greeting_verdict& verdict,
   peer.greeted_at = now(self);
   state.idle_frames.erase(id);
   if (verdict.key == 0) peer.unproven = true;
-  if (peer.established) state.registry.established(key); // no need to invite
+  if (peer.established) state.registry.established(key); // no invitation is needed
   const peer_record& record = *state.registry.find(key);
   const bool same_link = record.all_buckets == before.all_buckets &&
                          record.buckets == before.buckets && record.invites == before.invites &&
@@ -792,7 +792,7 @@ void add(gateway_pointer self, const add_peer& asked) {
       before.all_buckets == asked.asked.all_buckets && before.buckets == asked.asked.buckets;
   const linked_peer* peer = find_peer(state, *key);
   if (known != 0 && same_filter && peer != nullptr && peer->established) {
-    state.registry.established(*key); // no need to invite
+    state.registry.established(*key); // no invitation is needed
     return (*asked.answer)(
         rest::peer_added{rest::peer_added::how::known, before.name, before.zmq_uri});
   }

@@ -22,8 +22,8 @@ namespace treadmill {
 
 struct zmq_gateway_options {
   replication::own_identity own{};
-  std::string advertised{};         ///< where others can dial this node; empty: nowhere
-  std::string listening{};          ///< where it listens; empty: nowhere
+  std::string advertised{};         ///< address where others can dial this node; empty: none
+  std::string listening{};          ///< address where it listens; empty: none
   std::vector<std::string> peers{}; ///< added at every start, even if they were removed before
   size_t most_peers = replication::defaults::peers;
   json_limits limits{};
@@ -51,14 +51,14 @@ struct zmq_gateway_state {
   struct linked_peer {
     peer_link_actor link{}; ///< none: it died; the next tick starts it again
     std::map<uint64_t, connection> connections{};
-    uint64_t chosen = 0; ///< 0: none
+    uint64_t chosen = 0; ///< the connection to send over; 0: none
     time_point chosen_at{};
     uint64_t instance = 0; ///< of the peer's process
     bool established = false;
     bool unproven = false; ///< the registry did not know it, and no link was established yet
     time_point greeted_at{};
-    time_point away_since{}; ///< while it has no connection
-    time_point dial_at{};    ///< not before
+    time_point away_since{}; ///< valid while it has no connection
+    time_point dial_at{};    ///< do not dial before
     std::string refusal{};   ///< why one side refuses the other; empty: neither does
   };
   /// A request to add a peer that waits until the peer is reached.
@@ -72,7 +72,7 @@ struct zmq_gateway_state {
     uint64_t key = 0;
     replication::hello greeting{};
     std::string frame{};
-    std::map<uint64_t, uint64_t> heard{}; ///< per connection of the peer, when the probe began
+    std::map<uint64_t, uint64_t> heard{}; ///< frames per connection at the start
   };
   struct waiting_save {
     uint64_t version = 0;
@@ -83,7 +83,7 @@ struct zmq_gateway_state {
   std::map<uint64_t, linked_peer> peers{};
   std::map<uint64_t, uint64_t> owners{}; ///< connection → key of its peer
   std::map<uint64_t, probed_connection> probed{};
-  std::map<uint64_t, size_t> idle_frames{}; ///< per connection that belongs to no peer
+  std::map<uint64_t, size_t> idle_frames{}; ///< frames per connection without a peer
   std::shared_ptr<replication::work_budget> strangers_work{};
   std::map<uint64_t, waiting_request> waiting{};
   uint64_t last_waiter = 0;

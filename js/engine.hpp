@@ -68,7 +68,7 @@ private:
     fault problem = fault::none;
     std::string rows{};
   };
-  class counted_calls; // a scope in which calls are counted
+  class counted_calls; // the scope of a second run, with calls in the interpreter only
 
   static void emit(const v8::FunctionCallbackInfo<v8::Value>& info);
   static size_t near_heap_limit(void* self, size_t current, size_t initial);

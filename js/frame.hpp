@@ -100,7 +100,7 @@ public:
   void fault_item(fault problem, std::string_view message);
   /// `rows`: as put_row wrote them.
   void rows_item(bool emitted, uint32_t count, std::string_view rows);
-  void finish(); ///< once, at the end
+  void finish(); ///< call once, at the end
   static void put_row(std::string& rows, std::string_view key, std::string_view value);
 
 private:

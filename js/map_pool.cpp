@@ -263,7 +263,7 @@ void map_pool::core::stop() {
 }
 
 void map_pool::core::run() noexcept {
-  // Signals are for the node's own threads.
+  // Only the node's own threads handle signals.
   sigset_t all;
   ::sigfillset(&all);
   ::pthread_sigmask(SIG_BLOCK, &all, nullptr);
@@ -360,7 +360,7 @@ void map_pool::core::hand_out() {
   }
   if (!queue_.empty()) hire();
   for (const auto& one : workers_) {
-    if (one->wants_to_send()) one->send(); // a broken socket is seen when it is read
+    if (one->wants_to_send()) one->send(); // reading detects a broken socket
   }
 }
 
@@ -439,8 +439,7 @@ void map_pool::core::hire() {
     std::string why;
     auto process = worker_process::start(options_.executable, why);
     if (!process) {
-      failures_ =
-          std::max(failures_, defaults::failed_starts); // another attempt would not help now
+      failures_ = std::max(failures_, defaults::failed_starts); // a retry would not help now
       start_failed(why);
       break;
     }

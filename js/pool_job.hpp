@@ -48,7 +48,7 @@ public:
 
   const std::vector<mapped>& answers() const { return answers_; }
   bool is_reduction() const { return static_cast<bool>(reduced_); }
-  /// Calls back, once.
+  /// Calls the callback, once.
   void finish(outcome how, std::string message);
 
 private:
