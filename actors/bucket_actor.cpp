@@ -10,8 +10,8 @@ namespace {
 
 using bucket_pointer = bucket_actor::stateful_pointer<bucket_actor_state>;
 
-void answer_problem(const reply_ptr<rest::write_answer>& answer, ec code, std::string reason) {
-  (*answer)(rest::write_answer{{code, std::move(reason)}, {}});
+void answer_problem(const reply_ptr<write_answer>& answer, ec code, std::string reason) {
+  (*answer)(write_answer{{code, std::move(reason)}, {}});
 }
 
 void refuse(const bucket_actor_state::work& work, ec code, const std::string& reason) {
@@ -135,7 +135,7 @@ void answer_write(bucket_pointer self, const write_documents& asked) {
   bucket_actor_state& state = self->state;
   const uint64_t batch = batch_of_now(state);
   if (batch == state.finished) {
-    (*asked.answer)(rest::write_answer{{ec::none, {}}, std::move(state.now.outcomes)});
+    (*asked.answer)(write_answer{{ec::none, {}}, std::move(state.now.outcomes)});
     return;
   }
   const bool in_parts = state.handed_over >= state.now.first;
@@ -201,7 +201,7 @@ slice_end go_on(bucket_pointer self, const write_documents& asked, steady_time u
       answer_problem(asked.answer, lack->code, lack->reason);
       return slice_end::done;
     }
-    asked.answer->begin(rest::write_answer{
+    asked.answer->begin(write_answer{
         {ec::ambiguous, "the write may or may not have been applied: read to know"}, {}});
     start_work(self, group.atomic || room);
   }
@@ -444,7 +444,7 @@ void finish(bucket_pointer self, const batch_done& done) {
   note_begun(state, done.number);
   while (!state.answers.empty() && state.answers.front().batch <= done.number) {
     auto& ready = state.answers.front();
-    if (ready.write) (*ready.write)(rest::write_answer{{ec::none, {}}, std::move(ready.outcomes)});
+    if (ready.write) (*ready.write)(write_answer{{ec::none, {}}, std::move(ready.outcomes)});
     if (ready.merge) (*ready.merge)(ready.merged);
     state.answers.pop_front();
   }

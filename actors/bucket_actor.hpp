@@ -1,7 +1,7 @@
 #pragma once
 #include "actors/interfaces.hpp"
 #include "actors/node_counters.hpp"
-#include "storage/store.hpp"
+#include "storage/engine/store.hpp"
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
 #include <chrono>
@@ -33,7 +33,7 @@ struct bucket_actor_state {
   struct waiting_answer {
     uint64_t first = 0; ///< first batch that may have a part of it: large bulks span several
     uint64_t batch = 0; ///< the answer follows the commit of this batch
-    reply_ptr<rest::write_answer> write{}; ///< either this or `merge` is set
+    reply_ptr<write_answer> write{}; ///< either this or `merge` is set
     std::vector<write_outcome> outcomes{};
     reply_ptr<replication::batch_outcome> merge{};
     replication::batch_outcome merged{};

@@ -1,5 +1,5 @@
 #pragma once
-#include "storage/result.hpp"
+#include "storage/base/result.hpp"
 #include <caf/error.hpp>
 #include <caf/make_message.hpp>
 #include <caf/message.hpp>

@@ -2,8 +2,8 @@
 // The type ids come first.
 #include "actors/defaults.hpp"
 #include "actors/function_calls.hpp"
-#include "storage/reduction.hpp"
-#include "storage/term.hpp"
+#include "storage/index/partial_result.hpp"
+#include "storage/index/term.hpp"
 #include <algorithm>
 #include <atomic>
 #include <caf/send.hpp>
@@ -16,7 +16,7 @@ namespace {
 /// How many reduce functions are kept; then all are forgotten.
 constexpr size_t kept_reductions = 64;
 
-const error no_pool{ec::overloaded, "the isolate pool starts over: try again"};
+const error no_pool{ec::overloaded, "the isolate pool is restarting: retry"};
 
 } // namespace
 
@@ -121,16 +121,16 @@ void function_calls::check_all(
 struct function_calls::trial {
   using clock = std::chrono::steady_clock;
 
-  rest::trial_request asked{};
+  trial_request asked{};
   std::shared_ptr<const js::function> map{};
-  rest::trial_rows tried{};
+  trial_rows tried{};
   size_t bytes = 0; ///< of the rows
   size_t strikes = 0;
   size_t piece = 1; ///< documents of the next piece
   clock::time_point began = clock::now();
   clock::time_point asked_at{};
   std::shared_ptr<std::atomic<size_t>> counted{}; ///< the running trials; nullptr: not a trial
-  std::function<void(result<rest::trial_rows>)> answer{};
+  std::function<void(result<trial_rows>)> answer{};
 
   ~trial() {
     if (counted) --*counted;
@@ -151,20 +151,19 @@ struct function_calls::trial {
   std::string end() const {
     if (strikes > 0) return "a document ran into a limit";
     if (bytes >= defaults::trial_rows_bytes)
-      return "the rows so far are as many bytes as a trial has";
+      return "the limit of a trial's rows, in bytes, is reached";
     if (clock::now() - began >= defaults::trial_time) return "the time of a trial is over";
     return {};
   }
 };
 
-void function_calls::try_map(rest::trial_request asked,
-                             std::function<void(result<rest::trial_rows>)> answer) {
+void function_calls::try_map(trial_request asked, std::function<void(result<trial_rows>)> answer) {
   if (!lane_) return answer(tl::unexpected(no_pool));
   auto made = std::make_shared<trial>();
   if (!asked.all) {
     made->counted = trials_;
     if (++*trials_ > defaults::trials)
-      return answer(fail(ec::overloaded, "as many trials are running as may: try again"));
+      return answer(fail(ec::overloaded, "too many trials are running: retry"));
   }
   made->map = make_function(js::kind::map, std::move(asked.map));
   made->asked = std::move(asked);
@@ -199,7 +198,7 @@ void function_calls::go_on(std::shared_ptr<trial> of) {
 }
 
 /// Answers, and makes the workers forget the trial's function, which no other job uses.
-void function_calls::end(trial& of, result<rest::trial_rows> with) {
+void function_calls::end(trial& of, result<trial_rows> with) {
   of.asked.client.on_leave({});
   lane_->forget(of.map->id);
   if (of.counted) --*of.counted;
@@ -229,11 +228,11 @@ std::shared_ptr<const js::function> function_calls::known_reduction(const std::s
   return function;
 }
 
-void function_calls::reduce(const std::string& function, std::vector<rest::reduce_input> inputs,
+void function_calls::reduce(const std::string& function, std::vector<reduce_input> inputs,
                             std::function<void(result<std::vector<std::string>>)> answer) {
   auto made = std::make_shared<reducing>();
   made->what = known_reduction(function);
-  for (rest::reduce_input& input : inputs)
+  for (reduce_input& input : inputs)
     made->calls.push_back({input.rereduce, std::move(input.keys), std::move(input.values)});
   made->answer = std::move(answer);
   go_on(std::move(made));

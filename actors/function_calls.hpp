@@ -1,9 +1,9 @@
 #pragma once
 #include "actors/interfaces.hpp"
-#include "js/map_pool.hpp"
-#include "net/node_backend.hpp"
-#include "storage/json.hpp"
-#include "storage/query_definition.hpp"
+#include "js/pool/map_pool.hpp"
+#include "net/node/node_backend.hpp"
+#include "storage/documents/query_definition.hpp"
+#include "storage/json/json.hpp"
 #include <atomic>
 #include <functional>
 #include <map>
@@ -51,16 +51,16 @@ public:
   void connect(isolate_pool_actor pool);
 
   void check(const query_definition& definition, std::function<void(result<void>)> answer);
-  void try_map(rest::trial_request asked, std::function<void(result<rest::trial_rows>)> answer);
+  void try_map(trial_request asked, std::function<void(result<trial_rows>)> answer);
   size_t trials() const { return trials_->load(); } ///< trials that are running or waiting
-  void reduce(const std::string& function, std::vector<rest::reduce_input> inputs,
+  void reduce(const std::string& function, std::vector<reduce_input> inputs,
               std::function<void(result<std::vector<std::string>>)> answer);
 
 private:
   struct trial;
   struct reducing;
   void go_on(std::shared_ptr<trial> of);
-  void end(trial& of, result<rest::trial_rows> with);
+  void end(trial& of, result<trial_rows> with);
   void go_on(std::shared_ptr<reducing> of);
   void check_all(std::shared_ptr<std::vector<std::shared_ptr<const js::function>>> rest,
                  std::function<void(result<void>)> answer);

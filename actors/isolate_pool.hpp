@@ -1,6 +1,6 @@
 #pragma once
 #include "actors/interfaces.hpp"
-#include "js/map_pool.hpp"
+#include "js/pool/map_pool.hpp"
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
 #include <caf/typed_response_promise.hpp>
@@ -24,8 +24,8 @@ struct isolate_pool_state {
 };
 
 /// Runs map and reduce functions: passes jobs of views and requests to the worker processes, and
-/// passes the answers back. The pool's own thread waits for workers (js/map_pool.hpp); this actor
-/// only moves messages.
+/// passes the answers back. The pool's own thread waits for workers (js/pool/map_pool.hpp); this
+/// actor only moves messages.
 ///
 /// Lifetime: as long as the node. **Thread**: scheduled. **Blocks?** Never. **Mailbox bound**: each
 /// view has a bounded number of jobs out. **On exit**: kills the workers, and outstanding jobs are

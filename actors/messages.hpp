@@ -1,13 +1,13 @@
 #pragma once
 #include "actors/reply.hpp"
-#include "js/jobs.hpp"
-#include "net/node_backend.hpp"
-#include "net/peer_frames.hpp"
-#include "net/replication_link.hpp"
-#include "storage/bucket_core.hpp"
-#include "storage/checkpoint.hpp"
-#include "storage/hash.hpp"
-#include "storage/result.hpp"
+#include "js/wire/jobs.hpp"
+#include "net/node/node_backend.hpp"
+#include "net/replication/peer_frames.hpp"
+#include "net/replication/replication_link.hpp"
+#include "storage/base/hash.hpp"
+#include "storage/base/result.hpp"
+#include "storage/engine/bucket_core.hpp"
+#include "storage/engine/checkpoint.hpp"
 #include <caf/meta/type_name.hpp>
 #include <chrono>
 #include <cstdint>
@@ -28,7 +28,7 @@ using steady_time = std::chrono::steady_clock::time_point;
 struct write_documents {
   std::shared_ptr<const write_group> group{};
   steady_time deadline{}; ///< after it, the bucket neither starts nor continues the write
-  reply_ptr<rest::write_answer> answer{};
+  reply_ptr<write_answer> answer{};
 };
 
 // Peer link -> bucket
@@ -283,9 +283,9 @@ struct link_cut {
 
 /// Federate with the node at this address. LOCAL.
 struct add_peer {
-  rest::peer_request asked{};
+  peer_request asked{};
   steady_time deadline{};
-  reply_ptr<result<rest::peer_added>> answer{};
+  reply_ptr<result<peer_added>> answer{};
 };
 /// End the federation with a peer, on both sides. LOCAL.
 struct remove_peer {

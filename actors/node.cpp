@@ -6,9 +6,9 @@
 #include "actors/logging.hpp"
 #include "actors/node.hpp"
 #include "actors/view.hpp"
-#include "storage/keys.hpp"
-#include "storage/query_definition.hpp"
-#include "storage/rows.hpp"
+#include "storage/documents/query_definition.hpp"
+#include "storage/engine/keys.hpp"
+#include "storage/engine/rows.hpp"
 #include <optional>
 #include <set>
 #include <utility>

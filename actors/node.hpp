@@ -2,8 +2,8 @@
 #include "actors/interfaces.hpp"
 #include "actors/node_counters.hpp"
 #include "actors/row_slots.hpp"
-#include "net/query_board.hpp"
-#include "storage/store.hpp"
+#include "net/node/query_board.hpp"
+#include "storage/engine/store.hpp"
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
 #include <functional>
@@ -27,7 +27,7 @@ struct node_options {
   std::function<isolate_pool_actor(caf::actor_system&)> spawn_pool{};
   /// Spawns the ZeroMQ gateway with the node's handle; empty: no federation.
   std::function<zmq_gateway_actor(caf::actor_system&, node_actor)> spawn_peers{};
-  std::shared_ptr<rest::query_board> board{};
+  std::shared_ptr<query_board> board{};
   size_t parts_out = 4; ///< see view_options
   std::shared_ptr<row_slots> slots = std::make_shared<row_slots>(8);
 };

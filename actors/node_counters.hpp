@@ -1,5 +1,5 @@
 #pragma once
-#include "net/metrics.hpp"
+#include "net/api/metrics.hpp"
 #include <array>
 #include <atomic>
 #include <cstddef>
@@ -20,7 +20,7 @@ struct node_counters {
   /// Bytes of batches that buckets have submitted to storage and storage has not answered.
   std::atomic<uint64_t> bytes_on_their_way{0};
   std::atomic<uint64_t> commit_nanoseconds{0};
-  std::array<std::atomic<uint64_t>, rest::latency_bounds.size() + 1> commit_latencies{};
+  std::array<std::atomic<uint64_t>, api::latency_bounds.size() + 1> commit_latencies{};
 };
 
 } // namespace treadmill

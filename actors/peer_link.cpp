@@ -14,9 +14,7 @@ namespace {
 
 using link_pointer = peer_link_actor::stateful_pointer<peer_link_state>;
 using replication::apply_batch;
-using replication::link_status;
 using replication::parting;
-using replication::ticks;
 using written_bucket = peer_link_state::written_bucket;
 
 /// The actor system's clock, which a test controls.
@@ -45,7 +43,7 @@ void log_refused_buckets(peer_link_state& state, const link_status& status) {
   if (status.refused_bucket_count <= before) return;
   std::string names;
   for (const std::string& name : status.refused_buckets) names += (names.empty() ? "" : " ") + name;
-  log::warn("buckets of a peer have no place here: see --max-buckets",
+  log::warn("buckets of a peer exceed --max-buckets",
             {{"peer", status.peer_name},
              {"count", std::to_string(status.refused_bucket_count)},
              {"buckets", names}});

@@ -2,11 +2,11 @@
 #include "actors/interfaces.hpp"
 #include "actors/node_counters.hpp"
 #include "actors/peer_wire.hpp"
-#include "net/local_rows.hpp"
-#include "net/peer_board.hpp"
-#include "net/peer_budget.hpp"
-#include "net/replication_link.hpp"
-#include "storage/store.hpp"
+#include "net/node/peer_board.hpp"
+#include "net/replication/local_rows.hpp"
+#include "net/replication/peer_budget.hpp"
+#include "net/replication/replication_link.hpp"
+#include "storage/engine/store.hpp"
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
 #include <chrono>
@@ -24,7 +24,7 @@ struct peer_link_options {
   replication::link_options link{};
   std::shared_ptr<const store> rows{};
   std::shared_ptr<const node_counters> counters{};
-  std::shared_ptr<rest::peer_board> board{};
+  std::shared_ptr<peer_board> board{};
   std::shared_ptr<peer_wire> wire{};
   std::shared_ptr<replication::work_budget> work{};         ///< budget for its frames
   std::function<std::chrono::microseconds()> thread_time{}; ///< processor time of this thread
@@ -46,7 +46,7 @@ struct peer_link_state {
   std::unique_ptr<replication::link> link{};
   uint64_t failures = 0; ///< node_counters::failed_commits when the link was made
   /// Counts of earlier links, because each link counts from 0.
-  replication::link_status counted{};
+  link_status counted{};
   uint64_t connection = 0; ///< 0: there is none
   bool patient = false;
   bool established = false; ///< as last told to the gateway, with the node id in `told`
@@ -54,11 +54,11 @@ struct peer_link_state {
   std::map<uint32_t, written_bucket> buckets{};
   /// Frames that wait for the peer's work budget.
   std::deque<frame_received> deferred{};
-  uint64_t waited = 0;                         ///< frames that were ever in `deferred`
-  uint64_t flooded = 0;                        ///< how often `deferred` was full
-  uint64_t refused_buckets = 0;                ///< as last logged
-  std::optional<replication::ticks> tick_at{}; ///< time of the next valid tick
-  std::optional<replication::ticks> shown_at{};
+  uint64_t waited = 0;            ///< frames that were ever in `deferred`
+  uint64_t flooded = 0;           ///< how often `deferred` was full
+  uint64_t refused_buckets = 0;   ///< as last logged
+  std::optional<ticks> tick_at{}; ///< time of the next valid tick
+  std::optional<ticks> shown_at{};
   bool unshown = false; ///< something may have changed since `shown_at`
   static inline constexpr const char* name = "peer link";
 };

@@ -1,7 +1,7 @@
 #include "actors/type_ids.hpp"
 // The type ids come first.
 #include "actors/rest_gateway.hpp"
-#include "js/map_pool.hpp"
+#include "js/pool/map_pool.hpp"
 #include <caf/send.hpp>
 #include <caf/typed_event_based_actor.hpp>
 #include <utility>
@@ -10,7 +10,7 @@
 namespace treadmill {
 namespace {
 
-rest::write_answer problem(ec code, std::string reason) { return {{code, std::move(reason)}, {}}; }
+write_answer problem(ec code, std::string reason) { return {{code, std::move(reason)}, {}}; }
 
 /// The error for a request that was dropped before it was started.
 error not_begun() {
@@ -42,8 +42,8 @@ std::string reason_of(ec code) {
   }
 }
 
-rest::merge_answer answer_of(replication::batch_outcome&& merged) {
-  rest::merge_answer made;
+merge_answer answer_of(replication::batch_outcome&& merged) {
+  merge_answer made;
   made.problem.code = merged.code;
   if (merged.code == ec::none) return made;
   made.problem.reason = merged.reason.empty() ? reason_of(merged.code) : std::move(merged.reason);
@@ -56,7 +56,7 @@ rest::merge_answer answer_of(replication::batch_outcome&& merged) {
 /// The feeds that wait for activity. Outlives the gateway if a feed does.
 class rest_gateway::follower_list {
 public:
-  uint64_t enter(uint32_t bucket, http::waker wake) {
+  uint64_t enter(uint32_t bucket, waker wake) {
     const std::lock_guard lock(mutex_);
     wakers_[bucket].emplace(++last_, std::move(wake));
     return last_;
@@ -69,14 +69,14 @@ public:
     if (found->second.empty()) wakers_.erase(found);
   }
   void wake(uint32_t bucket) {
-    std::vector<http::waker> all;
+    std::vector<waker> all;
     {
       const std::lock_guard lock(mutex_);
       const auto found = wakers_.find(bucket);
       if (found == wakers_.end()) return;
       for (const auto& [key, waker] : found->second) all.push_back(waker);
     }
-    for (const http::waker& waker : all) waker();
+    for (const waker& waker : all) waker();
   }
   void wake_all() {
     std::vector<uint32_t> buckets;
@@ -90,7 +90,7 @@ public:
 private:
   std::mutex mutex_{};
   uint64_t last_ = 0;
-  std::map<uint32_t, std::map<uint64_t, http::waker>> wakers_{};
+  std::map<uint32_t, std::map<uint64_t, waker>> wakers_{};
 };
 
 rest_gateway::rest_gateway(caf::actor_system& system, rest_gateway_options options)
@@ -186,8 +186,7 @@ std::shared_ptr<void> rest_gateway::admit(uint64_t bytes) {
 }
 
 template<typename Use>
-void rest_gateway::with_bucket(std::string bucket, bool make, http::clock::time_point deadline,
-                               Use use) {
+void rest_gateway::with_bucket(std::string bucket, bool make, clock::time_point deadline, Use use) {
   if (const bucket_actor known = find(bucket)) return use(known);
   auto opened = [use = std::move(use)](result<bucket_started> started) {
     if (!started) return use(tl::unexpected(started.error()));
@@ -195,15 +194,15 @@ void rest_gateway::with_bucket(std::string bucket, bool make, http::clock::time_
   };
   // If this reply is dropped, no write was sent yet, so the answer is not `ambiguous`.
   auto open_reply = std::make_shared<reply<result<bucket_started>>>(
-      std::move(opened), fail(ec::overloaded, "the node starts over: try again"));
+      std::move(opened), fail(ec::overloaded, "the node is restarting: retry"));
   const std::shared_lock lock(mutex_);
   caf::anon_send(node_,
                  open_bucket{std::move(bucket), make, std::move(open_reply), false, deadline});
 }
 
 void rest_gateway::write(std::string bucket, bool make_bucket,
-                         std::shared_ptr<const write_group> group, http::clock::time_point deadline,
-                         std::function<void(rest::write_answer)> answer) {
+                         std::shared_ptr<const write_group> group, clock::time_point deadline,
+                         std::function<void(write_answer)> answer) {
   if (stopping()) {
     answer(problem(ec::shutting_down, "the node is ending; nothing was applied"));
     return;
@@ -213,22 +212,21 @@ void rest_gateway::write(std::string bucket, bool make_bucket,
     answer(problem(ec::overloaded, "too many writes are waiting; nothing was applied"));
     return;
   }
-  auto give = [place = std::move(place),
-               answer = std::move(answer)](rest::write_answer given) mutable {
+  auto give = [place = std::move(place), answer = std::move(answer)](write_answer given) mutable {
     place.reset();
     answer(std::move(given));
   };
-  write_documents message{std::move(group), deadline,
-                          std::make_shared<reply<rest::write_answer>>(
-                              std::move(give), rest::write_answer{not_begun(), {}})};
+  write_documents message{
+      std::move(group), deadline,
+      std::make_shared<reply<write_answer>>(std::move(give), write_answer{not_begun(), {}})};
   with_bucket(std::move(bucket), make_bucket, deadline, [message](result<bucket_actor> found) {
     if (!found) return (*message.answer)(problem(found.error().code, found.error().reason));
     caf::anon_send(*found, message);
   });
 }
 
-void rest_gateway::merge(std::string bucket, rest::merge_request asked,
-                         std::function<void(rest::merge_answer)> answer) {
+void rest_gateway::merge(std::string bucket, merge_request asked,
+                         std::function<void(merge_answer)> answer) {
   const auto refuse = [&answer](ec code, const char* reason) { answer({{code, reason}, {}}); };
   if (stopping()) return refuse(ec::shutting_down, "the node is ending; nothing was applied");
   auto place = admit(bytes_of(asked.documents));
@@ -253,7 +251,7 @@ void rest_gateway::merge(std::string bucket, rest::merge_request asked,
   });
 }
 
-void rest_gateway::create_bucket(std::string name, http::clock::time_point deadline,
+void rest_gateway::create_bucket(std::string name, clock::time_point deadline,
                                  std::function<void(result<bool>)> answer) {
   if (stopping()) {
     answer(fail(ec::shutting_down, "the node is ending; nothing was applied"));
@@ -272,7 +270,7 @@ void rest_gateway::create_bucket(std::string name, http::clock::time_point deadl
   caf::anon_send(node_, open_bucket{std::move(name), true, std::move(carried), false, deadline});
 }
 
-void rest_gateway::drop_bucket(std::string name, http::clock::time_point deadline,
+void rest_gateway::drop_bucket(std::string name, clock::time_point deadline,
                                std::function<void(result<void>)> answer) {
   if (stopping()) {
     answer(fail(ec::shutting_down, "the node is ending; nothing was applied"));
@@ -285,21 +283,21 @@ void rest_gateway::drop_bucket(std::string name, http::clock::time_point deadlin
 }
 
 void rest_gateway::await_query(std::string bucket, std::string name, uint64_t sequence,
-                               http::clock::time_point deadline,
+                               clock::time_point deadline,
                                std::function<void(result<void>)> answer) {
   if (stopping()) {
     answer(fail(ec::shutting_down, "the node is ending"));
     return;
   }
   auto carried = std::make_shared<reply<result<void>>>(
-      std::move(answer), fail(ec::overloaded, "the query starts over: try again"));
+      std::move(answer), fail(ec::overloaded, "the query is restarting: retry"));
   const std::shared_lock lock(mutex_);
   caf::anon_send(node_, treadmill::await_query{std::move(bucket),
                                                std::move(name),
                                                {sequence, deadline, std::move(carried)}});
 }
 
-std::shared_ptr<void> rest_gateway::follow(uint32_t bucket, http::waker wake) {
+std::shared_ptr<void> rest_gateway::follow(uint32_t bucket, waker wake) {
   const uint64_t key = followers_->enter(bucket, std::move(wake));
   return {static_cast<void*>(this),
           [followers = followers_, bucket, key](void*) { followers->leave(bucket, key); }};
@@ -310,20 +308,20 @@ zmq_gateway_actor rest_gateway::zmq_gateway() const {
   return peers_;
 }
 
-void rest_gateway::add_peer(rest::peer_request asked, http::clock::time_point deadline,
-                            std::function<void(result<rest::peer_added>)> answer) {
+void rest_gateway::add_peer(peer_request asked, clock::time_point deadline,
+                            std::function<void(result<peer_added>)> answer) {
   if (stopping()) {
     answer(fail(ec::shutting_down, "the node is ending; nothing was applied"));
     return;
   }
   const auto peers = zmq_gateway();
   if (!peers) return answer(fail(ec::overloaded, "the node is starting; nothing was applied"));
-  auto carried = std::make_shared<reply<result<rest::peer_added>>>(std::move(answer),
-                                                                   tl::unexpected(not_begun()));
+  auto carried =
+      std::make_shared<reply<result<peer_added>>>(std::move(answer), tl::unexpected(not_begun()));
   caf::anon_send(peers, treadmill::add_peer{std::move(asked), deadline, std::move(carried)});
 }
 
-void rest_gateway::remove_peer(std::string name, http::clock::time_point deadline,
+void rest_gateway::remove_peer(std::string name, clock::time_point deadline,
                                std::function<void(result<void>)> answer) {
   if (stopping()) {
     answer(fail(ec::shutting_down, "the node is ending; nothing was applied"));
@@ -336,9 +334,9 @@ void rest_gateway::remove_peer(std::string name, http::clock::time_point deadlin
   caf::anon_send(peers, treadmill::remove_peer{std::move(name), std::move(carried), deadline});
 }
 
-rest::node_facts rest_gateway::facts() const {
+node_facts rest_gateway::facts() const {
   const node_counters& counters = *options_.counters;
-  rest::node_facts facts;
+  node_facts facts;
   facts.name = options_.name;
   facts.node_id = options_.rows->node_id();
   facts.version = options_.version;

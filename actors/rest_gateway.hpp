@@ -3,8 +3,8 @@
 #include "actors/interfaces.hpp"
 #include "actors/node_counters.hpp"
 #include "actors/row_slots.hpp"
-#include "net/node_backend.hpp"
-#include "storage/store.hpp"
+#include "net/node/node_backend.hpp"
+#include "storage/engine/store.hpp"
 #include <caf/actor_system.hpp>
 #include <chrono>
 #include <functional>
@@ -25,12 +25,12 @@ struct rest_gateway_options {
   size_t queued_bytes = 0;  ///< bound on the bytes of their bodies
   std::shared_ptr<store> rows{};
   std::shared_ptr<node_counters> counters{};
-  std::shared_ptr<rest::query_board> board{};
-  std::shared_ptr<rest::peer_board> peers{};
+  std::shared_ptr<query_board> board{};
+  std::shared_ptr<peer_board> peers{};
   /// Adds the transport's address and its traffic counts. May be empty.
-  std::function<void(rest::node_facts&)> transport_facts{};
+  std::function<void(node_facts&)> transport_facts{};
   std::string map_executable{};
-  rest::open_file_limits open_files{};
+  open_file_limits open_files{};
   json_limits limits{};
   /// Workers that compile functions and run trials; nullptr: neither is possible.
   std::shared_ptr<js::map_pool> lane{};
@@ -47,7 +47,7 @@ struct rest_gateway_options {
 /// **Thread**: node_backend's members from any thread; connect, stop and the destructor from one.
 /// **Units and limits**: beyond `queued_writes` or `queued_bytes` it answers a write `overloaded`
 /// and sends nothing of it.
-class rest_gateway : public rest::node_backend {
+class rest_gateway : public node_backend {
 public:
   rest_gateway(caf::actor_system& system, rest_gateway_options options);
   ~rest_gateway() override;
@@ -65,38 +65,35 @@ public:
 
   const store& rows() const override { return *options_.rows; }
   void write(std::string bucket, bool make_bucket, std::shared_ptr<const write_group> group,
-             http::clock::time_point deadline,
-             std::function<void(rest::write_answer)> answer) override;
-  void merge(std::string bucket, rest::merge_request asked,
-             std::function<void(rest::merge_answer)> answer) override;
-  void create_bucket(std::string name, http::clock::time_point deadline,
+             clock::time_point deadline, std::function<void(write_answer)> answer) override;
+  void merge(std::string bucket, merge_request asked,
+             std::function<void(merge_answer)> answer) override;
+  void create_bucket(std::string name, clock::time_point deadline,
                      std::function<void(result<bool>)> answer) override;
-  void drop_bucket(std::string name, http::clock::time_point deadline,
+  void drop_bucket(std::string name, clock::time_point deadline,
                    std::function<void(result<void>)> answer) override;
-  std::shared_ptr<void> follow(uint32_t bucket, http::waker wake) override;
-  rest::query_board& queries() const override { return *options_.board; }
+  std::shared_ptr<void> follow(uint32_t bucket, waker wake) override;
+  query_board& queries() const override { return *options_.board; }
   void await_query(std::string bucket, std::string name, uint64_t sequence,
-                   http::clock::time_point deadline,
-                   std::function<void(result<void>)> answer) override;
+                   clock::time_point deadline, std::function<void(result<void>)> answer) override;
   void check_functions(query_definition definition,
                        std::function<void(result<void>)> answer) override {
     functions_.check(definition, std::move(answer));
   }
-  void try_map(rest::trial_request asked,
-               std::function<void(result<rest::trial_rows>)> answer) override {
+  void try_map(trial_request asked, std::function<void(result<trial_rows>)> answer) override {
     functions_.try_map(std::move(asked), std::move(answer));
   }
-  void reduce_rows(std::string function, std::vector<rest::reduce_input> inputs,
+  void reduce_rows(std::string function, std::vector<reduce_input> inputs,
                    std::function<void(result<std::vector<std::string>>)> answer) override {
     functions_.reduce(function, std::move(inputs), std::move(answer));
   }
-  rest::peer_board& peers() const override { return *options_.peers; }
-  void add_peer(rest::peer_request asked, http::clock::time_point deadline,
-                std::function<void(result<rest::peer_added>)> answer) override;
-  void remove_peer(std::string name, http::clock::time_point deadline,
+  peer_board& peers() const override { return *options_.peers; }
+  void add_peer(peer_request asked, clock::time_point deadline,
+                std::function<void(result<peer_added>)> answer) override;
+  void remove_peer(std::string name, clock::time_point deadline,
                    std::function<void(result<void>)> answer) override;
   void compact(std::optional<uint32_t> bucket) override { options_.rows->ask_compaction(bucket); }
-  rest::node_facts facts() const override;
+  node_facts facts() const override;
   bool ready() const override;
   bool stopping() const override { return stopping_.load(); }
 
@@ -104,7 +101,7 @@ private:
   class follower_list;
   /// Calls `use` with the bucket's actor, or with the reason why there is none.
   template<typename Use>
-  void with_bucket(std::string bucket, bool make, http::clock::time_point deadline, Use use);
+  void with_bucket(std::string bucket, bool make, clock::time_point deadline, Use use);
   std::shared_ptr<void> admit(uint64_t bytes);
   void wake(uint32_t bucket);
   void wake_all();

@@ -4,8 +4,8 @@
 #include "actors/defaults.hpp"
 #include "actors/logging.hpp"
 #include "actors/storage_actor.hpp"
-#include "storage/index.hpp"
-#include "storage/keys.hpp"
+#include "storage/engine/keys.hpp"
+#include "storage/index/index.hpp"
 #include <algorithm>
 #include <cstdlib>
 #include <utility>
@@ -30,7 +30,7 @@ void count_commit(node_counters& counters, size_t batches, clock::duration took)
   const auto time = std::chrono::duration_cast<std::chrono::nanoseconds>(took);
   counters.commit_nanoseconds.fetch_add(static_cast<uint64_t>(time.count()));
   const auto microseconds = std::chrono::duration_cast<std::chrono::microseconds>(took);
-  counters.commit_latencies.at(rest::latency_slot(microseconds)).fetch_add(1);
+  counters.commit_latencies.at(api::latency_slot(microseconds)).fetch_add(1);
 }
 
 /// Flushes after the messages that are already in the mailbox, so that all share one fsync.
@@ -47,7 +47,7 @@ std::vector<storage_state::waiting_batch> take_writable(storage_state& state) {
       item.answer.deliver(refusal(item.batch, ec::not_found, "the bucket was dropped"));
     } else if (generation == state.generations.end() ||
                generation->second != item.batch.generation) {
-      item.answer.deliver(refusal(item.batch, ec::overloaded, "the bucket starts over: try again"));
+      item.answer.deliver(refusal(item.batch, ec::overloaded, "the bucket is restarting: retry"));
     } else {
       good.push_back(std::move(item));
     }
@@ -149,10 +149,9 @@ void reopen(storage_pointer self) {
   note_failures(state);
   const auto done = state.options.rows->try_reopen();
   if (done) {
-    log::info(
-        state.options.rows->writable()
-            ? "the store was reopened and takes writes again"
-            : "the store was reopened; it takes what makes room alone until the disk has more");
+    log::info(state.options.rows->writable() ? "the store was reopened and takes writes again"
+                                             : "the store was reopened; it accepts only deletes "
+                                               "that free space until the disk has more");
     state.reopen_problem.clear();
     tell_buckets(self);
   } else if (state.reopen_problem != done.error().reason) {

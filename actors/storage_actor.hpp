@@ -1,7 +1,7 @@
 #pragma once
 #include "actors/interfaces.hpp"
 #include "actors/node_counters.hpp"
-#include "storage/store.hpp"
+#include "storage/engine/store.hpp"
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
 #include <caf/typed_response_promise.hpp>

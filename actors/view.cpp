@@ -4,8 +4,8 @@
 #include "actors/function_calls.hpp"
 #include "actors/logging.hpp"
 #include "actors/view.hpp"
-#include "storage/keys.hpp"
-#include "storage/rows.hpp"
+#include "storage/engine/keys.hpp"
+#include "storage/engine/rows.hpp"
 #include <algorithm>
 #include <utility>
 
@@ -13,7 +13,7 @@ namespace treadmill {
 namespace {
 
 using view_pointer = view_actor::stateful_pointer<view_state>;
-using generation = view_state::generation;
+using phase = view_state::phase;
 using clock = std::chrono::steady_clock;
 
 void pump(view_pointer self);
@@ -21,32 +21,21 @@ void pump(view_pointer self);
 // Showing
 // -------------------------------------------------------------------------------------------------
 
-rest::query_phase phase_of(const view_state& state) {
-  const generation& answering = *state.current;
+query_phase phase_of(const view_state& state) {
+  const index_build& answering = *state.current;
   if (!state.obstacle.empty() && answering.state.phase != index_phase::complete)
-    return rest::query_phase::suspended;
-  if (state.next && state.next->suspended()) return rest::query_phase::suspended;
-  if (state.next || state.numbering) return rest::query_phase::redefining;
-  if (answering.suspended()) return rest::query_phase::suspended;
-  return answering.state.phase == index_phase::complete ? rest::query_phase::ready
-                                                        : rest::query_phase::building;
-}
-
-double rate_of(const generation& of) {
-  if (!of.run) return 0;
-  const std::chrono::duration<double> took = clock::now() - of.run_began;
-  return static_cast<double>(of.run->state().position - of.run_from) / std::max(took.count(), 1e-3);
-}
-
-std::string problem_of(const generation& of) {
-  if (!of.problem.empty()) return of.problem;
-  return "document " + of.state.error_id + ": " + of.state.error_message;
+    return query_phase::suspended;
+  if (state.next && state.next->suspended()) return query_phase::suspended;
+  if (state.next || state.at == phase::numbering) return query_phase::redefining;
+  if (answering.suspended()) return query_phase::suspended;
+  return answering.state.phase == index_phase::complete ? query_phase::ready
+                                                        : query_phase::building;
 }
 
 void show(const view_state& state) {
   if (!state.current) return;
-  const generation& last = state.next ? *state.next : *state.current;
-  rest::shown_query shown;
+  const index_build& last = state.next ? *state.next : *state.current;
+  shown_query shown;
   shown.name = state.options.name;
   shown.definition = last.source;
   shown.phase = phase_of(state);
@@ -57,8 +46,8 @@ void show(const view_state& state) {
   if (state.next) shown.next = state.next->state;
   shown.before = state.current->before;
   if (!state.obstacle.empty()) shown.problem = state.obstacle;
-  if (last.suspended()) shown.problem = problem_of(last);
-  shown.rate = rate_of(last);
+  if (last.suspended()) shown.problem = last.suspension();
+  shown.rate = last.rate();
   shown.owner = state.owner;
   state.options.board->show(state.options.bucket, std::move(shown));
 }
@@ -67,35 +56,34 @@ void show(const view_state& state) {
 // -------------------------------------------------------------------------------------------------
 
 void tick_soon(view_pointer self) {
-  if (!std::exchange(self->state.ticking, true)) {
+  if (!std::exchange(self->state.tick_is_due, true))
     self->delayed_send(self, defaults::tick_interval, tick{});
-  }
 }
 
 /// Stops all work until try_again, so that a failing operation is not retried without a pause.
 void pause(view_pointer self) {
-  if (!std::exchange(self->state.paused, true))
+  if (std::exchange(self->state.at, phase::paused) != phase::paused)
     self->delayed_send(self, defaults::view_pause, try_again{});
 }
 
 error not_yet(const view_state& state) {
-  if (!state.current) return {ec::overloaded, "the query is starting: ask again"};
+  if (!state.current) return {ec::overloaded, "the query is starting: retry"};
   const index_state& index =
       state.current->run ? state.current->run->state() : state.current->state;
   return {ec::overloaded, "the index is at " + std::to_string(index.position) + " of " +
                               std::to_string(std::max(index.target, index.position)) +
-                              ": ask again, or ask with stale=ok"};
+                              ": retry, or ask with stale=ok"};
 }
 
 void answer_waiting(view_state& state) {
-  const generation* last = state.next ? &*state.next : state.current ? &*state.current : nullptr;
-  const bool suspended = last != nullptr && last->suspended() && !state.numbering;
+  const index_build* last = state.next ? &*state.next : state.current ? &*state.current : nullptr;
+  const bool suspended = last != nullptr && last->suspended() && state.at != phase::numbering;
   const bool consistent = state.current && state.current->state.consistent();
   const uint64_t covered = consistent ? state.current->state.sequence : 0;
   const auto now = clock::now();
   std::erase_if(state.waiting, [&](const await_index& wanted) {
     if (suspended) {
-      (*wanted.answer)(fail(ec::query_suspended, problem_of(*last)));
+      (*wanted.answer)(fail(ec::query_suspended, last->suspension()));
     } else if (!state.obstacle.empty() && !(consistent && covered >= wanted.sequence)) {
       (*wanted.answer)(fail(ec::query_suspended, state.obstacle));
     } else if (consistent && covered >= wanted.sequence) {
@@ -111,13 +99,12 @@ void answer_waiting(view_state& state) {
 
 void start_over(view_pointer self, const error& problem) {
   if (self->state.told != problem.reason)
-    log::warn("a query reads its state again",
+    log::warn("a query restarts from its stored state",
               {{"query", self->state.options.name}, {"reason", problem.reason}});
   self->state.told = self->state.obstacle; // an obstacle is logged once
   // Answers to the jobs and number requests that are still out will find no index and are ignored.
   self->state.current.reset();
   self->state.next.reset();
-  self->state.numbering = false;
   pause(self);
 }
 
@@ -136,34 +123,8 @@ result<std::optional<std::string>> read_definition(const view_state& state, cons
   return std::string(row->body);
 }
 
-generation make_generation(const view_state& state, uint32_t index, std::string definition) {
-  generation made;
-  made.where = {state.options.bucket, index};
-  // A peer or an import can bring a definition that cannot be parsed. Its map stays empty, and the
-  // pool then reports that it is not a function.
-  if (auto source = parse_definition(definition)) made.source = std::move(*source);
-  made.definition = std::move(definition);
-  made.how = reduction_of(made.source.reduce);
-  made.map = make_function(js::kind::map, made.source.map);
-  if (made.how == reduction::javascript)
-    made.reduce = make_function(js::kind::reduce, made.source.reduce);
-  return made;
-}
-
-result<void> read_state(const view_state& state, generation& of) {
-  const auto bytes =
-      state.options.rows->latest().read(keys::index_state(of.where.bucket, of.where.index));
-  if (!bytes) return tl::unexpected(bytes.error());
-  of.state = {};
-  if (!*bytes) return {};
-  auto read = index_state::decode(**bytes);
-  if (!read) return tl::unexpected(read.error());
-  of.state = std::move(*read);
-  return {};
-}
-
 /// Discards the view's indexes and reads them again from the store.
-result<void> read_generations(view_state& state) {
+result<void> read_builds(view_state& state) {
   state.current.reset();
   state.next.reset();
   const auto bytes =
@@ -173,12 +134,12 @@ result<void> read_generations(view_state& state) {
   const auto row = query_row::decode(**bytes);
   if (!row) return tl::unexpected(row.error());
   if (row->index != 0) {
-    state.current = make_generation(state, row->index, row->definition);
-    if (auto read = read_state(state, *state.current); !read) return read;
+    state.current = index_build::of({state.options.bucket, row->index}, row->definition);
+    if (auto read = state.current->read_state(*state.options.rows); !read) return read;
   }
   if (row->next != 0) {
-    state.next = make_generation(state, row->next, row->next_definition);
-    if (auto read = read_state(state, *state.next); !read) return read;
+    state.next = index_build::of({state.options.bucket, row->next}, row->next_definition);
+    if (auto read = state.next->read_state(*state.options.rows); !read) return read;
   }
   return {};
 }
@@ -197,8 +158,8 @@ void put_query_row(const view_state& state, row_batch& rows) {
   rows.put(keys::query(state.options.bucket, state.options.name), row.encode());
 }
 
-void commit(view_pointer self, generation& of, row_batch rows, bool drops = false) {
-  of.committing = true;
+void commit(view_pointer self, index_build& of, row_batch rows, bool drops = false) {
+  of.at = index_build::phase::committing;
   const view_options& options = self->state.options;
   self->send(options.storage,
              commit_index{of.where.bucket, of.where.index,
@@ -206,20 +167,20 @@ void commit(view_pointer self, generation& of, row_batch rows, bool drops = fals
                           options.board->followed(options.bucket, options.name)});
 }
 
-void forget(view_pointer self, const generation& gone) {
+void forget(view_pointer self, const index_build& gone) {
   self->send(self->state.options.pool, forget_function{gone.map->id});
   if (gone.reduce) self->send(self->state.options.pool, forget_function{gone.reduce->id});
 }
 
-void drop_index(row_batch& rows, const generation& gone) {
+void drop_index(row_batch& rows, const index_build& gone) {
   rows.put(keys::dead_index(gone.where.bucket, gone.where.index), "");
 }
 
 /// Starts building an index with a fresh number: the only one, or beside the one that answers.
-void begin_generation(view_pointer self, uint32_t index) {
+void begin_build(view_pointer self, uint32_t index) {
   view_state& state = self->state;
   row_batch rows;
-  generation made = make_generation(state, index, state.wanted);
+  index_build made = index_build::of({state.options.bucket, index}, state.wanted);
   bool drops = false;
   if (!state.current) {
     state.current = std::move(made);
@@ -232,13 +193,14 @@ void begin_generation(view_pointer self, uint32_t index) {
     state.next = std::move(made);
   }
   put_query_row(state, rows);
-  generation& began = state.next ? *state.next : *state.current;
+  index_build& began = state.next ? *state.next : *state.current;
   rows.put(keys::index_state(began.where.bucket, began.where.index), began.state.encode());
   commit(self, began, std::move(rows), drops);
 }
 
-void ask_number(view_pointer self) {
-  self->state.numbering = true;
+/// Asks for an index number, to settle or for a new index.
+void ask_number(view_pointer self, phase why) {
+  self->state.at = why;
   ++self->state.numbers_out;
   self->send(self->state.options.storage, begin_index{self->state.options.bucket});
 }
@@ -250,10 +212,10 @@ result<bool> look_at(view_pointer self, const read_view& at) {
   auto defined = read_definition(state, at);
   if (!defined) return tl::unexpected(defined.error());
   if (!*defined) return false;
-  const generation* last = state.next ? &*state.next : state.current ? &*state.current : nullptr;
+  const index_build* last = state.next ? &*state.next : state.current ? &*state.current : nullptr;
   if (last != nullptr && last->definition == **defined) return true;
   state.wanted = std::move(**defined);
-  if (!state.numbering) ask_number(self);
+  if (state.at == phase::serving) ask_number(self, phase::numbering);
   return true;
 }
 
@@ -271,13 +233,10 @@ void promote(view_pointer self) {
 
 /// Commits of a crashed predecessor may still be queued at storage. Index numbers are answered in
 /// FIFO order, so once ours arrives those commits are visible.
-void settle(view_pointer self) {
-  self->state.starting = true;
-  ask_number(self);
-}
+void settle(view_pointer self) { ask_number(self, phase::settling); }
 
 void start(view_pointer self) {
-  auto read = read_generations(self->state);
+  auto read = read_builds(self->state);
   result<bool> looked = true;
   if (read) looked = look_at(self, self->state.options.rows->latest());
   if (!read || !looked) {
@@ -294,17 +253,9 @@ void start(view_pointer self) {
 // Runs
 // -------------------------------------------------------------------------------------------------
 
-void end_run(generation& of) {
-  of.run.reset();
-  of.out.clear();
-  of.slots.clear();
-  of.reducing.reset();
-  of.before.reset();
-}
-
 /// Gives the pool the documents of a part that it has not answered.
-void ask_pool(view_pointer self, generation& of, uint64_t ticket) {
-  view_state::part_out& part = of.out.at(ticket);
+void ask_pool(view_pointer self, index_build& of, uint64_t ticket) {
+  index_build::part_out& part = of.out.at(ticket);
   part.asked = true;
   auto job = std::make_shared<js::map_job>(
       map_job_of(of.map, std::span(part.documents).subspan(part.answered), of.state.strikes > 0));
@@ -312,8 +263,8 @@ void ask_pool(view_pointer self, generation& of, uint64_t ticket) {
 }
 
 /// Gives the pool the reductions that it has not answered.
-void ask_reduction(view_pointer self, generation& of) {
-  const view_state::reduction_out& out = *of.reducing;
+void ask_reduction(view_pointer self, index_build& of) {
+  const index_build::reduction_out& out = of.reducing;
   auto job = std::make_shared<js::reduce_job>();
   job->what = of.reduce;
   job->suspect = of.state.strikes > 0;
@@ -322,18 +273,19 @@ void ask_reduction(view_pointer self, generation& of) {
   self->send(self->state.options.pool, reduce_values{of.where.index, out.ticket, std::move(job)});
 }
 
-void begin_reduction(view_pointer self, generation& of, std::vector<reduce_block> blocks) {
-  view_state::reduction_out out;
+void begin_reduction(view_pointer self, index_build& of, std::vector<reduce_block> blocks) {
+  index_build::reduction_out out;
   out.ticket = ++self->state.last_ticket;
   for (reduce_block& block : blocks)
     out.calls.push_back({block.rereduce(), std::move(block.keys), std::move(block.values)});
   of.reducing = std::move(out);
+  of.at = index_build::phase::reducing;
   ask_reduction(self, of);
 }
 
 /// Asks for the rest of a part only after the rows of its last answer are committed, so that no
 /// part holds the rows of two answers in memory. Then asks for new parts while slots are free.
-result<void> ask_parts(view_pointer self, generation& of) {
+result<void> ask_parts(view_pointer self, index_build& of) {
   view_state& state = self->state;
   for (auto& [ticket, part] : of.out)
     if (!part.asked && !of.run->holds_rows(part.number)) ask_pool(self, of, ticket);
@@ -350,25 +302,25 @@ result<void> ask_parts(view_pointer self, generation& of) {
     const uint64_t number = (*part)->number;
     const uint64_t ticket = ++state.last_ticket;
     of.slots.emplace(number, std::move(slot));
-    of.out.emplace(ticket, view_state::part_out{number, std::move((*part)->documents)});
+    of.out.emplace(ticket, index_build::part_out{number, std::move((*part)->documents)});
     ask_pool(self, of, ticket);
   }
   return {};
 }
 
-result<void> take_step(view_pointer self, generation& of) {
+result<void> take_step(view_pointer self, index_build& of) {
   auto step = of.run->next_step();
   if (!step) return tl::unexpected(std::move(step.error()));
   switch (step->what) {
   case index_run::step::kind::wait: break;
   case index_run::step::kind::reduce: begin_reduction(self, of, std::move(step->blocks)); break;
   case index_run::step::kind::commit: commit(self, of, std::move(step->rows)); break;
-  case index_run::step::kind::done: end_run(of); break;
+  case index_run::step::kind::done: of.end_run(); break;
   }
   return {};
 }
 
-result<void> start_run(view_pointer self, generation& of) {
+result<void> start_run(view_pointer self, index_build& of) {
   const read_view at = self->state.options.rows->snapshot();
   // If the snapshot includes a redefinition of the query, notice that first: an index that covers
   // the redefinition must already be shown as the old one.
@@ -391,12 +343,15 @@ result<void> start_run(view_pointer self, generation& of) {
   of.run_from = of.state.position;
   of.run = std::make_unique<index_run>(*self->state.options.rows, at, bucket->sequence, of.where,
                                        of.state, of.how);
+  of.at = index_build::phase::mapping;
   return {};
 }
 
 /// Continues a run as far as possible without an answer from another actor.
-result<void> advance(view_pointer self, generation& of) {
-  if (of.committing || of.reducing || of.suspended()) return {};
+result<void> advance(view_pointer self, index_build& of) {
+  if (of.at == index_build::phase::committing || of.at == index_build::phase::reducing ||
+      of.suspended())
+    return {};
   if (!of.run) {
     if (auto started = start_run(self, of); !started || !of.run) return started;
   }
@@ -406,7 +361,7 @@ result<void> advance(view_pointer self, generation& of) {
 
 void pump(view_pointer self) {
   view_state& state = self->state;
-  if (state.paused) return;
+  if (state.at == phase::paused) return;
   for (auto* of : {&state.current, &state.next}) {
     if (!*of) continue;
     if (auto done = advance(self, **of); !done) {
@@ -416,14 +371,14 @@ void pump(view_pointer self) {
   }
 }
 
-generation* find_generation(view_state& state, uint32_t index) {
+index_build* find_build(view_state& state, uint32_t index) {
   if (state.current && state.current->where.index == index) return &*state.current;
   if (state.next && state.next->where.index == index) return &*state.next;
   return nullptr;
 }
 
 /// The pool could not run the function: it has no worker, or the text is not a function.
-void give_up(view_pointer self, generation& of, js::outcome how, const std::string& message) {
+void give_up(view_pointer self, index_build& of, js::outcome how, const std::string& message) {
   if (how == js::outcome::unavailable) {
     const error problem = treadmill::problem_of(how, message);
     start_over(self, problem);
@@ -433,21 +388,22 @@ void give_up(view_pointer self, generation& of, js::outcome how, const std::stri
   }
   if (how != js::outcome::bad_function) return;
   of.problem = message;
-  end_run(of);
+  of.end_run();
   answer_waiting(self->state);
   show(self->state);
 }
 
 void reduced(view_pointer self, const values_reduced& done) {
   view_state& state = self->state;
-  generation* of = find_generation(state, done.index);
-  if (of == nullptr || !of->reducing || of->reducing->ticket != done.ticket) return;
+  index_build* of = find_build(state, done.index);
+  if (of == nullptr || of->at != index_build::phase::reducing || of->reducing.ticket != done.ticket)
+    return;
   const js::reduce_answer& answer = *done.answer;
   if (answer.how != js::outcome::done) {
     give_up(self, *of, answer.how, answer.message);
     return;
   }
-  view_state::reduction_out& out = *of->reducing;
+  index_build::reduction_out& out = of->reducing;
   for (const js::reduced& made : answer.values)
     out.values.push_back(checked_value(made, state.options.limits));
   if (out.values.size() < out.calls.size()) {
@@ -455,21 +411,23 @@ void reduced(view_pointer self, const values_reduced& done) {
     return;
   }
   of->run->reduced(std::move(out.values));
-  of->reducing.reset();
+  of->at = index_build::phase::mapping;
   pump(self);
 }
 
 /// Counts strikes before the part is complete: a part with a few hundred endless documents would
 /// take minutes. The part's other rows are discarded; a redefinition maps those documents again.
-void count_strikes(view_pointer self, generation& of) {
+void count_strikes(view_pointer self, index_build& of) {
   const index_run::strikes waiting = of.run->strikes_waiting();
   const uint32_t strikes = of.run->state().strikes + waiting.count;
-  if (of.committing || waiting.count == 0 || strikes < defaults::query_strikes) return;
+  if (of.at == index_build::phase::committing || waiting.count == 0 ||
+      strikes < defaults::query_strikes)
+    return;
   of.state.strikes = strikes;
   of.state.errors += strikes;
   of.state.error_id = waiting.id;
   of.state.error_message = waiting.problem;
-  end_run(of);
+  of.end_run();
   row_batch rows;
   rows.put(keys::index_state(of.where.bucket, of.where.index), of.state.encode());
   commit(self, of, std::move(rows));
@@ -477,7 +435,7 @@ void count_strikes(view_pointer self, generation& of) {
 
 void mapped(view_pointer self, const documents_mapped& done) {
   view_state& state = self->state;
-  generation* of = find_generation(state, done.index);
+  index_build* of = find_build(state, done.index);
   if (of == nullptr || !of->run) return;
   const auto out = of->out.find(done.ticket);
   if (out == of->out.end()) return;
@@ -486,7 +444,7 @@ void mapped(view_pointer self, const documents_mapped& done) {
     give_up(self, *of, answer.how, answer.message);
     return;
   }
-  view_state::part_out& part = out->second;
+  index_build::part_out& part = out->second;
   std::vector<run_rows> rows;
   for (const js::mapped& made : answer.documents)
     rows.push_back(checked_rows(made, state.options.limits));
@@ -501,9 +459,9 @@ void mapped(view_pointer self, const documents_mapped& done) {
 
 void committed(view_pointer self, const index_committed& done) {
   view_state& state = self->state;
-  generation* of = find_generation(state, done.index);
+  index_build* of = find_build(state, done.index);
   if (of == nullptr) return;
-  of->committing = false;
+  of->at = of->run ? index_build::phase::mapping : index_build::phase::resting;
   if (done.code != 0) {
     if (static_cast<ec>(done.code) == ec::disk_full) {
       state.obstacle = done.reason;
@@ -519,7 +477,7 @@ void committed(view_pointer self, const index_committed& done) {
     of->state = of->run->state();
     const bool complete = of->state.consistent() && of->state.sequence == of->run->target();
     if (complete || of->suspended()) {
-      end_run(*of);
+      of->end_run();
     } else {
       count_strikes(self, *of);
     }
@@ -539,37 +497,34 @@ void look_again(view_pointer self) {
 }
 
 void number_given(view_pointer self, const index_begun& given) {
-  if (--self->state.numbers_out > 0 || !std::exchange(self->state.numbering, false)) return;
+  view_state& state = self->state;
+  // Only the last request counts: those before it are from before a failure.
+  if (--state.numbers_out > 0 || (state.at != phase::settling && state.at != phase::numbering))
+    return;
   if (given.code != 0) {
     pause(self);
     return;
   }
-  if (std::exchange(self->state.starting, false)) return start(self);
-  begin_generation(self, given.index);
+  if (std::exchange(state.at, phase::serving) == phase::settling) return start(self);
+  begin_build(self, given.index);
   show(self->state);
 }
 
 void look_after(view_pointer self) {
   view_state& state = self->state;
-  state.ticking = false;
+  state.tick_is_due = false;
   answer_waiting(state);
   if (!state.waiting.empty()) tick_soon(self);
 }
 
 void go_on(view_pointer self) {
-  self->state.paused = false;
-  if (self->state.current) {
-    pump(self);
-  } else if (!self->state.numbering) {
-    settle(self);
-  }
+  self->state.at = phase::serving;
+  if (!self->state.current) return settle(self);
+  look_again(self); // a suspended build does not look at the definition by itself
+  pump(self);
 }
 
 } // namespace
-
-bool view_state::generation::suspended() const {
-  return !problem.empty() || state.strikes >= defaults::query_strikes;
-}
 
 view_state::~view_state() {
   options.slots->leave(owner);

@@ -6,8 +6,8 @@
 #include "actors/peer_link.hpp"
 #include "actors/shared_random.hpp"
 #include "actors/zmq_gateway.hpp"
-#include "net/peer_frames.hpp"
-#include "storage/keys.hpp"
+#include "net/replication/peer_frames.hpp"
+#include "storage/engine/keys.hpp"
 #include <algorithm>
 #include <caf/actor_clock.hpp>
 #include <optional>
@@ -281,8 +281,8 @@ void answer_waiting(gateway_pointer self, uint64_t key) {
   const peer_record* record = self->state.registry.find(key);
   std::erase_if(self->state.waiting, [&](const auto& item) {
     if (item.second.key != key || record == nullptr) return false;
-    const auto how = item.second.fresh ? rest::peer_added::how::made : rest::peer_added::how::known;
-    (*item.second.answer)(rest::peer_added{how, record->name, record->zmq_uri});
+    const auto how = item.second.fresh ? peer_added::how::made : peer_added::how::known;
+    (*item.second.answer)(peer_added{how, record->name, record->zmq_uri});
     return true;
   });
 }
@@ -302,8 +302,7 @@ void give_up_waiting(gateway_pointer self, uint64_t waiter) {
   self->state.waiting.erase(found);
   const peer_record* record = self->state.registry.find(request.key);
   if (record == nullptr) return (*request.answer)(fail(ec::conflict, "the peer was removed"));
-  (*request.answer)(
-      rest::peer_added{rest::peer_added::how::waiting, record->name, record->zmq_uri});
+  (*request.answer)(peer_added{peer_added::how::waiting, record->name, record->zmq_uri});
 }
 
 void wait(gateway_pointer self, const add_peer& asked, uint64_t key, bool fresh) {
@@ -354,7 +353,7 @@ std::string own_reason(parting why) {
   case parting::same_name: return "another node of its name is known here";
   case parting::same_identity: return "another node with its identity is known: a copied store";
   case parting::version: return "it speaks another version of the protocol";
-  case parting::too_many: return "this node has all the peers that it takes";
+  case parting::too_many: return "this node has reached --max-peers";
   case parting::removed:
   case parting::ending:
   case parting::itself: break;
@@ -385,7 +384,8 @@ void cut_off(gateway_pointer self, uint64_t key, const std::string& reason) {
   const peer_record* record = state.registry.find(key);
   linked_peer* peer = find_peer(state, key);
   if (record == nullptr || peer == nullptr) return;
-  log::warn("a peer is cut", {{"peer", record->name}, {"reason", reason}});
+  log::warn("a peer was disconnected: it exceeded a limit",
+            {{"peer", record->name}, {"reason", reason}});
   state.options.counters->cut_peers.fetch_add(1);
   while (!peer->connections.empty()) hang_up(self, key, *peer, peer->connections.begin()->first);
   if (!record->given) return forget_peer(self, key);
@@ -756,7 +756,7 @@ void look_after(gateway_pointer self) {
 // Requests
 // -------------------------------------------------------------------------------------------------
 
-peer_record record_of(const rest::peer_request& asked) {
+peer_record record_of(const peer_request& asked) {
   peer_record record;
   record.zmq_uri = asked.zmq_uri;
   record.all_buckets = asked.all_buckets;
@@ -793,8 +793,7 @@ void add(gateway_pointer self, const add_peer& asked) {
   const linked_peer* peer = find_peer(state, *key);
   if (known != 0 && same_filter && peer != nullptr && peer->established) {
     state.registry.established(*key); // no invitation is needed
-    return (*asked.answer)(
-        rest::peer_added{rest::peer_added::how::known, before.name, before.zmq_uri});
+    return (*asked.answer)(peer_added{peer_added::how::known, before.name, before.zmq_uri});
   }
   asked.answer->begin(fail(ec::ambiguous, "the peer may or may not have been added"));
   save(self, [self, asked, known, before, key = *key](const error& problem) {

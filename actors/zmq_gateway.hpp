@@ -2,12 +2,12 @@
 #include "actors/interfaces.hpp"
 #include "actors/node_counters.hpp"
 #include "actors/peer_wire.hpp"
-#include "net/peer_board.hpp"
-#include "net/peer_budget.hpp"
-#include "net/peer_registry.hpp"
-#include "net/replication_link.hpp"
-#include "storage/json.hpp"
-#include "storage/store.hpp"
+#include "net/node/peer_board.hpp"
+#include "net/replication/peer_budget.hpp"
+#include "net/replication/peer_registry.hpp"
+#include "net/replication/replication_link.hpp"
+#include "storage/engine/store.hpp"
+#include "storage/json/json.hpp"
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
 #include <chrono>
@@ -29,7 +29,7 @@ struct zmq_gateway_options {
   json_limits limits{};
   std::shared_ptr<const store> rows{};
   std::shared_ptr<node_counters> counters{};
-  std::shared_ptr<rest::peer_board> board{};
+  std::shared_ptr<peer_board> board{};
   std::shared_ptr<peer_wire> wire{};
   node_actor node{};
   std::function<uint64_t()> random{}; ///< see shared_random
@@ -65,7 +65,7 @@ struct zmq_gateway_state {
   struct waiting_request {
     uint64_t key = 0;
     bool fresh = false; ///< the peer was not known before
-    reply_ptr<result<rest::peer_added>> answer{};
+    reply_ptr<result<peer_added>> answer{};
   };
   /// A connection over which another process greeted with a connected peer's identity.
   struct probed_connection {

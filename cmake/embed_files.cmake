@@ -13,7 +13,7 @@ foreach(file ${files})
   string(APPEND rows "    {\"${name}\", \"${hash}\", {file_${number}, sizeof(file_${number})}},\n")
   math(EXPR number "${number} + 1")
 endforeach()
-file(WRITE ${OUTPUT} "#include \"net/console_files.hpp\"
+file(WRITE ${OUTPUT} "#include \"net/rest/console_files.hpp\"
 
 namespace treadmill::rest {
 

@@ -17,13 +17,13 @@ endif()
 
 find_program(CCACHE ccache)
 if(CCACHE)
-  set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE})
+  # The last two are what ccache has to be told of precompiled headers.
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env CCACHE_SLOPPINESS=pch_defines,time_macros ${CCACHE})
 endif()
 
 add_library(treadmill_language INTERFACE)
 target_compile_features(treadmill_language INTERFACE cxx_std_20)
 target_compile_options(treadmill_language INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wconversion)
-target_include_directories(treadmill_language INTERFACE ${CMAKE_SOURCE_DIR})
 # An index out of range ends the process in every build: better than to read what is there.
 target_compile_definitions(treadmill_language INTERFACE _GLIBCXX_ASSERTIONS)
 if(TREADMILL_WERROR)

@@ -4,8 +4,8 @@
 #include "actors/node.hpp"
 #include "actors/rest_gateway.hpp"
 #include "actors/storage_actor.hpp"
-#include "storage/json.hpp"
-#include "storage/keys.hpp"
+#include "storage/engine/keys.hpp"
+#include "storage/json/json.hpp"
 #include <caf/actor_system.hpp>
 #include <caf/actor_system_config.hpp>
 #include <caf/scheduler/test_coordinator.hpp>
@@ -85,15 +85,15 @@ inline steady_time soon() { return std::chrono::steady_clock::now() + std::chron
 
 /// Where the answer of one write lands.
 struct answer_box {
-  std::optional<rest::write_answer> answer{};
+  std::optional<write_answer> answer{};
   int given = 0;
 
-  reply_ptr<rest::write_answer> reply_to_here() {
-    return std::make_shared<reply<rest::write_answer>>(
-        function(), rest::write_answer{{ec::ambiguous, "dropped"}, {}});
+  reply_ptr<write_answer> reply_to_here() {
+    return std::make_shared<reply<write_answer>>(function(),
+                                                 write_answer{{ec::ambiguous, "dropped"}, {}});
   }
-  std::function<void(rest::write_answer)> function() {
-    return [this](rest::write_answer got) {
+  std::function<void(write_answer)> function() {
+    return [this](write_answer got) {
       answer = std::move(got);
       ++given;
     };

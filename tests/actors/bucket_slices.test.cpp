@@ -123,23 +123,34 @@ TEST_CASE("an import is there as a whole or not at all, and names what was at fa
   CHECK(world.rows->latest().state(world.info.number)->sequence == 5);
 }
 
+namespace {
+
+/// The outcome of the first batch of a run that a peer sends.
+replication::batch_outcome merge_of_peer(begun_world& world, size_t documents,
+                                         std::optional<checkpoint> reached) {
+  auto batch = world.documents_of(small_documents(documents));
+  batch->peer_id = "peer";
+  batch->run = 1;
+  batch->first = true;
+  batch->reached = reached;
+  std::optional<replication::batch_outcome> merged;
+  world.merge(std::move(batch), [&](const auto& done) { merged = done; });
+  world.commit_all();
+  REQUIRE(merged);
+  return *merged;
+}
+
+} // namespace
+
 TEST_CASE("of a peer's batch what is above a limit is left out and named, the rest is taken in") {
   begun_world world;
   answer_box box;
   world.write(box, {put("d1", R"({"own":true})")});
   world.commit_all();
   world.limits.leaves = 1;
-  auto batch = world.documents_of(small_documents(3));
-  batch->peer_id = "peer";
-  batch->run = 1;
-  batch->first = true;
-  batch->reached = checkpoint{{1}, 7, {2}};
-  std::optional<replication::batch_outcome> merged;
-  world.merge(std::move(batch), [&](const auto& done) { merged = done; });
-  world.commit_all();
-  REQUIRE(merged);
-  CHECK(merged->code == ec::none);
-  CHECK(merged->refused == std::vector<std::string>{"d1"});
+  const auto merged = merge_of_peer(world, 3, checkpoint{{1}, 7, {2}});
+  CHECK(merged.code == ec::none);
+  CHECK(merged.refused == std::vector<std::string>{"d1"});
   CHECK(world.documents() == 3);
   CHECK(world.stored_checkpoint() == 7);
 }
@@ -150,32 +161,17 @@ TEST_CASE("of a peer's batch what is damaged here is left out and named, the res
   damage.put(keys::document(world.info.number, "d1"), "nonsense");
   const row_batch* only = &damage;
   REQUIRE(world.rows->commit({&only, 1}, true));
-  auto batch = world.documents_of(small_documents(3));
-  batch->peer_id = "peer";
-  batch->run = 1;
-  batch->first = true;
-  batch->reached = checkpoint{{1}, 7, {2}};
-  std::optional<replication::batch_outcome> merged;
-  world.merge(std::move(batch), [&](const auto& done) { merged = done; });
-  world.commit_all();
-  REQUIRE(merged);
-  CHECK(merged->code == ec::none);
-  CHECK(merged->refused == std::vector<std::string>{"d1"});
+  const auto merged = merge_of_peer(world, 3, checkpoint{{1}, 7, {2}});
+  CHECK(merged.code == ec::none);
+  CHECK(merged.refused == std::vector<std::string>{"d1"});
   CHECK(world.documents() == 2);
   CHECK(world.stored_checkpoint() == 7);
 }
 
 TEST_CASE("documents that go ahead of a checkpoint move none") {
   begun_world world;
-  auto batch = world.documents_of(small_documents(2));
-  batch->peer_id = "peer";
-  batch->run = 1;
-  batch->first = true;
-  std::optional<replication::batch_outcome> merged;
-  world.merge(std::move(batch), [&](const auto& done) { merged = done; });
-  world.commit_all();
-  REQUIRE(merged);
-  CHECK(merged->code == ec::none);
+  const auto merged = merge_of_peer(world, 2, std::nullopt);
+  CHECK(merged.code == ec::none);
   CHECK(world.documents() == 2);
   CHECK(!world.stored_checkpoint());
 }

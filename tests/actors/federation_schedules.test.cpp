@@ -47,12 +47,11 @@ private:
     for (size_t i = 1; i < count_; ++i) {
       const std::string from = names()[i];
       world_[from].gateway->add_peer({world_[names()[i - 1]].uri, true, {}}, soon(),
-                                     [](result<rest::peer_added>) {});
+                                     [](result<peer_added>) {});
     }
     // A triangle or a chain.
     if (count_ == 3 && random_() % 2 == 0)
-      world_["c"].gateway->add_peer({world_["a"].uri, true, {}}, soon(),
-                                    [](result<rest::peer_added>) {});
+      world_["c"].gateway->add_peer({world_["a"].uri, true, {}}, soon(), [](result<peer_added>) {});
   }
 
   void act() {
@@ -83,7 +82,7 @@ private:
     }
     auto box = std::make_shared<answer_box>();
     world_[at].gateway->write(bucket, true, group({op}), soon(),
-                              [this, box, bucket, id](rest::write_answer got) {
+                              [this, box, bucket, id](write_answer got) {
                                 if (got.problem.code != ec::none) return;
                                 for (const write_outcome& one : got.outcomes)
                                   if (one.ok()) written_.push_back({bucket, id, one.rev});
@@ -165,7 +164,7 @@ private:
       for (const auto& peer : world_[name].board->all()) {
         out << "\n"
             << name << " of " << peer.name << " (" << peer.zmq_uri
-            << "): " << replication::to_string(peer.status.state) << " " << peer.refusal;
+            << "): " << to_string(peer.status.state) << " " << peer.refusal;
         for (const auto& bucket : peer.status.buckets)
           out << ", " << bucket.bucket << " at " << bucket.sequence << " behind " << bucket.behind;
       }
@@ -194,7 +193,7 @@ private:
   bool are_at_rest() {
     for (const std::string& name : names()) {
       for (const auto& peer : world_[name].board->all()) {
-        if (peer.status.state != replication::link_state::live) return false;
+        if (peer.status.state != link_state::live) return false;
         for (const auto& bucket : peer.status.buckets)
           if (bucket.behind != 0) return false;
       }

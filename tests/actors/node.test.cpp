@@ -7,6 +7,22 @@
 
 namespace treadmill::test {
 
+namespace {
+
+/// Makes writes fail until one needs a new log file, and with it the store.
+void break_store(node_world& world) {
+  answer_box lost;
+  world.broken = true;
+  const std::string large = R"({"text":")" + std::string(70'000, 'x') + "\"}";
+  for (int i = 0; i < 10 && lost.code() == ec::none; ++i) {
+    world.write(lost, "b", {put("large", large)});
+    world.run();
+  }
+  CHECK(lost.code() == ec::ambiguous);
+}
+
+} // namespace
+
 TEST_CASE("the first write makes the bucket, and many that wait share one commit") {
   node_world world;
   answer_box first;
@@ -212,7 +228,7 @@ TEST_CASE("a write that is in flight when its bucket is dropped does not bring i
   if (actor) {
     caf::anon_send(actor, write_documents{group({put("z", "{}")}), soon(), flying.reply_to_here()});
   } else {
-    flying.function()(rest::write_answer{{ec::not_found, ""}, {}});
+    flying.function()(write_answer{{ec::not_found, ""}, {}});
   }
   world.run();
   CHECK(flying.given == 1);
@@ -257,12 +273,12 @@ TEST_CASE("below the floor of free space the rows of a dropped bucket go, which 
 TEST_CASE("what keeps a failed store from being reopened is logged once, and feeds hear of the "
           "reopen") {
   node_world world;
-  answer_box before, lost, after;
+  answer_box before, after;
   world.write(before, "b", {put("a", "{}")});
   world.run();
   const uint32_t number = world.rows->find_bucket("b")->number;
   int woken = 0;
-  const auto handle = world.gateway->follow(number, http::waker([&] { ++woken; }));
+  const auto handle = world.gateway->follow(number, waker([&] { ++woken; }));
   const logging_to_file log(log::level::info, log::format::text);
   const auto count = [&](std::string_view part) {
     const auto lines = log.lines();
@@ -270,13 +286,7 @@ TEST_CASE("what keeps a failed store from being reopened is logged once, and fee
       return line.find(part) != std::string::npos;
     });
   };
-  world.broken = true;
-  const std::string large = R"({"text":")" + std::string(70'000, 'x') + "\"}"; // for a new log
-  for (int i = 0; i < 10 && lost.code() == ec::none; ++i) {
-    world.write(lost, "b", {put("large", large)});
-    world.run();
-  }
-  CHECK(lost.code() == ec::ambiguous);
+  break_store(world);
   for (int tick = 0; tick < 5; ++tick) world.advance(std::chrono::milliseconds(100));
   CHECK(world.rows->latest().read("x").error().code == ec::overloaded); // it is closed
   CHECK(count("the store cannot be reopened") == 1);
@@ -294,15 +304,8 @@ TEST_CASE("what keeps a failed store from being reopened is logged once, and fee
 
 TEST_CASE("a store that failed opens again below the floor of free space, for what makes room") {
   node_world world;
-  answer_box lost;
   answer_box refused;
-  world.broken = true;
-  const std::string large = R"({"text":")" + std::string(70'000, 'x') + "\"}"; // for a new log
-  for (int i = 0; i < 10 && lost.code() == ec::none; ++i) {
-    world.write(lost, "b", {put("large", large)});
-    world.run();
-  }
-  CHECK(lost.code() == ec::ambiguous);
+  break_store(world);
   world.broken = false;
   world.space.free_bytes = defaults::free_floor_bytes / 2;
   std::this_thread::sleep_for(2 * defaults::free_space_age);
@@ -457,7 +460,7 @@ TEST_CASE("with an interval, feeds are woken by the sync, and no sooner") {
   };
   wait_for_sync(1);
   int woken = 0;
-  const auto handle = world.gateway->follow(number, http::waker([&] { ++woken; }));
+  const auto handle = world.gateway->follow(number, waker([&] { ++woken; }));
   world.write(box, "b", {put("b", "{}")});
   world.run();
   CHECK(box.ok());
@@ -490,7 +493,7 @@ TEST_CASE("feeds are woken by commits of their bucket, by its drop and by the en
   world.run();
   const uint32_t number = world.rows->find_bucket("b")->number;
   int woken = 0;
-  auto handle = world.gateway->follow(number, http::waker([&] { ++woken; }));
+  auto handle = world.gateway->follow(number, waker([&] { ++woken; }));
   answer_box other;
   world.write(other, "c", {put("a", "{}")});
   world.run();

@@ -15,7 +15,7 @@ struct node_world : actor_world {
     options.rows = rows;
     options.counters = counters;
     options.board = board;
-    options.peers = std::make_shared<rest::peer_board>();
+    options.peers = std::make_shared<peer_board>();
     gateway = std::make_unique<rest_gateway>(system, options);
     node_options chosen;
     chosen.rows = rows;
@@ -85,7 +85,7 @@ struct node_world : actor_world {
   storage_actor storage_now{};
   isolate_pool_actor pool_now{};
   std::shared_ptr<fake_pool_control> pool = std::make_shared<fake_pool_control>();
-  std::shared_ptr<rest::query_board> board = std::make_shared<rest::query_board>();
+  std::shared_ptr<query_board> board = std::make_shared<query_board>();
   std::shared_ptr<row_slots> slots = std::make_shared<row_slots>(4);
   std::unique_ptr<rest_gateway> gateway{};
   node_actor subject{};

@@ -10,7 +10,6 @@ namespace treadmill::test {
 using namespace std::chrono_literals;
 using replication::encode_frame;
 using replication::hello;
-using replication::link_state;
 
 namespace {
 

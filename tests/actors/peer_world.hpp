@@ -44,8 +44,8 @@ public:
   void start(const peer_start& chosen = {}) {
     open();
     counters = std::make_shared<node_counters>();
-    board = std::make_shared<rest::peer_board>();
-    queries = std::make_shared<rest::query_board>();
+    board = std::make_shared<peer_board>();
+    queries = std::make_shared<query_board>();
     wire = std::make_shared<peer_wire>(network_.carrier(uri));
     rest_gateway_options rest;
     rest.name = name_;
@@ -109,14 +109,14 @@ public:
     if (!bytes || !*bytes) return std::nullopt;
     return *checkpoint::decode(**bytes);
   }
-  std::optional<rest::shown_peer> peer(const std::string& name) const {
+  std::optional<shown_peer> peer(const std::string& name) const {
     for (const auto& one : board->all())
       if (one.name == name) return one;
     return std::nullopt;
   }
-  replication::link_state state_of(const std::string& name) const {
+  link_state state_of(const std::string& name) const {
     const auto shown = peer(name);
-    return shown ? shown->status.state : replication::link_state::connecting;
+    return shown ? shown->status.state : link_state::connecting;
   }
 
   disk_space space{uint64_t{1} << 40, uint64_t{1} << 40};
@@ -130,8 +130,8 @@ public:
   const std::string uri;
   std::shared_ptr<store> rows{};
   std::shared_ptr<node_counters> counters{};
-  std::shared_ptr<rest::peer_board> board{};
-  std::shared_ptr<rest::query_board> queries{};
+  std::shared_ptr<peer_board> board{};
+  std::shared_ptr<query_board> queries{};
   std::shared_ptr<peer_wire> wire{};
   std::unique_ptr<rest_gateway> gateway{};
   node_actor subject{};
@@ -265,19 +265,19 @@ public:
   }
 
   /// POST: the answer, when it has come.
-  result<rest::peer_added> federate(const std::string& at, const std::string& with_uri,
-                                    std::vector<std::string> buckets = {}) {
-    std::optional<result<rest::peer_added>> got;
-    const rest::peer_request asked{with_uri, buckets.empty(), buckets};
+  result<peer_added> federate(const std::string& at, const std::string& with_uri,
+                              std::vector<std::string> buckets = {}) {
+    std::optional<result<peer_added>> got;
+    const peer_request asked{with_uri, buckets.empty(), buckets};
     nodes_.at(at)->gateway->add_peer(asked, soon(),
-                                     [&](result<rest::peer_added> answer) { got = answer; });
+                                     [&](result<peer_added> answer) { got = answer; });
     if (!eventually([&] { return got.has_value(); }, std::chrono::seconds(10)))
       return fail(ec::internal, "it was not answered");
     return *got;
   }
   bool federate(const std::string& at, peer_node& with) {
     const auto added = federate(at, with.uri);
-    return added && added->what != rest::peer_added::how::waiting;
+    return added && added->what != peer_added::how::waiting;
   }
   result<void> part(const std::string& at, const std::string& from) {
     std::optional<result<void>> got;

@@ -1,6 +1,6 @@
 #include "actors/defaults.hpp"
-#include "storage/index_reader.hpp"
-#include "storage/query_definition.hpp"
+#include "storage/documents/query_definition.hpp"
+#include "storage/index/index_reader.hpp"
 #include "tests/actors/node_world.hpp"
 #include <doctest/doctest.h>
 #include <set>
@@ -38,7 +38,7 @@ struct query_world : node_world {
     return box.ok();
   }
   uint32_t bucket() const { return rows->find_bucket("b")->number; }
-  rest::query_board::shown shown() const { return board->find(bucket(), "q"); }
+  query_board::shown shown() const { return board->find(bucket(), "q"); }
 
   /// The documents that have rows, as the index has them.
   std::set<std::string> indexed(const read_view& view) const {
@@ -79,7 +79,7 @@ TEST_CASE("a query is built from what is there and follows what is written") {
   REQUIRE(world.define("m"));
   REQUIRE(world.catch_up("b", "q"));
   CHECK(world.indexed() == ids(0, 5));
-  CHECK(world.shown()->phase == rest::query_phase::ready);
+  CHECK(world.shown()->phase == query_phase::ready);
   CHECK(world.shown()->state.sequence == world.sequence("b"));
   REQUIRE(world.put_documents(5, 7));
   REQUIRE(world.remove("d0"));
@@ -126,14 +126,14 @@ TEST_CASE("while a query is redefined its former index answers, then goes") {
   world.pool->map = [](const js::function&, const js::document&) { return js::mapped{}; };
   REQUIRE(world.define("another"));
   world.run();
-  CHECK(world.shown()->phase == rest::query_phase::redefining);
+  CHECK(world.shown()->phase == query_phase::redefining);
   CHECK(world.shown()->where == before);
   CHECK(world.shown()->definition.map == "another");
   CHECK(world.shown()->answering.map == "m");
   CHECK(world.shown()->state.sequence == world.sequence("b")); // it keeps up
   CHECK(world.indexed() == ids(0, 4));
   world.release();
-  CHECK(world.shown()->phase == rest::query_phase::ready);
+  CHECK(world.shown()->phase == query_phase::ready);
   CHECK_FALSE(world.shown()->where == before);
   CHECK(world.indexed().empty());
   CHECK(world.pool->forgotten.size() == 1);
@@ -170,7 +170,7 @@ TEST_CASE("a new index that was complete when its node ended answers after the s
   caf::anon_send_exit(world.storage_now, caf::exit_reason::kill);
   world.run();
   CHECK(world.shown()->where == made);
-  CHECK(world.shown()->phase == rest::query_phase::ready);
+  CHECK(world.shown()->phase == query_phase::ready);
   world.release();
 }
 
@@ -305,14 +305,14 @@ TEST_CASE("after ten strikes a query is suspended until it is defined again") {
   REQUIRE_FALSE(got);
   CHECK(got.error().code == ec::query_suspended);
   CHECK(got.error().reason.find("it took too long") != std::string::npos);
-  CHECK(world.shown()->phase == rest::query_phase::suspended);
+  CHECK(world.shown()->phase == query_phase::suspended);
   const size_t jobs = world.pool->jobs;
   REQUIRE(world.put_documents(10, 12));
   CHECK(world.pool->jobs == jobs);
   world.pool->map = map_to_n;
   REQUIRE(world.define("better"));
   REQUIRE(world.catch_up("b", "q"));
-  CHECK(world.shown()->phase == rest::query_phase::ready);
+  CHECK(world.shown()->phase == query_phase::ready);
   CHECK(world.indexed() == ids(0, 12));
 }
 
@@ -334,7 +334,7 @@ TEST_CASE("strikes count before their part is mapped as a whole") {
   // It is remembered.
   caf::anon_send_exit(world.storage_now, caf::exit_reason::kill);
   world.run();
-  CHECK(world.shown()->phase == rest::query_phase::suspended);
+  CHECK(world.shown()->phase == query_phase::suspended);
   CHECK(world.shown()->state.error_message == "it crashed");
 }
 
@@ -381,7 +381,7 @@ TEST_CASE("an index leaves room on the disk: it is suspended with the reason, an
   REQUIRE_FALSE(refused);
   CHECK(refused.error().code == ec::query_suspended);
   CHECK(refused.error().reason.find("the disk is nearly full") != std::string::npos);
-  CHECK(world.shown()->phase == rest::query_phase::suspended);
+  CHECK(world.shown()->phase == query_phase::suspended);
   CHECK(world.shown()->problem.find("the disk is nearly full") != std::string::npos);
   CHECK(world.rows->writable());
   REQUIRE(world.put_documents(10, 11)); // clients go on
@@ -389,7 +389,7 @@ TEST_CASE("an index leaves room on the disk: it is suspended with the reason, an
     world.space = before;
     world.advance(defaults::view_pause);
     REQUIRE(world.catch_up("b", "q"));
-    CHECK(world.shown()->phase == rest::query_phase::ready);
+    CHECK(world.shown()->phase == query_phase::ready);
     CHECK(world.shown()->problem.empty());
     CHECK(world.indexed() == ids(0, 11));
   }

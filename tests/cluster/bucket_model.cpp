@@ -1,6 +1,6 @@
 #include "tests/cluster/bucket_model.hpp"
-#include "storage/revision.hpp"
-#include "storage/rows.hpp"
+#include "storage/documents/revision.hpp"
+#include "storage/engine/rows.hpp"
 #include <algorithm>
 #include <rapidjson/document.h>
 #include <set>

@@ -296,7 +296,7 @@ TEST_CASE("a backup whose files were changed is not restored in silence") {
   other.replace(other.find("\"document\":{}"), 13, "\"document\":{\"a\":1}");
   refused(other, "hash is not that of its document");
   std::filesystem::remove(backup + "/backup.json");
-  refused(whole, "this is no whole backup");
+  refused(whole, "this is not a complete backup");
 }
 
 } // namespace treadmill::cluster

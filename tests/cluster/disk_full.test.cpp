@@ -1,4 +1,4 @@
-#include "storage/store.hpp"
+#include "storage/engine/store.hpp"
 #include "tests/cluster/small_disk.hpp"
 #include "tests/crash/workload.hpp"
 #include "tests/property/seed.hpp"

@@ -1,4 +1,4 @@
-#include "storage/revision.hpp"
+#include "storage/documents/revision.hpp"
 #include "tests/bench/places.hpp"
 #include "tests/cluster/bucket_model.hpp"
 #include "tests/cluster/feed_follower.hpp"

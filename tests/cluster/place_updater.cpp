@@ -1,5 +1,5 @@
 #include "tests/cluster/place_updater.hpp"
-#include "storage/revision.hpp"
+#include "storage/documents/revision.hpp"
 #include <algorithm>
 #include <rapidjson/document.h>
 #include <thread>

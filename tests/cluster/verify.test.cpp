@@ -1,5 +1,5 @@
-#include "storage/keys.hpp"
-#include "storage/store.hpp"
+#include "storage/engine/keys.hpp"
+#include "storage/engine/store.hpp"
 #include "tests/cluster/command.hpp"
 #include "tests/cluster/node_process.hpp"
 #include "tests/cluster/peers.hpp"

@@ -1,7 +1,7 @@
 #include "tests/crash/bucket_check.hpp"
-#include "storage/checkpoint.hpp"
-#include "storage/keys.hpp"
-#include "storage/query_definition.hpp"
+#include "storage/documents/query_definition.hpp"
+#include "storage/engine/checkpoint.hpp"
+#include "storage/engine/keys.hpp"
 #include <map>
 #include <set>
 

@@ -1,5 +1,5 @@
 #pragma once
-#include "storage/store.hpp"
+#include "storage/engine/store.hpp"
 #include <string>
 #include <vector>
 

@@ -1,5 +1,5 @@
 #include "tests/crash/workload.hpp"
-#include "storage/keys.hpp"
+#include "storage/engine/keys.hpp"
 #include <algorithm>
 #include <set>
 

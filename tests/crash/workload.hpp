@@ -1,6 +1,6 @@
 #pragma once
-#include "storage/bucket_core.hpp"
-#include "storage/store.hpp"
+#include "storage/engine/bucket_core.hpp"
+#include "storage/engine/store.hpp"
 #include "tests/crash/bucket_check.hpp"
 #include <map>
 #include <random>

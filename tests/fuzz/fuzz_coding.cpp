@@ -1,9 +1,9 @@
-#include "storage/checkpoint.hpp"
-#include "storage/coding.hpp"
-#include "storage/json_number.hpp"
-#include "storage/keys.hpp"
-#include "storage/names.hpp"
-#include "storage/rows.hpp"
+#include "storage/base/coding.hpp"
+#include "storage/documents/names.hpp"
+#include "storage/engine/checkpoint.hpp"
+#include "storage/engine/keys.hpp"
+#include "storage/engine/rows.hpp"
+#include "storage/json/json_number.hpp"
 #include "tests/fuzz/require.hpp"
 #include <cstring>
 #include <string>

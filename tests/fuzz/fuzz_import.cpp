@@ -1,5 +1,5 @@
-#include "net/document_source.hpp"
-#include "storage/document_line.hpp"
+#include "net/client/document_source.hpp"
+#include "storage/documents/document_line.hpp"
 #include "tests/fuzz/require.hpp"
 #include <string>
 

@@ -1,4 +1,4 @@
-#include "storage/json.hpp"
+#include "storage/json/json.hpp"
 #include "tests/fuzz/require.hpp"
 #include "tests/property/reference_json.hpp"
 #include <string>

@@ -1,4 +1,4 @@
-#include "js/frame.hpp"
+#include "js/wire/frame.hpp"
 #include "tests/fuzz/require.hpp"
 #include <algorithm>
 #include <cstring>

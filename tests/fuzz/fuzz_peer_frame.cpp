@@ -1,6 +1,6 @@
-#include "net/replication_defaults.hpp"
-#include "net/replication_link.hpp"
-#include "storage/coding.hpp"
+#include "net/replication/replication_defaults.hpp"
+#include "net/replication/replication_link.hpp"
+#include "storage/base/coding.hpp"
 #include "tests/fuzz/require.hpp"
 #include <algorithm>
 #include <map>
@@ -67,8 +67,8 @@ void check_link(std::string_view input) {
   replication::hello greeting;
   greeting.session = peer_session;
   greeting.node_id = greeting.name = "peer";
-  link.received(replication::encode_frame({1, greeting}, false), replication::ticks(0));
-  replication::ticks now{0};
+  link.received(replication::encode_frame({1, greeting}, false), treadmill::ticks(0));
+  treadmill::ticks now{0};
   while (!input.empty()) {
     // Pieces of the input, each with its length before it, become frames of this session.
     const size_t size = std::min<size_t>(input.size() - 1, static_cast<uint8_t>(input.front()));
@@ -80,7 +80,7 @@ void check_link(std::string_view input) {
     replication::seal_frame(frame);
     input.remove_prefix(1 + size);
     link.received(frame, now);
-    now += replication::ticks(50);
+    now += treadmill::ticks(50);
     link.tick(now);
     for (const replication::apply_batch& batch : link.take().batches) {
       for (const auto& document : batch.documents)

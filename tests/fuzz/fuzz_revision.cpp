@@ -1,4 +1,4 @@
-#include "storage/revision_tree.hpp"
+#include "storage/documents/revision_tree.hpp"
 #include "tests/fuzz/require.hpp"
 #include <algorithm>
 #include <string>

@@ -1,5 +1,5 @@
-#include "storage/json.hpp"
-#include "storage/term.hpp"
+#include "storage/index/term.hpp"
+#include "storage/json/json.hpp"
 #include "tests/fuzz/require.hpp"
 #include <limits>
 #include <optional>

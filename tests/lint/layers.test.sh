@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# The dependency arrows of the layers, read from the #include lines: who may include what. Prints each line that breaks one.
+# Who may include what, read from the #include lines and cmake/rooms.txt. Prints each line that breaks a rule. (The build
+# refuses an include of another room's header itself; this finds it without a build, and what a build cannot know.)
 #   layers.test.sh <sources>         looks at the sources
 #   layers.test.sh --self-test       shows on made-up sources that each rule finds what breaks it
 set -euo pipefail
@@ -12,109 +13,148 @@ report() { # <rule> <lines found>
   broken=1
 }
 
-# The #include lines of the files given by find's arguments, as path:line:text, that match a pattern.
-includes() { # <pattern> <find arguments…>
-  local pattern=$1
-  shift
-  find "$@" -type f \( -name '*.hpp' -o -name '*.cpp' \) -print0 |
-    xargs -0r grep -HnE "^[[:space:]]*#[[:space:]]*include[[:space:]]*[<\"]($pattern)" || true
+# The files of a kind in all rooms, and in the tests.
+sources() { # <pattern of names>…
+  local pattern
+  for pattern in "$@"; do find storage js net actors tests -type f -name "$pattern" 2>/dev/null; done | sort
+}
+
+# Reads the table, then "path:line" of each #include, and prints each that the table does not allow.
+rooms_awk='
+  function fail(why) { print FILENAME_ ":" text ": " why; }
+  function allowed(from, to,    used, n, i) { # from may use to, itself or through what it may use
+    if (from == to) return 1
+    n = split(uses[from], used, ",")
+    for (i = 1; i <= n; ++i) if (used[i] in uses && allowed(used[i], to)) return 1
+    return 0
+  }
+  FNR == NR {
+    if ($1 == "library") { shown[$2] = $4; pattern[$2] = $5 }
+    if ($1 == "room") { uses[$2] = $3; libraries[$2] = "," $4 "," }
+    next
+  }
+  {
+    at = index($0, ":"); FILENAME_ = substr($0, 1, at - 1); text = substr($0, at + 1)
+    room = FILENAME_; sub(/\/[^\/]*$/, "", room)
+    tests = room ~ /^tests(\/|$)/
+    if (!tests && !(room in uses)) { fail("cmake/rooms.txt has no room " room); next }
+    name = text; sub(/^[^<"]*[<"]/, "", name); sub(/[>"].*/, "", name)
+    if (name ~ /(^|\/)\.\.?\//) fail("a path is given from the top")
+    if (text ~ /include *"/) {
+      target = name; sub(/\/[^\/]*$/, "", target)
+      if (target ~ /^tests(\/|$)/) { if (!tests) fail("no room includes tests") }
+      else if (!(target in uses)) fail("no room has this header")
+      else {
+        if (!tests && !allowed(room, target)) fail(room " may not use " target)
+        if (!tests && room != target && (name in heavy)) fail("this header brings " heavy[name] " along: it is for " target " alone")
+      }
+    } else if (!tests) {
+      for (library in pattern)
+        if (name ~ "^(" pattern[library] ")") {
+          mine = index(libraries[room], "," library ",") > 0
+          if (!mine && shown[library] == "PUBLIC") # or through a room that shows it
+            for (other in uses) if (allowed(room, other) && index(libraries[other], "," library ",")) mine = 1
+          if (!mine) fail(room " may not use " library)
+        }
+    }
+  }
+'
+
+includes() { # <names of files on stdin>
+  tr '\n' '\0' | xargs -0r grep -HE '^[[:space:]]*#[[:space:]]*include[[:space:]]*[<"]' || true
+}
+
+# Headers that bring a library along that no header may show, themselves or through a header of their room: name, library.
+heavy() {
+  local lines library pattern found more
+  lines=$(sources '*.hpp' | grep -v '^tests/' | includes)
+  while read -r library pattern; do
+    found=$(grep -E "include[[:space:]]*<($pattern)" <<<"$lines" | cut -d: -f1 | sort -u || true)
+    while [[ -n $found ]]; do
+      more=$(while read -r header; do
+        grep -F "\"$header\"" <<<"$lines" | cut -d: -f1 | grep "^${header%/*}/[^/]*$" || true
+      done <<<"$found" | cat - <(echo "$found") | sort -u)
+      [[ $more != "$found" ]] || break
+      found=$more
+    done
+    [[ -z $found ]] || sed "s|\$| $library|" <<<"$found"
+  done < <(awk '$1 == "library" && $4 == "PRIVATE" && $2 != "sockets" { print $2, $5 }' cmake/rooms.txt)
 }
 
 look() {
-  local folders=() folder
-  for folder in storage js net actors; do [[ -d $folder ]] && folders+=("$folder"); done
-  outside() { # the folders but those given
-    local each out=()
-    for each in "${folders[@]}"; do [[ " $* " == *" $each "* ]] || out+=("$each"); done
-    echo "${out[@]}"
-  }
-  # shellcheck disable=SC2046 # words on purpose: names of folders
-  {
-    report "caf/ is included by actors/ alone" "$(includes 'caf/' $(outside actors))"
-    report "leveldb/ is included by storage/ alone" "$(includes 'leveldb/' $(outside storage))"
-    report "httplib and zmq are included by net/ alone" "$(includes 'httplib|zmq' $(outside net))"
-    report "V8 and seccomp are included by js/ alone" "$(includes 'v8|libplatform|seccomp' $(outside js))"
-    report "CLI11 and spdlog are included by actors/ alone" "$(includes 'CLI/|spdlog/' $(outside actors))"
-    report "sockets belong to net/" "$(includes 'sys/socket|netinet/|arpa/|netdb|sys/epoll' $(outside net js))"
-    report "storage/ includes no other layer" "$(includes '(net|js|actors|tests)/' storage)"
-    report "net/ includes storage/ alone" "$(includes '(js|actors|tests)/' net)"
-    [[ ! -d js ]] || report "js/ stands alone" "$(includes '(storage|net|actors|tests)/' js)"
-    report "actors/ includes no tests" "$(includes 'tests/' actors)"
-    report "a header that brings LevelDB, RapidJSON, httplib, CLI11 or spdlog along is for its own folder" "$(heavy)"
-  }
-  report "no using namespace outside of functions" "$(find "${folders[@]}" tests -name '*.?pp' -print0 2>/dev/null |
-    xargs -0r grep -HnE '^using namespace' | grep -v 'literals;' || true)"
-  report "no file is a drawer" "$(find "${folders[@]}" tests -type f -name '*.?pp' 2>/dev/null |
-    grep -E '/([a-z0-9_]+_)?(utils?|utilities|common|helpers?|misc|tools?|stuff)(_[a-z0-9_]+)?\.[a-z.]+$' || true)"
-  report "every header has #pragma once first" "$(find "${folders[@]}" tests -name '*.hpp' 2>/dev/null | while read -r file; do
+  local marks
+  marks=$(heavy | awk '{ printf "heavy[\"%s\"] = \"%s\"; ", $1, $2 }')
+  report "who may use whom (cmake/rooms.txt)" \
+    "$(sources '*.hpp' '*.cpp' | includes | awk "BEGIN { $marks } $rooms_awk" cmake/rooms.txt - | sort)"
+  report "no using namespace outside of functions" \
+    "$(sources '*.?pp' | tr '\n' '\0' | xargs -0r grep -HnE '^using namespace' | grep -v 'literals;' || true)"
+  report "no file is a drawer" \
+    "$(sources '*.?pp' | grep -E '/([a-z0-9_]+_)?(utils?|utilities|common|helpers?|misc|tools?|stuff)(_[a-z0-9_]+)?\.[a-z.]+$' || true)"
+  report "every header has #pragma once first" "$(sources '*.hpp' | while read -r file; do
     [[ $(head -n 1 "$file") == '#pragma once' ]] || echo "$file"
   done)"
 }
 
-# Headers that bring a heavy library along, themselves or through a header beside them, and are included from another
-# folder (tests may).
-heavy() {
-  local headers=() more header before=-1
-  mapfile -t headers < <(includes 'rapidjson/|leveldb/|httplib|zmq|CLI/|spdlog/' "${folders[@]}" |
-    sed -n 's/^\([^:]*\.hpp\):.*/\1/p' | sort -u)
-  while ((${#headers[@]} != before)); do
-    before=${#headers[@]}
-    mapfile -t more < <(for header in "${headers[@]}"; do
-      includes "$header\"" "${header%/*}" | sed -n 's/^\([^:]*\.hpp\):.*/\1/p'
-    done)
-    mapfile -t headers < <(printf '%s\n' "${headers[@]}" "${more[@]}" | sed '/^$/d' | sort -u)
-  done
-  for header in "${headers[@]}"; do
-    includes "$header\"" "${folders[@]}" | grep -v "^${header%/*}/" || true
-  done
-}
-
 self_test() {
-  local work rules=0 found
+  local work rules=0 found table file line
+  table=$(realpath "$(dirname "${BASH_SOURCE[0]}")/../../cmake/rooms.txt")
   work=$(mktemp -d)
   # shellcheck disable=SC2064
   trap "rm -rf '$work'" EXIT
-  local file
-  while read -r file line; do
+  fresh() {
     rm -rf "${work:?}"/*
-    mkdir -p "$work"/{storage,net,js,actors,tests}
+    mkdir -p "$work"/{cmake,storage/{base,json,engine},net/{node,http,rest,replication},js/{pool,wire},actors/process,tests/unit}
+    cp "$table" "$work/cmake/rooms.txt"
+  }
+  while read -r file line; do
+    fresh
     printf '#pragma once\n%s\n' "$line" >"$work/$file"
     found=$(cd "$work" && broken=0 && look)
     [[ $found == *"$file"* ]] || { echo "not found: $file with $line" && broken=1; }
     rules=$((rules + 1))
   done <<'END'
-storage/a.cpp #include <caf/all.hpp>
-net/a.cpp # include <leveldb/db.h>
+storage/base/a.cpp #include <caf/all.hpp>
+net/rest/a.cpp # include <leveldb/db.h>
+storage/json/a.cpp #include <leveldb/db.h>
 actors/a.cpp #include <httplib.h>
-net/a.cpp #include <v8.h>
-net/a.cpp #include <spdlog/spdlog.h>
+js/pool/a.cpp #include <v8.h>
+net/http/a.cpp #include <spdlog/spdlog.h>
+actors/a.cpp #include <spdlog/spdlog.h>
 actors/a.cpp #include <sys/socket.h>
-storage/a.hpp #include "net/http.hpp"
-net/a.cpp #include "actors/settings.hpp"
-js/a.cpp #include "storage/json.hpp"
+net/rest/a.cpp #include <sys/socket.h>
+storage/base/a.hpp #include "net/http/http.hpp"
+storage/base/a.hpp #include "storage/json/json.hpp"
+net/http/a.cpp #include "net/node/node_backend.hpp"
+net/replication/a.cpp #include "net/rest/console_files.hpp"
+net/rest/a.cpp #include "net/replication/replication_link.hpp"
+net/rest/a.cpp #include "actors/process/settings.hpp"
+actors/a.cpp #include "actors/process/settings.hpp"
+js/wire/a.cpp #include "storage/json/json.hpp"
+js/wire/a.cpp #include "js/pool/map_pool.hpp"
 actors/a.cpp #include "tests/skip.hpp"
-net/a.cpp using namespace std;
-net/utils.cpp int a;
-net/json_helpers.hpp int a;
+net/rest/a.cpp #include "../http/url.hpp"
+net/rest/a.cpp #include "url.hpp"
+net/a.cpp #include <string>
+net/http/a.cpp using namespace std;
+net/http/utils.cpp int a;
+storage/json/json_helpers.hpp int a;
 END
-  # Through headers: allowed beside them and in tests, nowhere else.
-  rm -rf "${work:?}"/*
-  mkdir -p "$work"/{storage,net,js,actors,tests}
-  printf '#pragma once\n#include <leveldb/env.h>\n' >"$work/storage/inner.hpp"
-  printf '#pragma once\n#include "storage/inner.hpp"\n' >"$work/storage/outer.hpp"
-  for file in storage/a.cpp tests/a.cpp net/a.cpp actors/a.hpp; do
-    printf '#pragma once\n#include "storage/outer.hpp"\n' >"$work/$file"
-    found=$(cd "$work" && look)
+  # Through headers: allowed in their room and in tests, nowhere else.
+  fresh
+  printf '#pragma once\n#include <leveldb/env.h>\n' >"$work/storage/engine/inner.hpp"
+  printf '#pragma once\n#include "storage/engine/inner.hpp"\n' >"$work/storage/engine/outer.hpp"
+  for file in storage/engine/a.cpp tests/unit/a.cpp net/rest/a.cpp actors/a.hpp; do
+    printf '#pragma once\n#include "storage/engine/outer.hpp"\n' >"$work/$file"
+    found=$(cd "$work" && broken=0 && look)
     case $file in
     storage/* | tests/*) [[ -z $found ]] ;;
     *) [[ $found == *"$file"* ]] ;;
     esac || { echo "wrong about a heavy header in $file: $found" && broken=1; }
     rm "$work/$file"
   done
-  rm -rf "${work:?}"/*
-  mkdir -p "$work"/{storage,net,js,actors,tests}
-  printf '#pragma once\n#include "storage/json.hpp"\n#include <caf/all.hpp>\n' >"$work/actors/good.hpp"
-  found=$(cd "$work" && look)
+  fresh
+  printf '#pragma once\n#include "storage/json/json.hpp"\n#include <caf/all.hpp>\n#include <string>\n' >"$work/actors/process/good.hpp"
+  found=$(cd "$work" && broken=0 && look)
   [[ -z $found ]] || { echo "found in good sources: $found" && broken=1; }
   echo "$rules made-up faults looked for"
 }

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# clang-tidy, with the list in .clang-tidy, over every source of the layers that the build tree compiles.
+# clang-tidy, with the list in .clang-tidy, over the sources that the last 50 commits or the working tree changed, and those
+# that include what they changed. With TREADMILL_LONG=1, or where there is no history, over every source of the rooms.
 #   tidy.test.sh <sources> <build folder>
 set -euo pipefail
 sources=$(realpath "$1")
@@ -7,7 +8,31 @@ build=$(realpath "$2")
 output=$(mktemp)
 trap 'rm -f "$output"' EXIT
 cd "$sources"
-if run-clang-tidy -p "$build" -j 2 -quiet "^$sources/(storage|net|js|actors)/[^/]*\.cpp\$" >"$output" 2>&1; then
+
+# The sources among the files on stdin, and those that include one of them, through whatever header.
+includers() {
+  local changed more
+  changed=$(cat)
+  while :; do
+    more=$(
+      {
+        echo "$changed"
+        grep -rlE --include='*.?pp' "#include \"($(grep '\.hpp$' <<<"$changed" | paste -sd'|' || true))\"" storage net js actors || true
+      } | sort -u
+    )
+    [[ $more != "$changed" ]] || break
+    changed=$more
+  done
+  grep '\.cpp$' <<<"$changed" || true
+}
+
+pattern="^$sources/(storage|net|js|actors)/.*\\.cpp\$"
+if [[ -z ${TREADMILL_LONG:-} ]] && git rev-parse -q --verify HEAD~50 >/dev/null 2>&1; then
+  files=$(git diff --name-only --diff-filter=d HEAD~50 -- storage net js actors | grep -E '\.(hpp|cpp)$' | sort | includers)
+  [[ -n $files ]] || exit 0
+  pattern="^$sources/($(paste -sd'|' <<<"${files//./\\.}"))\$"
+fi
+if run-clang-tidy -p "$build" -j 2 -quiet "$pattern" >"$output" 2>&1; then
   exit 0
 fi
 # The rest is command lines and counts of suppressed warnings.

@@ -1,5 +1,5 @@
-#include "storage/bucket_core.hpp"
-#include "storage/keys.hpp"
+#include "storage/engine/bucket_core.hpp"
+#include "storage/engine/keys.hpp"
 #include "tests/property/seed.hpp"
 #include <algorithm>
 #include <map>

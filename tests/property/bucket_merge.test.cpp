@@ -1,6 +1,6 @@
-#include "storage/bucket_core.hpp"
-#include "storage/keys.hpp"
-#include "storage/store.hpp"
+#include "storage/engine/bucket_core.hpp"
+#include "storage/engine/keys.hpp"
+#include "storage/engine/store.hpp"
 #include "tests/crash/bucket_check.hpp"
 #include "tests/property/seed.hpp"
 #include <algorithm>

@@ -1,8 +1,8 @@
-#include "storage/block_tree.hpp"
-#include "storage/json_number.hpp"
+#include "storage/index/block_tree.hpp"
+#include "storage/json/json_number.hpp"
 #include "tests/property/random_json.hpp"
 #include "tests/property/seed.hpp"
-#include "tests/unit/storage/local_index.hpp"
+#include "tests/unit/storage/index/local_index.hpp"
 #include <cmath>
 #include <doctest/doctest.h>
 #include <set>

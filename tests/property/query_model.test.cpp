@@ -1,6 +1,6 @@
-#include "net/url.hpp"
+#include "net/http/url.hpp"
 #include "tests/property/seed.hpp"
-#include "tests/unit/net/rest_client.hpp"
+#include "tests/unit/net/rest/rest_client.hpp"
 #include <algorithm>
 #include <array>
 #include <map>

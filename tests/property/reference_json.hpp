@@ -1,5 +1,5 @@
 #pragma once
-#include "storage/result.hpp"
+#include "storage/base/result.hpp"
 #include "tests/property/random_json.hpp"
 #include <cerrno>
 #include <charconv>

@@ -1,8 +1,8 @@
-#include "net/url.hpp"
-#include "storage/hash.hpp"
-#include "storage/revision.hpp"
+#include "net/http/url.hpp"
+#include "storage/base/hash.hpp"
+#include "storage/documents/revision.hpp"
 #include "tests/property/seed.hpp"
-#include "tests/unit/net/rest_client.hpp"
+#include "tests/unit/net/rest/rest_client.hpp"
 #include <algorithm>
 #include <array>
 #include <map>

@@ -1,5 +1,5 @@
-#include "storage/term.hpp"
-#include "storage/json.hpp"
+#include "storage/index/term.hpp"
+#include "storage/json/json.hpp"
 #include "tests/property/random_json.hpp"
 #include "tests/property/seed.hpp"
 #include <string>

@@ -1,5 +1,5 @@
 #pragma once
-#include "storage/replicated.hpp"
+#include "storage/documents/replicated.hpp"
 #include "tests/simulation/random_source.hpp"
 #include <functional>
 #include <string>

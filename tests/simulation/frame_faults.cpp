@@ -1,6 +1,6 @@
 #include "tests/simulation/frame_faults.hpp"
-#include "net/peer_frames.hpp"
-#include "net/replication_defaults.hpp"
+#include "net/replication/peer_frames.hpp"
+#include "net/replication/replication_defaults.hpp"
 #include <algorithm>
 #include <sstream>
 

@@ -1,6 +1,6 @@
 #include "tests/simulation/node.hpp"
-#include "net/replication_defaults.hpp"
-#include "storage/keys.hpp"
+#include "net/replication/replication_defaults.hpp"
+#include "storage/engine/keys.hpp"
 #include <utility>
 
 namespace treadmill::simulation {
@@ -173,7 +173,7 @@ void node::make_link(size_t peer, bool invites) {
 void node::drop_link(size_t peer) {
   const auto found = links_.find(peer);
   if (found == links_.end()) return;
-  const replication::link_status last = found->second.link->status(around_.now());
+  const link_status last = found->second.link->status(around_.now());
   counts_.entries += last.entries_in;
   counts_.documents += last.documents_in;
   counts_.fetched += last.fetched;
@@ -328,14 +328,14 @@ void node::tell_links(uint32_t bucket) {
 bool node::settled() const {
   if (around_.now() < paused_until_) return false; // what it does then is to come
   for (const auto& [peer, slot] : links_)
-    if (slot.link->status(around_.now()).state != replication::link_state::live) return false;
+    if (slot.link->status(around_.now()).state != link_state::live) return false;
   return true;
 }
 
 link_counts node::counts() const {
   link_counts all = counts_;
   for (const auto& [peer, slot] : links_) {
-    const replication::link_status shown = slot.link->status(around_.now());
+    const link_status shown = slot.link->status(around_.now());
     all.entries += shown.entries_in;
     all.documents += shown.documents_in;
     all.fetched += shown.fetched;

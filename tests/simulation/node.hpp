@@ -1,5 +1,5 @@
 #pragma once
-#include "net/replication_link.hpp"
+#include "net/replication/replication_link.hpp"
 #include "tests/simulation/disk.hpp"
 #include "tests/simulation/participant.hpp"
 #include <deque>

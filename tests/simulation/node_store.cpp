@@ -1,4 +1,4 @@
-#include "storage/keys.hpp"
+#include "storage/engine/keys.hpp"
 #include "tests/simulation/node.hpp"
 #include <algorithm>
 #include <utility>

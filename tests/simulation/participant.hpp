@@ -1,5 +1,5 @@
 #pragma once
-#include "storage/bucket_core.hpp"
+#include "storage/engine/bucket_core.hpp"
 #include "tests/simulation/disk_reader.hpp"
 #include "tests/simulation/history.hpp"
 #include "tests/simulation/plan.hpp"

@@ -1,3 +1,4 @@
+// In one file: the world is one class, whose steps read best beside each other.
 #include "tests/simulation/world.hpp"
 #include "tests/simulation/checker.hpp"
 #include "tests/simulation/forger.hpp"

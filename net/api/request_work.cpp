@@ -1,0 +1,56 @@
+#include "net/api/request_work.hpp"
+#include "storage/base/defaults.hpp"
+#include <algorithm>
+
+namespace treadmill::api {
+
+namespace {
+
+/// Copies of a body: its stored form, and the parts that are taken out of that.
+constexpr size_t copies = 2;
+/// For each member's name, including the growth of their list to twice its size.
+constexpr size_t member_bytes = 24;
+/// For each member, array or object of a patch: its begin and end, once in order and once sorted.
+constexpr size_t patched_bytes = 96;
+/// For each document of a bulk: the parsed document, its write, the outcome, the result in the
+/// answer.
+constexpr size_t item_bytes = 768;
+
+/// Like std::count, but in blocks of one length with a counter of one byte, which the compiler can
+/// vectorize. Every body is counted, and byte by byte that takes 2 % of the time of a bulk.
+size_t count(std::string_view body, char what) {
+  constexpr size_t block = 128;
+  size_t found = 0;
+  for (; body.size() >= block; body.remove_prefix(block)) {
+    const char* const bytes = body.data();
+    unsigned char in_block = 0;
+    for (size_t i = 0; i < block; ++i)
+      in_block = static_cast<unsigned char>(in_block + (bytes[i] == what ? 1 : 0));
+    found += in_block;
+  }
+  return found + static_cast<size_t>(std::count(body.begin(), body.end(), what));
+}
+
+bool ends_with(std::string_view path, std::string_view name) {
+  return path.ends_with(name) ||
+         (path.ends_with('/') && path.substr(0, path.size() - 1).ends_with(name));
+}
+
+} // namespace
+
+size_t work_bytes(const http::request& request) {
+  const std::string_view body = request.body;
+  if (body.empty()) return 0;
+  const size_t members = count(body, ',') + 1;
+  size_t bytes = copies * body.size() + member_bytes * members;
+  if (request.method == "PATCH")
+    bytes += patched_bytes * (members + count(body, '[') + count(body, '{'));
+  const bool lines = ends_with(request.path, "/_import");
+  if (lines || ends_with(request.path, "/_bulk")) {
+    const size_t items = std::max(lines ? 0 : members, count(body, '\n') + 1);
+    bytes += item_bytes * std::min(items, defaults::list_items);
+  }
+  return bytes;
+}
+
+} // namespace treadmill::api

@@ -1,0 +1,13 @@
+#pragma once
+#include "net/http/http.hpp"
+#include <cstddef>
+
+namespace treadmill::api {
+
+/// An upper bound of the bytes of memory that a request takes beside its body until it is answered:
+/// the stored form of the body, the names of members in the check for duplicates, the documents of
+/// a bulk with their results. Computed from the method, the path and a count of possible members
+/// and elements: cheap, and never too small for long (tested against the actual allocations).
+size_t work_bytes(const http::request& request);
+
+} // namespace treadmill::api

@@ -1,0 +1,60 @@
+#pragma once
+#include "storage/base/result.hpp"
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+namespace treadmill::api {
+
+struct exchange;
+struct api_options;
+
+enum class verb : uint8_t { get, post, put, patch, remove };
+inline constexpr size_t verbs = 5;
+std::string_view to_string(verb method);
+
+/// The values that a query parameter takes. They are checked before the handler runs.
+struct parameter_type {
+  std::string_view schema; ///< JSON Schema, for the API's description
+  /// Errors: bad_request, bad_encoding.
+  result<void> (*check)(std::string_view name, std::string_view value, const api_options& options);
+};
+
+struct parameter {
+  std::string_view name;
+  const parameter_type* type;
+  std::string_view about;
+};
+
+/// The bodies that a route takes. Schemas are named as in the dialect's description.
+struct request_body {
+  std::string_view schema{}; ///< of JSON; empty: the route takes no body
+  std::string_view lines{};  ///< of a line of NDJSON; empty: that is not taken
+  bool merge_patch = false;
+};
+
+/// A successful answer, for the API's description.
+struct described_answer {
+  int status = 200;
+  std::string_view schema; ///< of JSON; empty: none
+  std::string_view about;
+  std::string_view lines{};                 ///< of a line of NDJSON; empty: none is sent
+  std::span<const std::string_view> text{}; ///< media types of answers that are not JSON
+};
+
+/// One call. Dispatch, `Allow`, the labels of metrics and the API's description use nothing else.
+struct route {
+  verb method = verb::get;
+  /// Fixed names and `{variables}`, which the dialect lists as `path_variable`s.
+  std::string_view path;
+  std::string_view name; ///< label of the metrics; at most 15 bytes, so that it costs no allocation
+  std::string_view summary;
+  std::span<const parameter> parameters;
+  request_body body;
+  std::span<const described_answer> answers;
+  void (*handle)(exchange&) = nullptr;
+  /// The handler evaluates If-Match and If-None-Match.
+  bool conditional = false;
+};
+
+} // namespace treadmill::api

@@ -1,0 +1,200 @@
+#pragma once
+#include "net/http/http_head.hpp"
+#include "net/http/reactor.hpp"
+#include "net/http/server_core.hpp"
+#include <atomic>
+#include <memory>
+#include <string>
+#include <utility>
+
+namespace treadmill::http {
+
+/// A buffer whose bytes keep their address when the buffer object is moved, so that views into it
+/// stay valid.
+class byte_buffer {
+public:
+  byte_buffer() = default;
+  byte_buffer(byte_buffer&& from) noexcept
+      : data_(std::move(from.data_)), capacity_(std::exchange(from.capacity_, 0)) {}
+  byte_buffer& operator=(byte_buffer&& from) noexcept {
+    data_ = std::move(from.data_);
+    capacity_ = std::exchange(from.capacity_, 0);
+    return *this;
+  }
+  char* data() const { return data_.get(); }
+  size_t capacity() const { return capacity_; }
+  void grow(size_t capacity, size_t keep_from,
+            size_t keep_to); ///< moves the kept range to the front
+  void free() { *this = byte_buffer(); }
+
+private:
+  std::unique_ptr<char[]> data_;
+  size_t capacity_ = 0;
+};
+
+/// One request from dispatch to answer, shared by its connection and its responder. It owns the
+/// request's bytes, so that a slow handler can still read them after the connection has closed.
+class exchange {
+public:
+  exchange(std::weak_ptr<server_core> core, connection& origin)
+      : core_(std::move(core)), origin_(&origin) {}
+
+  /// Stores the answer and wakes the connection, if the connection still waits for it. **Thread**:
+  /// any.
+  void answer(response&& answer);
+  /// Whether the answer is there. **Thread**: the connection.
+  bool answered() const { return state_.load(std::memory_order_acquire) == state::answered; }
+  /// Tells the exchange that the connection no longer waits. False: the responder is storing the
+  /// answer or has stored it. **Thread**: the connection.
+  bool abandon();
+
+  http::request request;
+  std::string remote_address;
+  byte_buffer bytes;
+  body_charge charge;
+  work_place work;
+  response answer_given; ///< valid once `answered`
+
+private:
+  enum class state { waiting, answering, answered, abandoned };
+  std::atomic<state> state_ = state::waiting;
+  std::weak_ptr<server_core> core_;
+  connection* origin_;
+};
+
+/// One client's connection: a state machine that reads requests, submits them to the handler one at
+/// a time, and sends the answers. It never blocks: when it cannot make progress it returns, and the
+/// reactor runs it again on a socket event, an answer, a stream's wake-up or a deadline.
+class connection final : public strand {
+public:
+  static constexpr uint32_t opened = signal::first_own_signal;        ///< a socket was assigned
+  static constexpr uint32_t answered = signal::first_own_signal << 1; ///< answer or admission
+  static constexpr uint32_t woken = signal::first_own_signal << 2;    ///< the stream has data
+  static constexpr uint32_t ending = signal::first_own_signal << 3;   ///< the server stops
+
+  explicit connection(server_core& core) : core_(core) {}
+  ~connection() override;
+
+  /// Takes ownership of a socket. **Thread**: the accepting one, and only while the connection is
+  /// free.
+  void hand_over(int socket);
+
+private:
+  enum class phase {
+    closed,
+    head,      ///< reading a request's head, or waiting for one
+    body,      ///< reading its body
+    admission, ///< the body is complete; waiting until there is memory to handle the request
+    handling,  ///< waiting for its answer
+    streaming, ///< sending an answer that a stream produces piece by piece
+    finishing, ///< sending the remaining bytes; no more requests are read
+    lingering, ///< everything is sent; discarding further input, so that closing does not reset the
+               ///< connection
+  };
+
+  /// Largest buffer that is kept between two requests.
+  static constexpr size_t kept_buffer_bytes = 16 * 1024;
+  /// Answers to pipelined requests are gathered up to this size before they are sent.
+  static constexpr size_t gathered_bytes = 64 * 1024;
+
+  void run(uint32_t signals) noexcept override;
+  void open();
+  void close();
+  void reset_peer();
+  void look_at_peer();
+
+  void advance();
+  bool read_head_step();
+  bool read_body_step();
+  bool handle_step();
+  bool stream_step();
+  bool stream_rest();
+  bool finish_step();
+  bool linger_step();
+
+  bool receive();
+  bool make_room();
+  std::string_view received(size_t from, size_t to) const { return {in_.data() + from, to - from}; }
+  result<void> begin_body(size_t head_size);
+  result<bool> body_is_whole();
+  void dispatch();
+  bool admit_step();
+  void hand_on();
+  void take_back();
+
+  void begin_answer(response&& answer);
+  void begin_stream(std::unique_ptr<body_stream> stream);
+  body_stream::state produce();
+  void end_stream(bool complete);
+  void refuse(const error& problem);
+  void time_out_request();
+  void note_record(int status, std::string_view route, std::string_view method,
+                   std::string_view path) noexcept;
+  void next_request();
+  bool give_way();
+  bool flush();
+  bool send_some();
+  bool unsent() const { return !out_.empty() || !body_.empty(); }
+  bool client_took_some();
+
+  void check_time();
+  clock::time_point due() const;
+
+  server_core& core_;
+  std::atomic<int> inbox_ = -1;
+  int socket_ = -1;
+  phase phase_ = phase::closed;
+  bool readable_ = false;
+  bool writable_ = false;
+  bool peer_ended_ = false; ///< the client will send no more; unread input may remain
+  bool read_all_ = false;   ///< all of the client's input was read
+  bool counted_ = false;
+  bool is_feed_ = false;
+  std::string address_;
+  clock::time_point now_{};
+
+  // Received bytes: the current request begins at begin_, the valid bytes end at end_.
+  byte_buffer in_;
+  size_t begin_ = 0;
+  size_t end_ = 0;
+  head_scanner scanner_;
+  request_head head_;
+  const char* head_at_ = nullptr; ///< the address that the views of head_ point to
+  size_t head_size_ = 0;
+  size_t body_size_ = 0; ///< bytes of the body that have arrived; if chunked, decoded bytes
+  size_t next_ = 0;      ///< where the bytes after this request begin
+  chunk_reader chunks_{0};
+  body_charge charge_;
+  bool waits_for_request_ = true; ///< no byte of it has arrived
+  clock::time_point
+      since_{}; ///< when the current timeout began: idle, head, window of the body's rate, linger
+  size_t window_bytes_ = 0;
+  size_t requests_ = 0;
+  std::shared_ptr<exchange> exchange_;
+  client_presence client_; ///< of the current request; the next one reuses it if it is unused()
+
+  // Bytes to send: out_ from out_sent_, then body_ from body_sent_.
+  std::string out_;
+  size_t out_sent_ = 0;
+  std::string body_;
+  size_t body_sent_ = 0;
+  body_charge body_held_;           ///< of body_, until the client has taken it
+  clock::time_point progress_at_{}; ///< when the client last took bytes, or sending began
+  int kernel_held_ = 0;             ///< bytes in the kernel's send queue at the last check
+  bool close_after_ = false;
+  bool head_request_ = false;
+  bool answer_1_0_ = false;
+  bool line_feed_ = false; ///< the answer ends with a line feed
+
+  std::unique_ptr<body_stream> stream_;
+  std::shared_ptr<std::atomic<bool>> stream_lives_;
+  bool stream_waits_ = false;
+  clock::time_point arrival_{};
+  std::string record_method_, record_path_, record_route_;
+  int record_status_ = 0;
+  size_t slice_ = 0;      ///< units of work done in this run
+  size_t work_bytes_ = 0; ///< memory that the request in admission needs beside its body
+  size_t drained_ = 0;
+};
+
+} // namespace treadmill::http

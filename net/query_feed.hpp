@@ -1,9 +1,0 @@
-#pragma once
-#include "net/exchange.hpp"
-
-namespace treadmill::rest {
-
-/// Answers a request with `feed`: the rows that enter and leave the answer as documents change.
-void follow_query(exchange& x, const bucket_info& bucket);
-
-} // namespace treadmill::rest

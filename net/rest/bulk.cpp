@@ -1,0 +1,186 @@
+#include "net/api/answer_text.hpp"
+#include "net/api/write_answers.hpp"
+#include "net/http/error_body.hpp"
+#include "net/rest/handlers.hpp"
+#include "storage/documents/names.hpp"
+#include "storage/engine/keys.hpp"
+#include "storage/json/json.hpp"
+#include <algorithm>
+
+namespace treadmill::rest {
+
+namespace {
+
+result<void> set_id(write_op& op, client_document& document) {
+  if (!document.id) {
+    if (document.deleted) return fail(ec::bad_id, "a deletion names the id of its document");
+    op.id = make_document_id();
+    op.made_here = true;
+    return {};
+  }
+  op.id = std::move(*document.id);
+  return check_id(op.id);
+}
+
+result<void> set_revision(write_op& op, const client_document& document) {
+  if (!document.rev) return {};
+  auto rev = parse_revision(*document.rev);
+  if (!rev) return tl::unexpected(std::move(rev.error()));
+  op.rev = *rev;
+  return {};
+}
+
+/// Fills the operation for one document of a bulk; an error of the document becomes its result.
+void fill_op(write_op& op, result<client_document>& document, bool create) {
+  if (!document) {
+    op.refused = std::move(document.error());
+    return;
+  }
+  auto done = set_id(op, *document);
+  if (done) done = set_revision(op, *document);
+  if (!done) op.refused = std::move(done.error());
+  if (document->deleted) {
+    op.what = write_op::kind::remove;
+  } else {
+    if (create && !op.rev) op.what = write_op::kind::create;
+    op.body = std::move(document->body);
+  }
+}
+
+void append_result(std::string& out, const write_outcome& outcome) {
+  if (outcome.ok()) {
+    out += R"({"status":"OK","id":)";
+    append_json_string(out, outcome.id);
+    out += R"(,"rev":")";
+    api::append_revision(out, outcome.rev);
+    out += "\"}";
+    return;
+  }
+  std::string extra;
+  if (!outcome.id.empty()) {
+    extra += R"(,"id":)";
+    append_json_string(extra, outcome.id);
+  }
+  out += http::error_body(outcome.problem, extra + api::current_revision(outcome));
+}
+
+std::string results_of(const std::vector<write_outcome>& outcomes) {
+  std::string results;
+  results.reserve(outcomes.size() * 112);
+  results += '[';
+  for (const write_outcome& outcome : outcomes) {
+    if (results.size() > 1) results += ',';
+    append_result(results, outcome);
+  }
+  results += ']';
+  return results;
+}
+
+void answer_bulk(api::reply& answer, const std::vector<write_outcome>& outcomes) {
+  http::response made;
+  made.body = R"({"status":"OK","count":)";
+  api::append_number(made.body, outcomes.size());
+  made.body += R"(,"results":)";
+  made.body += results_of(outcomes);
+  made.body += '}';
+  answer(std::move(made));
+}
+
+/// Answers a refused atomic group with the error of the document at fault, and with all results.
+void refuse_bulk(api::reply& answer, const std::vector<write_outcome>& outcomes) {
+  const auto faulty = std::find_if(outcomes.begin(), outcomes.end(), [](const write_outcome& one) {
+    return !one.ok() && one.problem.code != ec::not_applied;
+  });
+  const write_outcome& first = faulty == outcomes.end() ? outcomes.front() : *faulty;
+  std::string extra;
+  if (!first.id.empty()) {
+    extra += R"(,"id":)";
+    append_json_string(extra, first.id);
+  }
+  extra += api::current_revision(first);
+  extra += R"(,"results":)";
+  extra += results_of(outcomes);
+  answer.refuse(first.problem, extra);
+}
+
+/// The documents of a list of ids, from one snapshot.
+class bulk_reading : public api::row_stream {
+public:
+  bulk_reading(read_view view, uint32_t bucket, std::vector<std::string> ids)
+      : view_(std::move(view)), bucket_(bucket), ids_(std::move(ids)) {}
+
+protected:
+  state slice(std::string& out) override {
+    const size_t begin = out.size();
+    if (at_ == 0) out += R"({"documents":[)";
+    for (size_t looked = 0; at_ < ids_.size(); ++looked, ++at_) {
+      if (looked == api::slice_rows || out.size() - begin >= api::slice_bytes) return state::more;
+      if (at_ > 0) out += ',';
+      if (auto shown = append(out, ids_[at_]); !shown) return give_up(std::move(shown.error()));
+    }
+    out += R"(],"count":)";
+    api::append_number(out, ids_.size());
+    out += '}';
+    return state::done;
+  }
+
+private:
+  result<void> append(std::string& out, const std::string& id) {
+    const auto stored = view_.read(keys::document(bucket_, id));
+    if (!stored) return tl::unexpected(stored.error());
+    if (!*stored) {
+      out += "null";
+      return {};
+    }
+    const auto row = document_row::decode(**stored);
+    if (!row) return tl::unexpected(row.error());
+    if (row->deleted) {
+      out += "null";
+    } else {
+      append_document(out, id, row->winner.text(), row->body);
+    }
+    return {};
+  }
+
+  read_view view_;
+  uint32_t bucket_ = 0;
+  std::vector<std::string> ids_;
+  size_t at_ = 0;
+};
+
+} // namespace
+
+void write_bulk(api::exchange& x) {
+  if (auto checked = check_bucket_name(x.bucket()); !checked)
+    return x.answer.refuse(checked.error());
+  const json_limits& limits = x.node.options.limits;
+  auto documents =
+      x.ndjson ? parse_bulk_lines(x.request.body, limits) : parse_bulk(x.request.body, limits);
+  if (!documents) return x.answer.refuse(documents.error());
+  auto group = std::make_shared<write_group>();
+  group->atomic = x.flag("atomic");
+  group->ops.reserve(documents->size());
+  for (auto& document : *documents) fill_op(group->ops.emplace_back(), document, x.flag("create"));
+  if (group->ops.empty()) return answer_bulk(x.answer, {});
+  auto to = std::make_shared<api::reply>(std::move(x.answer));
+  const bool atomic = group->atomic;
+  x.node.backend.write(
+      std::string(x.bucket()), true, std::move(group), x.request.deadline,
+      [to, atomic](write_answer done) {
+        if (done.problem.code != ec::none) return to->refuse(done.problem);
+        const bool refused = atomic && !std::all_of(done.outcomes.begin(), done.outcomes.end(),
+                                                    [](const auto& one) { return one.ok(); });
+        return refused ? refuse_bulk(*to, done.outcomes) : answer_bulk(*to, done.outcomes);
+      });
+}
+
+void read_bulk(api::exchange& x) {
+  const auto bucket = x.existing_bucket();
+  if (!bucket) return;
+  auto ids = parse_string_list(x.request.body, "ids", x.node.options.limits);
+  if (!ids) return x.answer.refuse(ids.error());
+  api::answer_rows(x.answer, std::make_unique<bulk_reading>(x.node.backend.rows().snapshot(),
+                                                            bucket->number, std::move(*ids)));
+}
+
+} // namespace treadmill::rest

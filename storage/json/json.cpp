@@ -1,0 +1,60 @@
+#include "storage/json/json.hpp"
+#include "storage/base/json_plain.hpp"
+#include "storage/json/json_cursor.hpp"
+#include "storage/json/json_documents.hpp"
+#include "storage/json/json_reader.hpp"
+#include <utility>
+
+namespace treadmill {
+
+result<std::string> stored_form(std::string_view text, const json_limits& limits) {
+  json_reader reader(limits.depth);
+  if (auto read = reader.read(text); !read) return tl::unexpected(std::move(read.error()));
+  return std::string(reader.written());
+}
+
+result<client_document> parse_document(std::string_view text, bool take_deleted,
+                                       const json_limits& limits) {
+  single_document document(take_deleted);
+  json_reader reader(limits.depth, &document);
+  if (auto read = reader.read(text); !read) return tl::unexpected(std::move(read.error()));
+  return document.finish(reader.written(), limits.document_bytes);
+}
+
+result<std::vector<std::string>> parse_string_list(std::string_view text, std::string_view member,
+                                                   const json_limits& limits) {
+  const auto bad = [](const char* reason) { return fail(ec::bad_request, reason); };
+  const auto stored = stored_form(text, limits);
+  if (!stored) return tl::unexpected(stored.error());
+  if (stored->front() != '{') return fail(ec::not_object, "the text must be a JSON object");
+  json_cursor in(*stored);
+  std::string expected;
+  append_json_string(expected, member);
+  std::string_view name;
+  if (!in.take('{') || !in.take_string(name) || name != expected || !in.take(':') || !in.take('['))
+    return bad("the object must have one member, a list of strings, of the name that is asked for");
+  std::vector<std::string> strings;
+  while (!in.take(']')) {
+    std::string_view element;
+    if (!strings.empty()) in.take(',');
+    if (!in.take_string(element)) return bad("the list must hold nothing but strings");
+    if (strings.size() == limits.items)
+      return fail(ec::too_large, "the list is longer than the limit");
+    append_unescaped(strings.emplace_back(), element);
+  }
+  if (!in.take('}')) return bad("the object must have one member only");
+  return strings;
+}
+
+void append_document(std::string& out, std::string_view id, std::string_view rev,
+                     std::string_view body, std::string_view extra) {
+  out += "{\"id\":";
+  append_json_string(out, id);
+  out += ",\"rev\":";
+  append_json_string(out, rev);
+  out += extra;
+  if (body.size() > 2) out += ',';
+  out += body.substr(1);
+}
+
+} // namespace treadmill
