@@ -1,4 +1,5 @@
 #include "net/http/connection.hpp"
+#include "net/http/answer_head.hpp"
 #include "net/http/error_body.hpp"
 #include "net/http/http_date.hpp"
 #include <algorithm>
@@ -425,7 +426,7 @@ void connection::begin_answer(response&& answer) {
   if (has_body && !answer.stream) head.content_length = answer.body.size();
   if (has_body && (answer.stream || !answer.body.empty())) head.content_type = answer.content_type;
   if (!unsent()) progress_at_ = now_;
-  core_.front.write_head(out_, head);
+  append_head(out_, head);
 
   const bool sends_body = has_body && !head_request_;
   if (answer.stream && sends_body) {

@@ -59,8 +59,8 @@ struct request_record {
   std::chrono::microseconds duration{};
 };
 
-/// The HTTP server. cpp-httplib accepts its connections and writes the heads of its answers
-/// (http_listener.hpp); all else is Treadmill's own.
+/// The HTTP server. cpp-httplib accepts its connections (http_listener.hpp); all else is
+/// Treadmill's own.
 ///
 /// All sockets are in one epoll set; a connection that waits for its next request, for the rest of
 /// a request, for its answer or for room to send holds no thread. The server calls the handler only
