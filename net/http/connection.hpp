@@ -1,66 +1,15 @@
 #pragma once
+#include "net/http/byte_buffer.hpp"
+#include "net/http/byte_channel.hpp"
+#include "net/http/exchange.hpp"
 #include "net/http/http_head.hpp"
 #include "net/http/reactor.hpp"
 #include "net/http/server_core.hpp"
 #include <atomic>
 #include <memory>
 #include <string>
-#include <utility>
 
 namespace treadmill::http {
-
-/// A buffer whose bytes keep their address when the buffer object is moved, so that views into it
-/// stay valid.
-class byte_buffer {
-public:
-  byte_buffer() = default;
-  byte_buffer(byte_buffer&& from) noexcept
-      : data_(std::move(from.data_)), capacity_(std::exchange(from.capacity_, 0)) {}
-  byte_buffer& operator=(byte_buffer&& from) noexcept {
-    data_ = std::move(from.data_);
-    capacity_ = std::exchange(from.capacity_, 0);
-    return *this;
-  }
-  char* data() const { return data_.get(); }
-  size_t capacity() const { return capacity_; }
-  void grow(size_t capacity, size_t keep_from,
-            size_t keep_to); ///< moves the kept range to the front
-  void free() { *this = byte_buffer(); }
-
-private:
-  std::unique_ptr<char[]> data_;
-  size_t capacity_ = 0;
-};
-
-/// One request from dispatch to answer, shared by its connection and its responder. It owns the
-/// request's bytes, so that a slow handler can still read them after the connection has closed.
-class exchange {
-public:
-  exchange(std::weak_ptr<server_core> core, connection& origin)
-      : core_(std::move(core)), origin_(&origin) {}
-
-  /// Stores the answer and wakes the connection, if the connection still waits for it. **Thread**:
-  /// any.
-  void answer(response&& answer);
-  /// Whether the answer is there. **Thread**: the connection.
-  bool answered() const { return state_.load(std::memory_order_acquire) == state::answered; }
-  /// Tells the exchange that the connection no longer waits. False: the responder is storing the
-  /// answer or has stored it. **Thread**: the connection.
-  bool abandon();
-
-  http::request request;
-  std::string remote_address;
-  byte_buffer bytes;
-  body_charge charge;
-  work_place work;
-  response answer_given; ///< valid once `answered`
-
-private:
-  enum class state { waiting, answering, answered, abandoned };
-  std::atomic<state> state_ = state::waiting;
-  std::weak_ptr<server_core> core_;
-  connection* origin_;
-};
 
 /// One client's connection: a state machine that reads requests, submits them to the handler one at
 /// a time, and sends the answers. It never blocks: when it cannot make progress it returns, and the
@@ -122,6 +71,7 @@ private:
   void hand_on();
   void take_back();
 
+  static response internal_error();
   void begin_answer(response&& answer);
   void begin_stream(std::unique_ptr<body_stream> stream);
   body_stream::state produce();
@@ -142,7 +92,7 @@ private:
 
   server_core& core_;
   std::atomic<int> inbox_ = -1;
-  int socket_ = -1;
+  byte_channel channel_;
   phase phase_ = phase::closed;
   bool readable_ = false;
   bool writable_ = false;
@@ -180,7 +130,7 @@ private:
   size_t body_sent_ = 0;
   body_charge body_held_;           ///< of body_, until the client has taken it
   clock::time_point progress_at_{}; ///< when the client last took bytes, or sending began
-  int kernel_held_ = 0;             ///< bytes in the kernel's send queue at the last check
+  size_t untaken_ = 0;              ///< of the channel, at the last check
   bool close_after_ = false;
   bool head_request_ = false;
   bool answer_1_0_ = false;

@@ -1,14 +1,8 @@
 #include "net/http/connection.hpp"
 #include <algorithm>
-#include <array>
-#include <cerrno>
 #include <cstring>
-#include <linux/sockios.h>
-#include <sys/ioctl.h>
-#include <sys/socket.h>
-#include <sys/uio.h>
 
-// The members of `connection` that use its socket and its buffers.
+// The members of `connection` that use its channel and its buffers.
 namespace treadmill::http {
 
 namespace {
@@ -19,13 +13,6 @@ constexpr size_t first_buffer_bytes = 4096;
 constexpr size_t body_step_bytes = 64 * 1024;
 
 } // namespace
-
-void byte_buffer::grow(size_t capacity, size_t keep_from, size_t keep_to) {
-  auto larger = std::make_unique_for_overwrite<char[]>(capacity);
-  if (keep_to > keep_from) std::memcpy(larger.get(), data_.get() + keep_from, keep_to - keep_from);
-  data_ = std::move(larger);
-  capacity_ = capacity;
-}
 
 // Makes room for at least one more byte of input.
 bool connection::make_room() {
@@ -58,28 +45,25 @@ bool connection::make_room() {
 // True: input arrived, or its end.
 bool connection::receive() {
   if (!readable_ || !make_room()) return false;
-  const size_t room = in_.capacity() - end_;
-  ssize_t size = -1;
-  do size = ::recv(socket_, in_.data() + end_, room, 0);
-  while (size < 0 && errno == EINTR);
-  if (size > 0) {
-    end_ += static_cast<size_t>(size);
-    window_bytes_ += static_cast<size_t>(size);
-    // A short read means that the socket is empty. Keep reading if the peer has ended its input,
-    // because that end may raise no new edge.
-    if (static_cast<size_t>(size) < room && !peer_ended_) readable_ = false;
+  const auto read = channel_.read(in_.data() + end_, in_.capacity() - end_);
+  switch (read.what) {
+  case byte_channel::outcome::done:
+    end_ += read.bytes;
+    window_bytes_ += read.bytes;
+    // Keep reading if the peer has ended its input, because that end may raise no new signal.
+    if (read.drained && !peer_ended_) readable_ = false;
     return true;
+  case byte_channel::outcome::again: readable_ = false; return false;
+  case byte_channel::outcome::ended:
+    readable_ = false;
+    read_all_ = true;
+    return true;
+  case byte_channel::outcome::failed: close(); break;
   }
-  if (size < 0 && errno != EAGAIN && errno != EWOULDBLOCK) {
-    close();
-    return false;
-  }
-  readable_ = false;
-  read_all_ = size == 0;
-  return read_all_;
+  return false;
 }
 
-// True: the kernel has taken all bytes. Otherwise the connection waits until it can send again, or
+// True: the channel has taken all bytes. Otherwise the connection waits until it can send again, or
 // is closed.
 bool connection::flush() {
   while (unsent()) {
@@ -90,20 +74,10 @@ bool connection::flush() {
 }
 
 bool connection::send_some() {
-  std::array<iovec, 2> parts{{{out_.data() + out_sent_, out_.size() - out_sent_},
-                              {body_.data() + body_sent_, body_.size() - body_sent_}}};
-  ssize_t size = -1;
-  if (body_.empty()) {
-    size = ::send(socket_, parts[0].iov_base, parts[0].iov_len, MSG_NOSIGNAL);
-  } else {
-    msghdr message{};
-    message.msg_iov = parts.data();
-    message.msg_iovlen = parts.size();
-    size = ::sendmsg(socket_, &message, MSG_NOSIGNAL);
-  }
-  if (size < 0) {
-    if (errno == EINTR) return true;
-    if (errno == EAGAIN || errno == EWOULDBLOCK) {
+  const auto written = channel_.write(std::string_view(out_).substr(out_sent_),
+                                      std::string_view(body_).substr(body_sent_));
+  if (written.what != byte_channel::outcome::done) {
+    if (written.what == byte_channel::outcome::again) {
       writable_ = false;
       client_took_some();
     } else {
@@ -112,9 +86,9 @@ bool connection::send_some() {
     return false;
   }
   progress_at_ = now_;
-  const size_t of_out = std::min(static_cast<size_t>(size), out_.size() - out_sent_);
+  const size_t of_out = std::min(written.bytes, out_.size() - out_sent_);
   out_sent_ += of_out;
-  body_sent_ += static_cast<size_t>(size) - of_out;
+  body_sent_ += written.bytes - of_out;
   if (out_sent_ == out_.size()) {
     if (out_.capacity() > kept_buffer_bytes && !stream_) out_ = std::string();
     out_.clear();
@@ -131,13 +105,11 @@ bool connection::send_some() {
   return true;
 }
 
-// The kernel's send queue shrinks as the client takes bytes, long before the socket is writable
-// again.
 bool connection::client_took_some() {
-  int held = 0;
-  if (::ioctl(socket_, SIOCOUTQ, &held) != 0) return false;
-  const bool less = held < kernel_held_;
-  kernel_held_ = held;
+  const auto untaken = channel_.untaken();
+  if (!untaken) return false;
+  const bool less = *untaken < untaken_;
+  untaken_ = *untaken;
   return less;
 }
 

@@ -1,4 +1,4 @@
-#include "net/http/connection.hpp"
+#include "net/http/byte_buffer.hpp"
 #include <cstring>
 #include <doctest/doctest.h>
 
