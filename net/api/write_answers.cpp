@@ -3,6 +3,7 @@
 #include "net/http/error_body.hpp"
 #include "net/http/url.hpp"
 #include "storage/json/json.hpp"
+#include <algorithm>
 
 namespace treadmill::api {
 
@@ -34,6 +35,13 @@ std::string current_revision(const write_outcome& outcome) {
   append_revision(extra, outcome.rev);
   extra += '"';
   return extra;
+}
+
+const write_outcome& at_fault(const std::vector<write_outcome>& outcomes) {
+  const auto faulty = std::find_if(outcomes.begin(), outcomes.end(), [](const write_outcome& one) {
+    return !one.ok() && one.problem.code != ec::not_applied;
+  });
+  return faulty == outcomes.end() ? outcomes.front() : *faulty;
 }
 
 void write_document(exchange& x, write_op&& op, write_call call) {

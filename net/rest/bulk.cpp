@@ -88,10 +88,7 @@ void answer_bulk(api::reply& answer, const std::vector<write_outcome>& outcomes)
 
 /// Answers a refused atomic group with the error of the document at fault, and with all results.
 void refuse_bulk(api::reply& answer, const std::vector<write_outcome>& outcomes) {
-  const auto faulty = std::find_if(outcomes.begin(), outcomes.end(), [](const write_outcome& one) {
-    return !one.ok() && one.problem.code != ec::not_applied;
-  });
-  const write_outcome& first = faulty == outcomes.end() ? outcomes.front() : *faulty;
+  const write_outcome& first = api::at_fault(outcomes);
   std::string extra;
   if (!first.id.empty()) {
     extra += R"(,"id":)";

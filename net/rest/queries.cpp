@@ -69,23 +69,29 @@ result<std::vector<revision>> live_definitions(const read_view& view, uint32_t b
   return live;
 }
 
-/// A new definition resolves the conflicts of its query: adds operations that remove the other live
-/// definitions after it.
+/// A new definition resolves the conflicts of its query: adds operations before it that remove the
+/// other live definitions. The group is then atomic, so that a refused definition removes nothing.
+/// Adds none if the definition names a revision that is not live: the bucket refuses it, or a
+/// repeated request stored it earlier.
 result<void> add_removals(const node_backend& node, std::string_view bucket, write_group& group) {
   const auto found = node.rows().find_bucket(bucket);
   if (!found) return {};
-  const std::string id = group.ops.front().id;
-  const auto live = live_definitions(node.rows().snapshot(), found->number, id);
+  const write_op defining = group.ops.front();
+  const auto live = live_definitions(node.rows().snapshot(), found->number, defining.id);
   if (!live) return tl::unexpected(live.error());
   if (live->size() < 2) return {};
-  const revision goes_on = group.ops.front().rev.value_or(live->front());
+  const revision goes_on = defining.rev.value_or(live->front());
+  if (std::find(live->begin(), live->end(), goes_on) == live->end()) return {};
+  group.atomic = true;
+  group.ops.clear();
   for (const revision& rev : *live) {
     if (rev == goes_on) continue;
     write_op& op = group.ops.emplace_back();
     op.what = write_op::kind::remove;
-    op.id = id;
+    op.id = defining.id;
     op.rev = rev;
   }
+  group.ops.push_back(defining);
   return {};
 }
 
@@ -97,14 +103,15 @@ std::shared_ptr<write_group> write_of(write_op::kind what, std::string_view name
   return group;
 }
 
-/// Calls `use` with the outcome of the first write of a group, or answers the error.
+/// Calls `use` with the outcome of the last write of a group, or answers the error of the write
+/// that caused the refusal.
 template<typename Use>
 std::function<void(write_answer)> on_written(std::shared_ptr<api::reply> to, Use use) {
   return [to = std::move(to), use = std::move(use)](const write_answer& done) {
     if (done.problem.code != ec::none) return to->refuse(done.problem);
-    const write_outcome& outcome = done.outcomes.front();
+    const write_outcome& outcome = api::at_fault(done.outcomes);
     if (!outcome.ok()) return to->refuse(outcome.problem, api::current_revision(outcome));
-    use(*to, outcome);
+    use(*to, done.outcomes.back());
   };
 }
 
@@ -126,9 +133,8 @@ void define_query(api::exchange& x) {
   if (auto added = add_removals(x.node.backend, bucket, *group); !added)
     return x.answer.refuse(added.error());
   const bool plain = asked->when == write_op::only::always && !asked->rev;
-  if (const auto rev = plain
-                           ? same_definition(x.node.backend, bucket, name, group->ops.front().body)
-                           : std::nullopt)
+  if (const auto rev = plain ? same_definition(x.node.backend, bucket, name, group->ops.back().body)
+                             : std::nullopt)
     return x.answer(defined(bucket, name, *rev, false));
   node_backend& backend = x.node.backend;
   auto to = std::make_shared<api::reply>(std::move(x.answer));

@@ -35,6 +35,7 @@ public:
 
   // What a test may set.
   std::optional<error> refuse_writes; ///< the answer to every write and bucket call
+  std::function<void()> before_write; ///< called once, before the backend applies the next write
   bool lose_writes = false;           ///< callbacks are dropped without a call
   bool sync_writes = true;            ///< false: they are answered before a sync, see `sync`
   bool is_ready = true;
@@ -95,6 +96,7 @@ public:
 
   void write(std::string bucket, bool make_bucket, std::shared_ptr<const write_group> group,
              clock::time_point, std::function<void(write_answer)> answer) override {
+    if (const auto call = std::exchange(before_write, nullptr)) call();
     ++writes;
     last_group = group;
     if (lose_writes) return;

@@ -3,6 +3,7 @@
 
 using treadmill::api::route;
 using treadmill::api::verb;
+using treadmill::tests::answer;
 using treadmill::tests::header_list;
 using treadmill::tests::rest_node;
 
@@ -160,6 +161,62 @@ TEST_CASE("a query that is defined anew has no conflicts any more") {
       both.here.send("POST", "/b/_query/q", R"({"map":"emits"})", {{"If-Match", both.loser()}});
   CHECK(chosen.status == 201);
   CHECK(both.here.get("/b").says(R"("conflicts":0)"));
+}
+
+TEST_CASE("a refused definition removes no other") {
+  conflicting_definitions both;
+  rest_node& node = both.here;
+  const std::string before = node.get("/b").body;
+  const std::string queries = node.get("/b/_query").body;
+  const std::string map = R"({"map":"returns","reduce":"_sum"})";
+  CHECK(node.send("POST", "/b/_query/q", map, {{"If-Match", stale}}).status == 409);
+  CHECK(node.send("POST", "/b/_query/q", map, {{"If-None-Match", "*"}}).status == 412);
+  CHECK(node.get("/b").body == before);
+  CHECK(node.get("/b/_query").body == queries);
+}
+
+TEST_CASE("if definitions change during the check of a new one, it replaces them or is refused") {
+  conflicting_definitions both;
+  rest_node& node = both.here;
+  answer meanwhile;
+  int expected = 201;
+  SUBCASE("one is dropped") {
+    node.backend.before_write = [&] {
+      meanwhile = node.send("DELETE", "/b/_query/q?rev=" + both.winner());
+    };
+  }
+  SUBCASE("another is defined") {
+    expected = 409;
+    node.backend.before_write = [&] {
+      meanwhile = node.send("POST", "/b/_query/q", R"({"map":"emits","reduce":"_max"})",
+                            {{"If-Match", both.loser()}});
+    };
+  }
+  const auto got = node.send("POST", "/b/_query/q", R"({"map":"returns","reduce":"_sum"})");
+  REQUIRE(meanwhile.status < 300);
+  CHECK(got.status == expected);
+  const std::string rev = expected == 201 ? got.rev() : meanwhile.rev();
+  CHECK(got.rev() == rev);
+  CHECK(node.get("/b").says(R"("conflicts":0)"));
+  CHECK(node.get("/b/_query").says(R"("rev":")" + rev + '"'));
+}
+
+TEST_CASE("a repeated definition removes no conflict that came meanwhile") {
+  conflicting_definitions both;
+  rest_node& node = both.here;
+  const std::string map = R"({"map":"returns","reduce":"_sum"})";
+  const header_list condition{{"If-Match", both.winner()}};
+  const auto defined = node.send("POST", "/b/_query/q", map, condition);
+  REQUIRE(defined.status == 201);
+  rest_node other;
+  other.send("POST", "/b/_query/q", R"({"map":"returns","reduce":"_stats"})");
+  REQUIRE(node.send("POST", "/b/_import", other.text("/b/_export"),
+                    {{"Content-Type", "application/x-ndjson"}})
+              .status == 200);
+  REQUIRE(node.get("/b").says(R"("conflicts":1)"));
+  CHECK(node.send("POST", "/b/_query/q", map, condition).rev() == defined.rev());
+  CHECK(node.get("/b").says(R"("conflicts":1)"));
+  CHECK(node.get("/b/_query").says(R"("rev":")" + defined.rev() + '"'));
 }
 
 TEST_CASE("a trial that was stopped says so") {
