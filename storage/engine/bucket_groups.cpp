@@ -26,10 +26,12 @@ void bucket_core::keep_group() {
   group_.reset();
 }
 
-/// Reverts the group's changes of the overlay, in reverse order.
+/// Reverts the group's changes of the overlay, in reverse order. If a commit stored a row while the
+/// group was open, the row does not return to the overlay.
 void bucket_core::undo_group() {
+  const uint64_t first_open = taken_.empty() ? batch_ : taken_.front().batch;
   for (auto row = group_->changed.rbegin(); row != group_->changed.rend(); ++row) {
-    if (row->row) {
+    if (row->row && row->row->batch >= first_open) {
       row->item->second = std::move(*row->row);
     } else {
       overlay_.erase(overlay_.find(row->item->first));

@@ -139,6 +139,27 @@ TEST_CASE("of a group that is undone nothing is left, of merges and writes") {
   CHECK(b.check().size() == 3);
 }
 
+TEST_CASE("a group that is undone after commits keeps no row that is stored") {
+  bucket b;
+  b.ok(put("a", R"({"n":1})"));
+  b.ok(put("b", R"({"n":1})"));
+  const auto first = b.take();
+  b.ok(put("b", R"({"n":2})"));
+  const auto second = b.take();
+  b.core().begin_group();
+  b.ok(put("a", R"({"n":3})"));
+  b.ok(put("b", R"({"n":3})"));
+  b.ok(put("b", R"({"n":4})"));
+  b.ok(put("c", R"({"n":3})"));
+  b.commit(first);
+  b.core().undo_group();
+  CHECK(b.core().overlay_rows() == 1); // "b" of the second batch
+  b.commit(second);
+  CHECK(b.core().overlay_rows() == 0);
+  CHECK(b.check().size() == 3);
+  CHECK(b.ok(put("a", R"({"n":2})")).number() == 2);
+}
+
 TEST_CASE("a bucket that has all its queries takes no more, from whomever") {
   bucket b;
   bucket_core core(b.number(), {}, [](std::string_view) { return std::nullopt; }, {.queries = 2});
