@@ -145,8 +145,20 @@ leveldb::Status sticky_env::NewRandomAccessFile(const std::string& name,
 }
 
 leveldb::Status sticky_env::noted(leveldb::Status status) {
-  if (!status.ok() && !failed_.exchange(true) && hooks_.failed) hooks_.failed(status);
+  if (status.ok()) return status;
+  {
+    const std::lock_guard lock(failure_mutex_);
+    if (failed()) return status;
+    failure_ = status;
+    failed_.store(true, std::memory_order_release);
+  }
+  if (hooks_.failed) hooks_.failed(status);
   return status;
+}
+
+leveldb::Status sticky_env::failure() const {
+  const std::lock_guard lock(failure_mutex_);
+  return failure_;
 }
 
 leveldb::Status sticky_env::synced_directory() {

@@ -46,6 +46,8 @@ public:
 
   /// True after any write to any file failed, including writes by LevelDB's background thread.
   bool failed() const { return failed_.load(std::memory_order_acquire); }
+  /// The status of the first failed write; OK if none failed.
+  leveldb::Status failure() const;
 
 private:
   class sticky_file;
@@ -61,6 +63,8 @@ private:
 
   hooks hooks_;
   std::atomic<bool> failed_{false};
+  mutable std::mutex failure_mutex_{};
+  leveldb::Status failure_{}; ///< guarded by failure_mutex_
   std::atomic<bool> lacks_spares_{false};
   std::mutex spares_mutex_{};
   std::vector<int> spares_{};

@@ -235,8 +235,9 @@ result<void> store::impl::read_facts() {
     return fail(ec::corrupt, "the file FORMAT belongs to another store: restore the directory "
                              "from one backup");
   }
-  node_id = **node;
-  return {};
+  if (node_id.empty()) node_id = **node; // any thread may hold a reference to it
+  if (node_id == **node) return {};
+  return fail(ec::corrupt, "the store has another node id than before it was reopened");
 }
 
 result<void> store::impl::read_catalogue() {
@@ -311,7 +312,9 @@ result<void> store::impl::reopen() {
   if (done) {
     unsynced = false; // recovery synced the data that it found
     failed.store(false);
-    if (env->failed()) failed.store(true); // LevelDB's background thread failed meanwhile
+    // If LevelDB's background thread failed meanwhile, the hook did not count it: the store was
+    // still marked as failed.
+    if (env->failed()) note_failure(env->failure());
   } else {
     db.reset();
   }

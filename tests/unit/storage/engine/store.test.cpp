@@ -3,12 +3,15 @@
 #include "storage/engine/keys.hpp"
 #include "tests/cluster/temporary_folder.hpp"
 #include "tests/crash/faulty_env.hpp"
+#include <atomic>
 #include <chrono>
 #include <doctest/doctest.h>
 #include <leveldb/db.h>
 #include <map>
 #include <random>
 #include <thread>
+#include <utility>
+#include <vector>
 
 using namespace std::chrono_literals;
 
@@ -310,6 +313,73 @@ TEST_CASE("a store that cannot be opened again answers `overloaded` until it can
 
 // Buckets
 // -------------------------------------------------------------------------------------------------
+
+namespace {
+
+/// A disk that can delay LevelDB's background work until the store opens the next table, and then
+/// fails the first file that the work creates.
+struct late_background : faulty_env {
+  bool holds = false;
+  std::vector<std::pair<void (*)(void*), void*>> held{};
+
+  void Schedule(void (*work)(void*), void* argument) override {
+    if (!holds) return faulty_env::Schedule(work, argument);
+    held.emplace_back(work, argument);
+  }
+  leveldb::Status NewRandomAccessFile(const std::string& name,
+                                      leveldb::RandomAccessFile** file) override {
+    for (const auto& [work, argument] : std::exchange(held, {})) {
+      arm_at(call::create, 1, fault::io_error);
+      work(argument);
+    }
+    return faulty_env::NewRandomAccessFile(name, file);
+  }
+};
+
+} // namespace
+
+TEST_CASE(
+    "a failure of LevelDB's background work during a reopen counts, and the store reports it") {
+  late_background disk;
+  fixture f;
+  std::string told;
+  f.options.env = &disk;
+  f.options.sync_directory = [&] { return disk.sync_directory(); };
+  f.options.warn = [&](std::string_view text) { told += text; };
+  store& rows = f.start();
+  for (const char* value : {"1", "2", "3", "4"}) {
+    REQUIRE(write(rows, "k", value));
+    disk.holds = value == std::string("4"); // each reopen makes a table: the fourth, a compaction
+    REQUIRE(rows.try_reopen());
+  }
+  disk.holds = false;
+  REQUIRE(disk.fired());
+  CHECK(rows.failed());
+  CHECK(rows.failures() == 1);
+  CHECK(told.find("a write failed") != std::string::npos);
+  CHECK(told.find("Input/output error") != std::string::npos);
+  disk.disarm();
+  REQUIRE(rows.try_reopen());
+  CHECK(read(rows.latest(), "k") == "4");
+  CHECK(write(rows, "k", "5"));
+}
+
+TEST_CASE("other threads read the node id while the store reopens") {
+  fixture f;
+  store& rows = f.start();
+  const std::string id = rows.node_id();
+  std::atomic<bool> ends{false};
+  std::atomic<size_t> reads{0};
+  std::atomic<size_t> wrong{0};
+  std::thread reader([&] {
+    for (; !ends; ++reads)
+      if (rows.node_id() != id) ++wrong;
+  });
+  for (size_t reopens = 0; reopens < 5 || reads < 5; ++reopens) CHECK(rows.try_reopen());
+  ends = true;
+  reader.join();
+  CHECK(wrong == 0);
+}
 
 TEST_CASE("the catalogue knows the buckets by name, also after a restart") {
   fixture f;
