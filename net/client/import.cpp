@@ -244,8 +244,9 @@ private:
     }
     const error problem{code_named(word), text_of(outcome, "reason")};
     if (problem.code == ec::conflict) {
-      if (item.made_id || sender_.uncertain() ||
-          is_there_as_written(item.text, text_of(outcome, "rev"))) {
+      const auto there = is_there(item, text_of(outcome, "rev"));
+      if (!there) return tl::unexpected(there.error());
+      if (*there) {
         ++done_.already_there;
       } else {
         ++done_.conflicts;
@@ -262,6 +263,28 @@ private:
       refuse(item.line, problem);
     }
     return {};
+  }
+
+  /// Whether the node holds the document with the content of the file. `current`: its revision. If
+  /// an import of this file may have written the document, the revision does not decide, because it
+  /// may continue a deleted document. Then read the content.
+  result<bool> is_there(const outgoing& item, const std::string& current) {
+    if (is_there_as_written(item.text, current)) return true;
+    if (!item.made_id && !sender_.uncertain()) return false;
+    const auto sent = parse_document(item.text, true, widest_limits());
+    if (!sent || !sent->id || sent->deleted) return false;
+    std::string body;
+    const auto shown = patiently([&]() -> result<void> {
+      auto answer =
+          node_.get("/" + percent_encode(options_.bucket) + "/" + percent_encode(*sent->id));
+      if (!answer) return tl::unexpected(std::move(answer.error()));
+      body = std::move(*answer);
+      return {};
+    });
+    if (!shown && shown.error().code == ec::not_found) return false; // deleted meanwhile
+    if (!shown) return tl::unexpected(shown.error());
+    const auto stored = parse_document(body, false, widest_limits());
+    return stored && stored->body == sent->body;
   }
 
   void show() {

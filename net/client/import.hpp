@@ -9,7 +9,7 @@ namespace treadmill::http {
 
 struct import_done {
   uint64_t documents = 0; ///< written by this run
-  /// Existed with the same content, or may have been written by a request whose answer was lost.
+  /// Existed with the same content. Includes documents of requests whose answers were lost.
   uint64_t already_there = 0;
   uint64_t conflicts = 0; ///< left out, because they existed with other content
   uint64_t skipped = 0;   ///< that an earlier run has finished

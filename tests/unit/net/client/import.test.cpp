@@ -185,6 +185,39 @@ TEST_CASE("a file that is imported again is there already, and what differs is c
   CHECK(third.told.empty());
 }
 
+TEST_CASE("a resumed import counts a document with other content as a conflict") {
+  served_node node;
+  const temporary_folder folder;
+  write_file(folder / "f", documents(3000));
+  interrupt(node, into(folder / "f", "b"), 2);
+  node.send("PUT", "/b/d2005", R"({"n":"other"})");
+  node.send("PUT", "/b/d2006", R"({"n":"other"})");
+  node.send("PUT", "/b/d2006", R"({"n":2006})"); // as in the file, with another history
+  const imported rest(node, into(folder / "f", "b"));
+  CHECK(rest.problem.empty());
+  CHECK(rest.done.documents == 998);
+  CHECK(rest.done.already_there == 1);
+  CHECK(rest.done.conflicts == 1);
+  CHECK(rest.done.errors == 1);
+}
+
+TEST_CASE("a document without an id is a conflict if it changed since its import") {
+  served_node node;
+  const temporary_folder folder;
+  write_file(folder / "f", "{\"no\":\"id\"}\n");
+  CHECK(imported(node, into(folder / "f", "b")).done.documents == 1);
+  const std::string listed = node.text("/b/_documents");
+  const size_t at = listed.find("\"id\":\"") + 6;
+  const std::string path = "/b/" + listed.substr(at, listed.find('"', at) - at);
+  node.send("PUT", path, R"({"no":"longer"})");
+  CHECK(imported(node, into(folder / "f", "b")).done.conflicts == 1);
+  node.send("DELETE", path);
+  node.send("PUT", path, R"({"no":"id"})");
+  const imported same(node, into(folder / "f", "b"));
+  CHECK(same.done.already_there == 1);
+  CHECK(same.done.conflicts == 0);
+}
+
 TEST_CASE("a file that is no text, or no JSON and no CSV, is refused, and nothing is made of it") {
   served_node node;
   const temporary_folder folder;
