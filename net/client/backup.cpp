@@ -78,12 +78,13 @@ private:
   std::string tail_{}; ///< the bytes after it
 };
 
-/// A file that is written completely, or removed.
+/// A file that is written completely, or removed. Never replaces a file: an existing one is an
+/// error.
 class new_file {
 public:
   explicit new_file(std::string path)
       : path_(std::move(path)),
-        fd_(::open(path_.c_str(), O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0600)) {
+        fd_(::open(path_.c_str(), O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600)) {
     if (fd_ < 0) failed();
   }
   ~new_file() {
@@ -122,6 +123,30 @@ private:
   int fd_;
   int problem_ = 0;
 };
+
+/// The files of an unfinished backup. The destructor removes them, unless `keep` was called.
+class unfinished_files {
+public:
+  unfinished_files() = default;
+  ~unfinished_files() {
+    for (const std::string& path : paths_) ::unlink(path.c_str());
+  }
+  unfinished_files(const unfinished_files&) = delete;
+  unfinished_files& operator=(const unfinished_files&) = delete;
+  void add(std::string path) { paths_.push_back(std::move(path)); }
+  void keep() { paths_.clear(); }
+
+private:
+  std::vector<std::string> paths_{};
+};
+
+/// Refuses a path that exists: without a list the file is not part of a backup.
+result<void> check_new(const std::string& path) {
+  std::error_code failure;
+  if (!std::filesystem::exists(std::filesystem::symlink_status(path, failure))) return {};
+  return fail(ec::conflict, path + " exists already, and belongs to no complete backup: choose a "
+                                   "new directory, or remove the file");
+}
 
 bool sync_folder(const std::string& directory) {
   const int fd = ::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -234,6 +259,13 @@ result<std::vector<export_facts>> back_up(node_client& node, const std::string& 
     return fail(ec::conflict, "there is a backup in " + directory + " already");
   const auto names = buckets_of(node);
   if (!names) return tl::unexpected(names.error());
+  // Rename the list to its final name last: after a crash a partial list would look like a corrupt
+  // backup, and block the next one.
+  const std::string made_list = list + ".new";
+  if (auto free = check_new(made_list); !free) return tl::unexpected(free.error());
+  for (const std::string& name : *names)
+    if (auto free = check_new(file_of(directory, name)); !free) return tl::unexpected(free.error());
+  unfinished_files made;
   std::vector<export_facts> all;
   for (const std::string& name : *names) {
     const std::string path = file_of(directory, name);
@@ -245,12 +277,17 @@ result<std::vector<export_facts>> back_up(node_client& node, const std::string& 
     if (!facts && facts.error().code == ec::not_found) continue; // dropped meanwhile
     if (!facts) return tl::unexpected(facts.error());
     if (!file.finish()) return file.failure();
+    made.add(path);
     all.push_back(*facts);
     progress(*facts, all.size(), names->size());
   }
-  new_file file(list);
+  new_file file(made_list);
   if (!file.write(list_text(all)) || !file.finish()) return file.failure();
+  made.add(made_list);
+  if (::rename(made_list.c_str(), list.c_str()) != 0) return file_failure(list);
+  made.add(list);
   if (!sync_folder(directory)) return file_failure(directory);
+  made.keep();
   return all;
 }
 

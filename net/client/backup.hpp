@@ -39,9 +39,10 @@ using backup_progress = std::function<void(const export_facts&, size_t done, siz
 
 /// Writes each bucket to a file `<bucket>.ndjson` in a directory, which it creates if it is
 /// missing, then the file `backup.json`, which lists them: without that file the directory is no
-/// backup. Syncs all files. Each bucket is exported at one moment of its own; the moments of
-/// different buckets differ. Errors: those of the client; conflict (the directory has a backup
-/// already); io_error.
+/// backup. Syncs all files, and replaces none. Each bucket is exported at one moment of its own;
+/// the moments of different buckets differ. Removes its files after an error. Errors: those of the
+/// client; conflict (the directory has a backup already, or a file of one of these names);
+/// io_error.
 result<std::vector<export_facts>> back_up(node_client& node, const std::string& directory,
                                           const backup_progress& progress);
 
