@@ -1,5 +1,6 @@
 #include "net/client/node_status.hpp"
 #include "net/client/node_answer.hpp"
+#include "net/http/error_body.hpp"
 #include "storage/json/json.hpp"
 #include <algorithm>
 #include <array>
@@ -161,6 +162,8 @@ result<void> append_queries(std::string& out, const node_status& status) {
   for (const auto& [bucket, answer] : status.queries) {
     const auto queries = parse_answer(answer);
     if (!queries) return tl::unexpected(queries.error());
+    if (const std::string code = text_of(*queries, "error"); !code.empty())
+      table.add({bucket + "/_query", code, "", "", "", text_of(*queries, "reason")});
     for (const json* one : objects_of(*queries, "queries"))
       table.add({bucket + '/' + text_of(*one, "name"), text_of(*one, "state"),
                  count_text(number_of(*one, "rows")), size_text(number_of(*one, "bytes")),
@@ -188,8 +191,10 @@ result<node_status> read_status(http::node_client& node) {
     if (number_of(*one, "queries") == 0) continue;
     const std::string name = text_of(*one, "name");
     auto answer = node.get("/" + name + "/_query");
-    // Leaves out a bucket whose queries cannot be read, for example because it was dropped.
-    if (answer) status.queries.emplace_back(name, std::move(*answer));
+    if (!answer && answer.error().code == ec::not_found)
+      continue; // the bucket was dropped meanwhile
+    status.queries.emplace_back(name,
+                                answer ? std::move(*answer) : http::error_body(answer.error()));
   }
   return status;
 }

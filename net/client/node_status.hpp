@@ -13,7 +13,8 @@ struct node_status {
   std::string node{};    ///< `/_system`
   std::string buckets{}; ///< `/_system/buckets`
   std::string peers{};   ///< `/_system/peers`
-  /// `/bucket/_query` of each bucket that has queries, by bucket name.
+  /// `/bucket/_query` of each bucket that has queries, by bucket name; the body of the error if
+  /// the node could not be asked or refused.
   std::vector<std::pair<std::string, std::string>> queries{};
 };
 

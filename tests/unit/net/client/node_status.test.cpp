@@ -1,4 +1,5 @@
 #include "net/client/node_status.hpp"
+#include "tests/unit/net/client/served_node.hpp"
 #include <doctest/doctest.h>
 
 namespace treadmill::rest {
@@ -71,6 +72,36 @@ TEST_CASE("what others have named does not move the cursor") {
   const std::string text = status_text(status).value();
   CHECK(text.find('\x1b') == std::string::npos);
   CHECK(text.find("a [2Jb c d") != std::string::npos);
+}
+
+TEST_CASE("the status shows why it cannot read a bucket's queries, and omits a dropped bucket") {
+  tests::served_node node;
+  for (const char* bucket : {"a", "b"})
+    REQUIRE(!node.send("POST", std::string("/") + bucket + "/_query/q", R"({"map":"returns"})")
+                 .empty());
+  SUBCASE("dropped") {
+    node.before = [&](const http::request& request) {
+      if (request.path == "/b/_query") node.node.send("DELETE", "/b");
+    };
+    const auto status = read_status(*node.client);
+    REQUIRE(status);
+    REQUIRE(status->queries.size() == 1);
+    CHECK(status->queries.front().first == "a");
+  }
+  SUBCASE("unreadable") {
+    node.before = [&](const http::request& request) {
+      if (request.path == "/b/_query") node.node.backend.close_store();
+    };
+    const auto status = read_status(*node.client);
+    REQUIRE(status);
+    CHECK(status->queries.size() == 2);
+    const std::string text = status_text(*status).value();
+    CHECK(text.find("a/q") != std::string::npos);
+    CHECK(text.find("b/_query") != std::string::npos);
+    CHECK(text.find("overloaded") != std::string::npos);
+    CHECK(status_json(*status).find(R"("b":{"status":"error","error":"overloaded")") !=
+          std::string::npos);
+  }
 }
 
 TEST_CASE("an answer that is not a node's is an error") {
