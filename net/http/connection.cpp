@@ -94,6 +94,7 @@ void connection::close() {
   body_ = std::string();
   body_held_.release();
   out_sent_ = body_sent_ = 0;
+  head_request_ = false;
   core_.workers.set_due(*this, clock::time_point::max());
   core_.released(*this);
 }

@@ -693,6 +693,28 @@ TEST_CASE("connections beyond the limit are answered 503, and feeds do not count
   }));
 }
 
+TEST_CASE("a refused connection gets a complete answer, whatever its slot served before") {
+  http::server_options options;
+  options.connections = 1;
+  auto source = std::make_shared<tap>();
+  running one(streaming(source, true), options);
+  auto feed = one.client();
+  feed.send("GET /s HTTP/1.1\r\nHost: t\r\n\r\n");
+  REQUIRE(feed.receive_until("\r\n\r\n"));
+  {
+    auto before = one.client();
+    CHECK(before.request("HEAD /plain HTTP/1.1\r\nHost: t\r\n\r\n", true).status == 200);
+  }
+  REQUIRE(eventually([&] { return one.server.counters().connections == 1; }));
+  source->end(); // from now on its connection counts
+  REQUIRE(eventually([&] { return one.server.counters().feed_clients == 0; }));
+  auto refused = one.client();
+  const auto got = refused.get("/plain");
+  CHECK(got.status == 503);
+  CHECK(got.complete);
+  CHECK(got.has(R"("error":"overloaded")"));
+}
+
 TEST_CASE("connections of one address beyond its limit are answered 503") {
   http::server_options options;
   options.connections_per_address = 2;
