@@ -1,6 +1,8 @@
 #include "net/api/request_work.hpp"
+#include "net/http/url.hpp"
 #include "storage/base/defaults.hpp"
 #include <algorithm>
+#include <string>
 
 namespace treadmill::api {
 
@@ -31,9 +33,12 @@ size_t count(std::string_view body, char what) {
   return found + static_cast<size_t>(std::count(body.begin(), body.end(), what));
 }
 
-bool ends_with(std::string_view path, std::string_view name) {
-  return path.ends_with(name) ||
-         (path.ends_with('/') && path.substr(0, path.size() - 1).ends_with(name));
+/// The last piece of a raw path, decoded as the router decodes it; empty if its encoding is
+/// invalid.
+std::string last_piece(std::string_view path) {
+  if (path.ends_with('/')) path.remove_suffix(1);
+  const std::string_view raw = path.substr(path.rfind('/') + 1);
+  return http::percent_decode(raw, false).value_or(std::string());
 }
 
 } // namespace
@@ -45,8 +50,9 @@ size_t work_bytes(const http::request& request) {
   size_t bytes = copies * body.size() + member_bytes * members;
   if (request.method == "PATCH")
     bytes += patched_bytes * (members + count(body, '[') + count(body, '{'));
-  const bool lines = ends_with(request.path, "/_import");
-  if (lines || ends_with(request.path, "/_bulk")) {
+  const std::string piece = last_piece(request.path);
+  const bool lines = piece == "_import";
+  if (lines || piece == "_bulk") {
     const size_t items = std::max(lines ? 0 : members, count(body, '\n') + 1);
     bytes += item_bytes * std::min(items, defaults::list_items);
   }

@@ -169,6 +169,9 @@ TEST_CASE("what a body takes is told by its size, its members and what is made o
   CHECK(work("POST", "/b/_bulk", lines) >= 10'000 * 700);
   CHECK(work("POST", "/b/_bulk/", lines) == work("POST", "/b/_bulk", lines));
   CHECK(work("POST", "/b/_import", lines) == work("POST", "/b/_bulk", lines));
+  CHECK(work("POST", "/b/%5Fbulk", lines) == work("POST", "/b/_bulk", lines));
+  CHECK(work("POST", "/b/_%69mport", lines) == work("POST", "/b/_import", lines));
+  CHECK(work("POST", "/b/x%2F_bulk", lines) < 10'000 * 10);
   CHECK(work("POST", "/b", lines) < 10'000 * 10);
   // More than the limit of documents is refused, and costs no more.
   std::string many = "{\"docs\":[";
