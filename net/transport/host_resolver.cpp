@@ -35,21 +35,32 @@ host_resolver::~host_resolver() {
 }
 
 void host_resolver::ask(std::string name, answer then) {
-  const std::scoped_lock lock(shared_->mutex);
-  shared_->questions.emplace_back(std::move(name), std::move(then));
-  shared_->asked.notify_one();
-  if (std::exchange(shared_->has_thread, true)) return;
+  {
+    const std::scoped_lock lock(shared_->mutex);
+    shared_->has_thread = shared_->has_thread || start_thread(shared_);
+    if (shared_->has_thread) {
+      shared_->questions.emplace_back(std::move(name), std::move(then));
+      shared_->asked.notify_one();
+      return;
+    }
+  }
+  then({}); // the next question tries again
+}
+
+bool host_resolver::start_thread(const std::shared_ptr<shared>& state) {
   // A new thread inherits the signal mask: block all signals, which other threads handle.
   sigset_t all{};
   sigset_t before{};
   ::sigfillset(&all);
   ::pthread_sigmask(SIG_BLOCK, &all, &before);
+  bool started = true;
   try {
-    std::thread([state = shared_] { run(state); }).detach();
+    std::thread([state] { run(state); }).detach();
   } catch (const std::system_error&) {
-    shared_->has_thread = false; // the next question tries again
+    started = false;
   }
   ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  return started;
 }
 
 void host_resolver::run(const std::shared_ptr<shared>& state) {

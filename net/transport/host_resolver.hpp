@@ -13,7 +13,8 @@ namespace treadmill::replication {
 /// It owns one thread, which starts with the first question. **Lifetime**: the destructor does not
 /// wait for a name server; the thread ends by itself when that has answered. No answer is delivered
 /// after the destructor has begun. **Thread**: ask from any thread; the resolver's own thread
-/// delivers answers, and an answer callback must not call the resolver.
+/// delivers answers, and an answer callback must not call the resolver. **Errors**: if the thread
+/// cannot be created, `ask` itself answers, without addresses; the next `ask` tries again.
 class host_resolver {
 public:
   /// The addresses of a name, best first; empty if it has none or the lookup failed.
@@ -31,6 +32,7 @@ public:
 
 private:
   struct shared;
+  static bool start_thread(const std::shared_ptr<shared>& state);
   static void run(const std::shared_ptr<shared>& state);
 
   std::shared_ptr<shared> shared_;

@@ -5,6 +5,7 @@
 #include <doctest/doctest.h>
 #include <memory>
 #include <mutex>
+#include <pthread.h>
 #include <thread>
 
 using treadmill::replication::host_resolver;
@@ -54,6 +55,30 @@ TEST_CASE("a resolver that ends waits for no name server, and answers nothing mo
   CHECK(eventually([&] { return state.use_count() == 1; }));
   CHECK(state->has_ended);
   CHECK(answers == 0);
+}
+
+TEST_CASE(
+    "a resolver that cannot create its thread answers without addresses, and tries again later") {
+  host_resolver resolver([](const std::string&) { return std::vector<std::string>{"10.0.0.1"}; });
+  std::atomic<int> empty{0};
+  std::atomic<int> found{0};
+  const auto count = [&](const std::vector<std::string>& addresses) {
+    ++(addresses.empty() ? empty : found);
+  };
+  pthread_attr_t usual;
+  pthread_attr_t huge;
+  REQUIRE(pthread_getattr_default_np(&usual) == 0);
+  REQUIRE(pthread_attr_init(&huge) == 0);
+  REQUIRE(pthread_attr_setstacksize(&huge, size_t{1} << 48) == 0); // more than the address space
+  REQUIRE(pthread_setattr_default_np(&huge) == 0);
+  resolver.ask("one", count);
+  CHECK(empty == 1);
+  REQUIRE(pthread_setattr_default_np(&usual) == 0);
+  resolver.ask("two", count);
+  CHECK(eventually([&] { return found == 1; }));
+  CHECK(empty == 1);
+  pthread_attr_destroy(&huge);
+  pthread_attr_destroy(&usual);
 }
 
 TEST_CASE("the system finds this machine, and takes addresses for names") {
