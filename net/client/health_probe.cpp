@@ -1,6 +1,7 @@
 #include "net/client/health_probe.hpp"
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <memory>
 #include <netdb.h>
 #include <poll.h>
@@ -22,12 +23,16 @@ struct socket_closer {
 };
 
 /// Waits until the socket can be read or written; returns false if the deadline (or a minute) comes
-/// first, or a signal interrupts the wait.
+/// first.
 bool wait_for(int descriptor, short events, steady::time_point deadline) {
-  const auto left =
-      std::chrono::duration_cast<std::chrono::milliseconds>(deadline - steady::now()).count();
-  pollfd one{descriptor, events, 0};
-  return left > 0 && poll(&one, 1, static_cast<int>(std::min<int64_t>(left, 60'000))) == 1;
+  while (true) {
+    const auto left =
+        std::chrono::duration_cast<std::chrono::milliseconds>(deadline - steady::now()).count();
+    if (left <= 0) return false;
+    pollfd one{descriptor, events, 0};
+    const int ready = poll(&one, 1, static_cast<int>(std::min<int64_t>(left, 60'000)));
+    if (ready >= 0 || errno != EINTR) return ready == 1;
+  }
 }
 
 bool connect_to(int descriptor, const addrinfo& to, steady::time_point deadline) {

@@ -1,7 +1,11 @@
 #include "net/client/health_probe.hpp"
 #include <array>
+#include <atomic>
+#include <csignal>
 #include <doctest/doctest.h>
+#include <functional>
 #include <netinet/in.h>
+#include <pthread.h>
 #include <string>
 #include <sys/socket.h>
 #include <thread>
@@ -12,10 +16,12 @@ using treadmill::http::probe_health;
 
 namespace {
 
-/// Takes one connection and answers it with a fixed text; an empty one: never answers.
+/// Takes one connection, calls `before`, and answers with a fixed text; an empty text: never
+/// answers.
 class one_answer {
 public:
-  explicit one_answer(std::string text) {
+  explicit one_answer(std::string text, std::function<void()> before = {})
+      : before_(std::move(before)) {
     sockaddr_in address{};
     address.sin_family = AF_INET;
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -52,6 +58,7 @@ private:
       if (size <= 0) break;
       request.append(piece.data(), static_cast<size_t>(size));
     }
+    if (before_) before_();
     if (!text.empty())
       send(peer, text.data(), text.size(), MSG_NOSIGNAL);
     else
@@ -59,6 +66,7 @@ private:
     close(peer);
   }
 
+  std::function<void()> before_;
   int listener_ = socket(AF_INET, SOCK_STREAM, 0);
   std::thread thread_;
 };
@@ -99,6 +107,24 @@ TEST_CASE("a node that does not answer is given up in time") {
   REQUIRE(!answer);
   CHECK(answer.error().reason == "no answer came in time");
   CHECK(std::chrono::steady_clock::now() - begin < 3s);
+}
+
+TEST_CASE("a signal does not end the wait for a node") {
+  static std::atomic<int> signals{0};
+  struct sigaction counted {};
+  struct sigaction before {};
+  counted.sa_handler = [](int) { ++signals; };
+  REQUIRE(sigaction(SIGUSR1, &counted, &before) == 0);
+  const pthread_t prober = pthread_self();
+  one_answer node("HTTP/1.1 200 OK\r\n\r\n", [prober] {
+    while (signals < 200) {
+      pthread_kill(prober, SIGUSR1);
+      std::this_thread::yield();
+    }
+  });
+  CHECK(probe_health("127.0.0.1", node.port, 10s));
+  node.finish();
+  CHECK(sigaction(SIGUSR1, &before, nullptr) == 0);
 }
 
 TEST_CASE("where nothing listens there is no connection, and an unknown name is no host") {
