@@ -25,6 +25,7 @@ double index_build::rate() const {
 }
 
 void index_build::end_run() {
+  wants_slot = false;
   run.reset();
   out.clear();
   slots.clear();

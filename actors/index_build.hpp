@@ -53,6 +53,7 @@ struct index_build {
   std::map<uint64_t, part_out> out{};          ///< by ticket
   std::map<uint64_t, row_slots::slot> slots{}; ///< by part number
   reduction_out reducing{};                    ///< of `phase::reducing`
+  bool wants_slot = false;                     ///< the run waits for a free row slot
   std::string problem{};                       ///< why it cannot be built; empty: it can
   std::chrono::steady_clock::time_point run_began{};
   uint64_t run_from = 0;

@@ -97,6 +97,14 @@ void answer_waiting(view_state& state) {
   });
 }
 
+/// Frees the view's place in the queue for row slots if no build needs it any more. While a slot is
+/// reserved for a view that does not take it, the builds of all other views wait.
+void leave_queue(view_state& state) {
+  for (const auto* of : {&state.current, &state.next})
+    if (*of && (*of)->wants_slot) return;
+  if (std::exchange(state.queued, false)) state.options.slots->leave(state.owner);
+}
+
 void start_over(view_pointer self, const error& problem) {
   if (self->state.told != problem.reason)
     log::warn("a query restarts from its stored state",
@@ -105,6 +113,7 @@ void start_over(view_pointer self, const error& problem) {
   // Answers to the jobs and number requests that are still out will find no index and are ignored.
   self->state.current.reset();
   self->state.next.reset();
+  leave_queue(self->state);
   pause(self);
 }
 
@@ -287,6 +296,7 @@ void begin_reduction(view_pointer self, index_build& of, std::vector<reduce_bloc
 /// part holds the rows of two answers in memory. Then asks for new parts while slots are free.
 result<void> ask_parts(view_pointer self, index_build& of) {
   view_state& state = self->state;
+  of.wants_slot = false;
   for (auto& [ticket, part] : of.out)
     if (!part.asked && !of.run->holds_rows(part.number)) ask_pool(self, of, ticket);
   while (of.run->parts_out() < state.options.parts_out && of.run->parts_left()) {
@@ -294,7 +304,10 @@ result<void> ask_parts(view_pointer self, index_build& of) {
         state.owner, [me = caf::actor_cast<follower_actor>(self), bucket = state.options.bucket] {
           caf::anon_send(me, activity_advanced{bucket, 0});
         });
-    if (!slot) return {};
+    if (!slot) {
+      of.wants_slot = state.queued = true;
+      return {};
+    }
     auto part = of.run->next_part();
     if (!part) return tl::unexpected(std::move(part.error()));
     if (!*part) return {};
@@ -369,6 +382,7 @@ void pump(view_pointer self) {
       return;
     }
   }
+  leave_queue(state);
 }
 
 index_build* find_build(view_state& state, uint32_t index) {
@@ -389,6 +403,7 @@ void give_up(view_pointer self, index_build& of, js::outcome how, const std::str
   if (how != js::outcome::bad_function) return;
   of.problem = message;
   of.end_run();
+  leave_queue(self->state);
   answer_waiting(self->state);
   show(self->state);
 }
@@ -428,6 +443,7 @@ void count_strikes(view_pointer self, index_build& of) {
   of.state.error_id = waiting.id;
   of.state.error_message = waiting.problem;
   of.end_run();
+  leave_queue(self->state);
   row_batch rows;
   rows.put(keys::index_state(of.where.bucket, of.where.index), of.state.encode());
   commit(self, of, std::move(rows));

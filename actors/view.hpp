@@ -53,6 +53,7 @@ struct view_state {
   std::string told{};       ///< the obstacle that was logged last
   uint64_t last_ticket = 0; ///< never reused, so that answers to an ended run are recognized
   bool tick_is_due = false; ///< a tick was scheduled
+  bool queued = false;      ///< the view may be in the queue for row slots, or have one reserved
   ~view_state();
   view_state() = default;
   view_state(const view_state&) = delete;

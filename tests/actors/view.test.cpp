@@ -370,6 +370,34 @@ TEST_CASE("a build waits for room for its rows, and goes on with it") {
   CHECK(world.slots->free() == 4);
 }
 
+TEST_CASE("a build that ends while it waits for a row slot keeps no place in the queue") {
+  query_world world;
+  std::vector<row_slots::slot> taken;
+  for (int i = 0; i < 3; ++i) taken.push_back(world.slots->take(0, [] {}));
+  REQUIRE(world.put_documents(0, 1200)); // two parts
+  world.pool->hold = true;
+  auto phase = query_phase::suspended;
+  SUBCASE("because its map is not a function") { world.pool->outcome = js::outcome::bad_function; }
+  SUBCASE("because of its strikes") {
+    world.pool->map = [](const js::function&, const js::document&) {
+      js::mapped made;
+      made.problem = js::fault::timed_out;
+      return made;
+    };
+  }
+  SUBCASE("for a while, without workers") {
+    world.pool->outcome = js::outcome::unavailable;
+    phase = query_phase::building;
+  }
+  REQUIRE(world.define("m"));
+  REQUIRE(world.slots->free() == 0);
+  REQUIRE(world.pool->jobs == 1); // the second part waits
+  world.release();
+  CHECK(world.shown()->phase == phase);
+  taken.clear();
+  CHECK(world.slots->free() == 4);
+}
+
 TEST_CASE("an index leaves room on the disk: it is suspended with the reason, and goes on later") {
   query_world world;
   REQUIRE(world.put_documents(0, 10));
