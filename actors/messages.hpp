@@ -284,7 +284,7 @@ struct link_cut {
 /// Federate with the node at this address. LOCAL.
 struct add_peer {
   peer_request asked{};
-  steady_time deadline{};
+  steady_time deadline{}; ///< after it, the gateway does not add the peer
   reply_ptr<result<peer_added>> answer{};
 };
 /// End the federation with a peer, on both sides. LOCAL.

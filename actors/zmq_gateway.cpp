@@ -781,6 +781,9 @@ void added(gateway_pointer self, const add_peer& asked, uint64_t key, bool fresh
 }
 
 void add(gateway_pointer self, const add_peer& asked) {
+  if (std::chrono::steady_clock::now() > asked.deadline)
+    return (*asked.answer)(
+        fail(ec::deadline_exceeded, "the call waited too long; it was not begun"));
   zmq_gateway_state& state = self->state;
   if (is_own_address(state.options, asked.asked.zmq_uri))
     return (*asked.answer)(fail(ec::bad_request, "the address is this node's own"));

@@ -142,6 +142,18 @@ TEST_CASE("an answer does not wait beyond its request's deadline") {
   CHECK((*got)->what == how::waiting);
 }
 
+TEST_CASE("the gateway does not add a peer after the deadline of the call") {
+  peer_world world({"a", "b"});
+  std::optional<result<peer_added>> got;
+  world["a"].gateway->add_peer({world["b"].uri, true, {}}, std::chrono::steady_clock::now() - 1ms,
+                               [&](result<peer_added> answer) { got = answer; });
+  world.advance(1s);
+  REQUIRE(got.has_value());
+  REQUIRE_FALSE(*got);
+  CHECK(got->error().code == ec::deadline_exceeded);
+  CHECK(world["a"].board->all().empty());
+}
+
 TEST_CASE("a node does not federate with itself, by whatever address") {
   peer_world world({"a", "b"});
   const auto own = world.federate("a", world["a"].uri);
