@@ -64,7 +64,8 @@ struct pool_counters {
 /// **Thread**: any. Callbacks come exactly once, on the pool's thread (of jobs given after stop():
 /// on the caller's); they must not block, throw, or call stop().
 /// **Errors**: in the answers; see `outcome` and `fault`.
-/// **Units and limits**: js/wire/defaults.hpp. Jobs are not bounded in number: the caller bounds them.
+/// **Units and limits**: js/wire/defaults.hpp. Jobs are not bounded in number: the caller bounds
+/// them.
 class map_pool {
 public:
   /// Why no worker can be started from this file: it is missing, or not executable. Empty: no

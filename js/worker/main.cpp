@@ -1,5 +1,5 @@
-// treadmill-map: runs the functions of queries. A pool (js/pool/map_pool.hpp) starts it with a socket as
-// descriptor 3 and a page of memory as descriptor 4; js/README.md describes its lifetime.
+// treadmill-map: runs the functions of queries. A pool (js/pool/map_pool.hpp) starts it with a
+// socket as descriptor 3 and a page of memory as descriptor 4; js/README.md describes its lifetime.
 #include "js/wire/defaults.hpp"
 #include "js/wire/frame.hpp"
 #include "js/wire/progress_page.hpp"

@@ -20,6 +20,7 @@ sources() { # <pattern of names>…
 }
 
 # Reads the table, then "path:line" of each #include, and prints each that the table does not allow.
+# shellcheck disable=SC2016 # what is expanded is awk's
 rooms_awk='
   function fail(why) { print FILENAME_ ":" text ": " why; }
   function allowed(from, to,    used, n, i) { # from may use to, itself or through what it may use
@@ -77,7 +78,7 @@ heavy() {
       [[ $more != "$found" ]] || break
       found=$more
     done
-    [[ -z $found ]] || sed "s|\$| $library|" <<<"$found"
+    [[ -z $found ]] || awk -v library="$library" '{ print $0, library }' <<<"$found"
   done < <(awk '$1 == "library" && $4 == "PRIVATE" && $2 != "sockets" { print $2, $5 }' cmake/rooms.txt)
 }
 
