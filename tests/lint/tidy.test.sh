@@ -5,9 +5,13 @@
 set -euo pipefail
 sources=$(realpath "$1")
 build=$(realpath "$2")
-output=$(mktemp)
-trap 'rm -f "$output"' EXIT
+work=$(mktemp -d)
+output=$work/output
+trap 'rm -rf "$work"' EXIT
 cd "$sources"
+# clang cannot read g++'s precompiled headers.
+sed -E 's/ -include [^ ]*cmake_pch\.hxx//g; s/ -(Winvalid-pch|fpch-preprocess)//g' "$build/compile_commands.json" \
+  >"$work/compile_commands.json"
 
 # The sources among the files on stdin, and those that include one of them, through whatever header.
 includers() {
@@ -32,7 +36,7 @@ if [[ -z ${TREADMILL_LONG:-} ]] && git rev-parse -q --verify HEAD~50 >/dev/null 
   [[ -n $files ]] || exit 0
   pattern="^$sources/($(paste -sd'|' <<<"${files//./\\.}"))\$"
 fi
-if run-clang-tidy -p "$build" -j 2 -quiet "$pattern" >"$output" 2>&1; then
+if run-clang-tidy -p "$work" -j 2 -quiet "$pattern" >"$output" 2>&1; then
   exit 0
 fi
 # The rest is command lines and counts of suppressed warnings.
