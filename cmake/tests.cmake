@@ -14,7 +14,7 @@ endif()
 add_custom_target(suite)
 
 # treadmill_entry(<name> LABEL <label> [TIMEOUT <seconds>] [PROCESSORS <n>] COMMAND <command>…): one entry of ctest.
-# deploy/test.sh counts two processors a core. An entry takes two; what mostly waits (tests of real processes) takes one.
+# deploy/test.sh counts two processors a core. An entry takes two; one that mostly waits takes one.
 function(treadmill_entry name)
   cmake_parse_arguments(arg "" "LABEL;TIMEOUT;PROCESSORS" "COMMAND" ${ARGN})
   set(entry ${treadmill_prefix}${name})
@@ -27,9 +27,6 @@ function(treadmill_entry name)
   set_tests_properties(${entry} PROPERTIES LABELS "${labels}" TIMEOUT ${timeout})
   if(NOT arg_PROCESSORS)
     set(arg_PROCESSORS 2)
-    if(arg_LABEL STREQUAL "cluster")
-      set(arg_PROCESSORS 1)
-    endif()
   endif()
   set_tests_properties(${entry} PROPERTIES PROCESSORS ${arg_PROCESSORS})
   if(NOT TREADMILL_NO_SKIP)
