@@ -2,6 +2,7 @@
 // The type ids come first.
 #include "actors/defaults.hpp"
 #include "actors/function_calls.hpp"
+#include "net/base/clock.hpp"
 #include "storage/index/partial_result.hpp"
 #include "storage/index/term.hpp"
 #include <algorithm>
@@ -119,7 +120,6 @@ void function_calls::check_all(
 // -------------------------------------------------------------------------------------------------
 
 struct function_calls::trial {
-  using clock = std::chrono::steady_clock;
 
   trial_request asked{};
   std::shared_ptr<const js::function> map{};
@@ -187,7 +187,7 @@ void function_calls::go_on(std::shared_ptr<trial> of) {
   if (!of->asked.all) rest = rest.first(std::min(rest.size(), of->piece));
   auto job = std::make_shared<js::map_job>(map_job_of(of->map, rest, !of->asked.all));
   job->once = !of->asked.all;
-  of->asked_at = trial::clock::now();
+  of->asked_at = clock::now();
   lane_->map(std::move(job), [this, of](const js::map_answer& made) {
     if (made.how != js::outcome::done)
       return end(*of, tl::unexpected(problem_of(made.how, made.message)));

@@ -2,6 +2,7 @@
 // The type ids come first.
 #include "actors/bucket_actor.hpp"
 #include "actors/caf_errors.hpp"
+#include "actors/deadline.hpp"
 #include "actors/defaults.hpp"
 #include "actors/logging.hpp"
 #include "actors/node.hpp"
@@ -154,14 +155,6 @@ void answer_started(node_pointer self, const bucket_facts& facts, const open_buc
   started.facts.fresh = facts.fresh;
   if (facts.fresh) tell_links(self, facts.number);
   (*asked.answer)(std::move(started));
-}
-
-/// True after the deadline: the request is then answered, and must not be started.
-template<typename Message>
-bool is_late(const Message& asked) {
-  if (std::chrono::steady_clock::now() <= asked.deadline) return false;
-  (*asked.answer)(fail(ec::deadline_exceeded, "the call waited too long; it was not begun"));
-  return true;
 }
 
 void open(node_pointer self, const open_bucket& asked) {

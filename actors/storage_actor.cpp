@@ -4,6 +4,7 @@
 #include "actors/defaults.hpp"
 #include "actors/logging.hpp"
 #include "actors/storage_actor.hpp"
+#include "net/base/clock.hpp"
 #include "storage/engine/keys.hpp"
 #include "storage/index/index.hpp"
 #include <algorithm>
@@ -14,7 +15,6 @@ namespace treadmill {
 namespace {
 
 using storage_pointer = storage_actor::stateful_pointer<storage_state>;
-using clock = std::chrono::steady_clock;
 
 batch_done refusal(const commit_batch& batch, ec code, std::string reason) {
   return {batch.generation, batch.number, static_cast<uint8_t>(code), std::move(reason), false};

@@ -4,6 +4,7 @@
 #include "actors/function_calls.hpp"
 #include "actors/logging.hpp"
 #include "actors/view.hpp"
+#include "net/base/clock.hpp"
 #include "storage/engine/keys.hpp"
 #include "storage/engine/rows.hpp"
 #include <algorithm>
@@ -14,7 +15,6 @@ namespace {
 
 using view_pointer = view_actor::stateful_pointer<view_state>;
 using phase = view_state::phase;
-using clock = std::chrono::steady_clock;
 
 void pump(view_pointer self);
 

@@ -1,6 +1,7 @@
 #include "actors/type_ids.hpp"
 // The type ids come first.
 #include "actors/caf_errors.hpp"
+#include "actors/deadline.hpp"
 #include "actors/defaults.hpp"
 #include "actors/logging.hpp"
 #include "actors/peer_link.hpp"
@@ -781,9 +782,7 @@ void added(gateway_pointer self, const add_peer& asked, uint64_t key, bool fresh
 }
 
 void add(gateway_pointer self, const add_peer& asked) {
-  if (std::chrono::steady_clock::now() > asked.deadline)
-    return (*asked.answer)(
-        fail(ec::deadline_exceeded, "the call waited too long; it was not begun"));
+  if (is_late(asked)) return;
   zmq_gateway_state& state = self->state;
   if (is_own_address(state.options, asked.asked.zmq_uri))
     return (*asked.answer)(fail(ec::bad_request, "the address is this node's own"));
@@ -812,9 +811,7 @@ void add(gateway_pointer self, const add_peer& asked) {
 }
 
 void remove(gateway_pointer self, const remove_peer& asked) {
-  if (std::chrono::steady_clock::now() > asked.deadline)
-    return (*asked.answer)(
-        fail(ec::deadline_exceeded, "the call waited too long; it was not begun"));
+  if (is_late(asked)) return;
   zmq_gateway_state& state = self->state;
   const uint64_t key = state.registry.find_name(asked.name);
   if (key == 0) return (*asked.answer)(fail(ec::not_found, "there is no such peer"));

@@ -1,27 +1,15 @@
 #include "net/api/content_type.hpp"
+#include "net/http/header_text.hpp"
 #include <algorithm>
 
 namespace treadmill::api {
 
 namespace {
 
-char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; }
-
-bool same(std::string_view text, std::string_view lower_case) {
-  return std::equal(text.begin(), text.end(), lower_case.begin(), lower_case.end(),
-                    [](char a, char b) { return lower(a) == b; });
-}
-
-std::string_view trim(std::string_view text) {
-  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
-  while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
-  return text;
-}
-
 /// Returns the piece up to the next `;` and removes both from `rest`.
 std::string_view take_piece(std::string_view& rest) {
   const size_t end = std::min(rest.find(';'), rest.size());
-  const std::string_view piece = trim(rest.substr(0, end));
+  const std::string_view piece = http::trim(rest.substr(0, end));
   rest.remove_prefix(std::min(end + 1, rest.size()));
   return piece;
 }
@@ -30,18 +18,19 @@ bool is_structured_json(std::string_view type) {
   constexpr std::string_view application = "application/";
   constexpr std::string_view suffix = "+json";
   return type.size() > application.size() + suffix.size() &&
-         same(type.substr(0, application.size()), application) &&
-         same(type.substr(type.size() - suffix.size()), suffix);
+         http::equal_ignoring_case(type.substr(0, application.size()), application) &&
+         http::equal_ignoring_case(type.substr(type.size() - suffix.size()), suffix);
 }
 
 bool is_utf8_charset(std::string_view parameter) {
   const size_t equals = parameter.find('=');
-  if (equals == std::string_view::npos || !same(trim(parameter.substr(0, equals)), "charset"))
+  if (equals == std::string_view::npos ||
+      !http::equal_ignoring_case(http::trim(parameter.substr(0, equals)), "charset"))
     return true; // another parameter, or none
-  std::string_view value = trim(parameter.substr(equals + 1));
+  std::string_view value = http::trim(parameter.substr(equals + 1));
   if (value.size() >= 2 && value.front() == '"' && value.back() == '"')
     value = value.substr(1, value.size() - 2);
-  return same(value, "utf-8") || same(value, "utf8");
+  return http::equal_ignoring_case(value, "utf-8") || http::equal_ignoring_case(value, "utf8");
 }
 
 } // namespace
@@ -52,10 +41,10 @@ result<body_format> check_content_type(std::string_view header, const request_bo
   while (!header.empty())
     if (!is_utf8_charset(take_piece(header)))
       return fail(ec::unsupported_media_type, "the charset of a body is utf-8");
-  if (same(type, "application/json") || is_structured_json(type) ||
-      same(type, "application/x-www-form-urlencoded"))
+  if (http::equal_ignoring_case(type, "application/json") || is_structured_json(type) ||
+      http::equal_ignoring_case(type, "application/x-www-form-urlencoded"))
     return body_format::json;
-  if (!same(type, "application/x-ndjson"))
+  if (!http::equal_ignoring_case(type, "application/x-ndjson"))
     return fail(ec::unsupported_media_type, "the Content-Type of a body is application/json");
   if (body.lines.empty())
     return fail(ec::unsupported_media_type,

@@ -4,6 +4,7 @@
 #include "net/http/http.hpp"
 #include "net/http/url.hpp"
 #include "storage/base/result.hpp"
+#include <optional>
 #include <span>
 #include <string_view>
 
@@ -47,8 +48,8 @@ struct dialect {
                                            const request_body& body) = nullptr;
   /// The error for a path that no route has.
   error (*no_route)(std::span<const std::string_view> pieces) = nullptr;
-  /// The error for a method that the path does not take; nullptr: method_not_allowed.
-  error (*no_method)(std::string_view path, std::string_view method) = nullptr;
+  /// Another error than method_not_allowed for a method that the path does not take; empty: none.
+  std::optional<error> (*no_method)(std::string_view path, std::string_view method) = nullptr;
 };
 
 } // namespace treadmill::api

@@ -105,12 +105,12 @@ void answer_options_of_server(exchange& x) {
 
 void refuse_method(exchange& x, const router::place& where) {
   const dialect& rules = x.node.rules;
-  const error why = rules.no_method
-                        ? rules.no_method(where.path, x.request.method)
-                        : error{ec::method_not_allowed, "this path does not take this method"};
-  http::response answer = rules.error_answer(why, {});
-  if (why.code == ec::method_not_allowed)
-    answer.headers.emplace_back("Allow", where.allowed_methods());
+  if (rules.no_method)
+    if (const auto why = rules.no_method(where.path, x.request.method))
+      return x.answer.refuse(*why);
+  http::response answer =
+      rules.error_answer({ec::method_not_allowed, "this path does not take this method"}, {});
+  answer.headers.emplace_back("Allow", where.allowed_methods());
   x.answer(std::move(answer));
 }
 

@@ -45,30 +45,27 @@ router::router(const dialect& rules) : rules_(rules) {
 }
 
 size_t router::step_of(size_t from, std::string_view piece) {
-  const bool is_variable = piece.starts_with('{');
-  if (is_variable) {
-    if (steps_[from].variable != 0) {
-      if (steps_[from].rule->name != piece.substr(1, piece.size() - 2))
-        throw std::logic_error("one place of paths has two variables: " + std::string(piece));
-      return steps_[from].variable;
-    }
-  } else {
+  const size_t made = steps_.size();
+  if (!piece.starts_with('{')) {
     for (const auto& [name, next] : steps_[from].fixed)
       if (name == piece) return next;
-  }
-  const size_t made = steps_.size();
-  steps_.emplace_back();
-  if (!is_variable) {
     steps_[from].fixed.emplace_back(piece, made);
+    steps_.emplace_back();
     return made;
   }
   const std::string_view name = piece.substr(1, piece.size() - 2);
+  if (steps_[from].variable != 0) {
+    if (steps_[from].rule->name != name)
+      throw std::logic_error("one place of paths has two variables: " + std::string(piece));
+    return steps_[from].variable;
+  }
   const auto rule = std::find_if(rules_.variables.begin(), rules_.variables.end(),
                                  [&](const path_variable& one) { return one.name == name; });
   if (rule == rules_.variables.end())
     throw std::logic_error("a path has the unknown variable " + std::string(name));
   steps_[from].variable = made;
   steps_[from].rule = &*rule;
+  steps_.emplace_back();
   return made;
 }
 

@@ -1,4 +1,5 @@
 #include "net/http/answer_head.hpp"
+#include "net/http/header_text.hpp"
 #include "net/http/http_head.hpp"
 #include <algorithm>
 #include <array>
@@ -64,8 +65,6 @@ constexpr std::array phrases{
 };
 static_assert(std::is_sorted(phrases.begin(), phrases.end(),
                              [](const auto& a, const auto& b) { return a.status < b.status; }));
-
-char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; }
 
 bool name_before(std::string_view left, std::string_view right) {
   return std::lexicographical_compare(left.begin(), left.end(), right.begin(), right.end(),

@@ -1,18 +1,10 @@
 #include "net/http/http.hpp"
 #include "net/http/error_body.hpp"
+#include "net/http/header_text.hpp"
 
 namespace treadmill::http {
 
 namespace {
-
-char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; }
-
-bool same_name(std::string_view left, std::string_view right) {
-  if (left.size() != right.size()) return false;
-  for (size_t i = 0; i < left.size(); ++i)
-    if (lower(left[i]) != lower(right[i])) return false;
-  return true;
-}
 
 // If a responder is destroyed without an answer, the work on its request was lost.
 void answer_ambiguous(const responder::function& answer) noexcept {
@@ -28,7 +20,7 @@ void answer_ambiguous(const responder::function& answer) noexcept {
 
 std::string_view request::header(std::string_view name) const {
   for (const auto& [key, value] : headers)
-    if (same_name(key, name)) return value;
+    if (equal_ignoring_case(key, name)) return value;
   return {};
 }
 

@@ -1,4 +1,5 @@
 #include "net/http/http_head.hpp"
+#include "net/http/header_text.hpp"
 #include <algorithm>
 #include <array>
 #include <cstring>
@@ -50,25 +51,10 @@ bool is_host(std::string_view text) {
   });
 }
 
-char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; }
-
-// `expected` is in lower case.
-bool same(std::string_view text, std::string_view expected) {
-  return text.size() == expected.size() &&
-         std::equal(text.begin(), text.end(), expected.begin(),
-                    [](char left, char right) { return lower(left) == right; });
-}
-
-std::string_view trim(std::string_view text) {
-  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
-  while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
-  return text;
-}
-
 bool has_list_item(std::string_view list, std::string_view item) {
   while (!list.empty()) {
     const size_t comma = std::min(list.find(','), list.size());
-    if (same(trim(list.substr(0, comma)), item)) return true;
+    if (equal_ignoring_case(trim(list.substr(0, comma)), item)) return true;
     list.remove_prefix(std::min(comma + 1, list.size()));
   }
   return false;
@@ -92,29 +78,32 @@ struct framing {
 void note(framing& seen, request_head& head, std::string_view name, std::string_view value) {
   switch (name.size()) {
   case 4:
-    if (same(name, "host")) {
+    if (equal_ignoring_case(name, "host")) {
       ++seen.hosts;
       seen.host = value;
     }
     break;
   case 6:
-    if (same(name, "expect") && same(value, "100-continue")) head.expects_continue = true;
+    if (equal_ignoring_case(name, "expect") && equal_ignoring_case(value, "100-continue"))
+      head.expects_continue = true;
     break;
   case 10:
-    if (same(name, "connection")) {
+    if (equal_ignoring_case(name, "connection")) {
       seen.close = seen.close || has_list_item(value, "close");
       seen.keep_alive = seen.keep_alive || has_list_item(value, "keep-alive");
     }
     break;
   case 14:
-    if (same(name, "content-length")) {
+    if (equal_ignoring_case(name, "content-length")) {
       ++seen.lengths;
       seen.length = value;
     }
     break;
-  case 16: seen.content_encoding = seen.content_encoding || same(name, "content-encoding"); break;
+  case 16:
+    seen.content_encoding = seen.content_encoding || equal_ignoring_case(name, "content-encoding");
+    break;
   case 17:
-    if (same(name, "transfer-encoding")) {
+    if (equal_ignoring_case(name, "transfer-encoding")) {
       ++seen.codings;
       seen.coding = value;
     }
@@ -164,14 +153,14 @@ result<void> split_target(request_head& head, framing& seen) {
     head.path = target;
     return {};
   }
-  if (target.size() > 7 && same(target.substr(0, 7), "http://")) {
+  if (target.size() > 7 && equal_ignoring_case(target.substr(0, 7), "http://")) {
     const size_t end = std::min(target.find_first_of("/?#", 7), target.size());
     seen.host = target.substr(7, end - 7);
     // RFC 9110, 4.2.1: an http URI without a host must be rejected.
     if (seen.host.empty() || seen.host.front() == ':') return bad("the request target has no host");
     // RFC 9112, 3.2.2: the target's authority replaces the Host header.
     for (auto& [name, value] : head.headers)
-      if (same(name, "host")) value = seen.host;
+      if (equal_ignoring_case(name, "host")) value = seen.host;
     target.remove_prefix(end);
     if (target.empty() || target.front() == '#') {
       head.target = head.path = "/";
@@ -208,7 +197,7 @@ result<void> read_length(const framing& seen, request_head& head, const head_lim
   if (seen.lengths && seen.codings)
     return bad("there are both a Content-Length and a Transfer-Encoding");
   if (seen.codings) {
-    if (head.http_1_0 || !same(seen.coding, "chunked"))
+    if (head.http_1_0 || !equal_ignoring_case(seen.coding, "chunked"))
       return bad("the only transfer coding that is read is chunked, of HTTP/1.1");
     head.chunked = true;
   }

@@ -461,11 +461,11 @@ error no_route(std::span<const std::string_view> pieces) {
   return {ec::not_found, "there is no such route; a / inside an id is written %2F"};
 }
 
-error no_method(std::string_view path, std::string_view method) {
+std::optional<error> no_method(std::string_view path, std::string_view method) {
   // A client that writes to /_system takes it for a bucket, and its name is reserved.
   if (path == "/_system" && (method == "POST" || method == "PUT" || method == "DELETE"))
-    return {ec::bad_bucket, "_system is reserved and no bucket"};
-  return {ec::method_not_allowed, "this path does not take this method"};
+    return error{ec::bad_bucket, "_system is reserved and no bucket"};
+  return std::nullopt;
 }
 
 } // namespace
