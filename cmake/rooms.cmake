@@ -30,8 +30,8 @@ function(treadmill_room_headers folder)
   target_include_directories(treadmill_${room}_headers INTERFACE ${links})
 endfunction()
 
-# treadmill_room(<folder> [WITHOUT <files>] [EXTRA <files>] [PRECOMPILED <name>]): the library treadmill_<room>, of the *.cpp of its folder, which
-# links what rooms.txt says.
+# treadmill_room(<folder> [WITHOUT <files>] [EXTRA <files>] [PRECOMPILED <name>]): the library treadmill_<room>, of the
+# *.cpp of its folder, which links what rooms.txt says.
 function(treadmill_room folder)
   cmake_parse_arguments(arg "" "PRECOMPILED" "EXTRA;WITHOUT" ${ARGN})
   string(REPLACE "/" "_" room ${folder})
@@ -42,11 +42,10 @@ function(treadmill_room folder)
   endforeach()
   add_library(treadmill_${room} STATIC ${sources} ${arg_EXTRA})
   target_link_libraries(treadmill_${room} PUBLIC treadmill_options treadmill_${room}_headers PRIVATE Threads::Threads)
-  if(arg_PRECOMPILED)
-    treadmill_uses_precompiled(treadmill_${room} ${arg_PRECOMPILED})
-  else()
-    treadmill_uses_precompiled(treadmill_${room} treadmill_standard)
+  if(NOT arg_PRECOMPILED)
+    set(arg_PRECOMPILED treadmill_standard)
   endif()
+  treadmill_uses_precompiled(treadmill_${room} ${arg_PRECOMPILED})
   treadmill_rooms_line(room ${folder} line)
   list(GET line 2 rooms)
   list(GET line 3 libraries)
