@@ -37,7 +37,7 @@ longest_steps() {
     done
     sed -nE 's/^ *[0-9]+\/[0-9]+ Test +#[0-9]+: ([^ ]+) .* +([0-9.]+) sec.*/\2 \1/p' build/test/output.log |
       awk '{ printf "%7.1f s  test %s\n", $1, $2 }'
-  } | sort -rn | head -n 10
+  } | sort -rn | sed -n 1,10p # head would end sort with SIGPIPE
 }
 
 say() { printf '== %4d s: %s\n' "$SECONDS" "$*"; }

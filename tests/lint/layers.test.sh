@@ -120,7 +120,7 @@ storage/json/a.cpp #include <leveldb/db.h>
 actors/a.cpp #include <httplib.h>
 js/pool/a.cpp #include <v8.h>
 net/http/a.cpp #include <spdlog/spdlog.h>
-actors/a.cpp #include <spdlog/spdlog.h>
+actors/process/a.cpp #include <spdlog/spdlog.h>
 actors/a.cpp #include <sys/socket.h>
 net/rest/a.cpp #include <sys/socket.h>
 storage/base/a.hpp #include "net/http/http.hpp"

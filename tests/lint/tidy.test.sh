@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# clang-tidy, with the list in .clang-tidy, over the sources that the last 50 commits or the working tree changed, and those
+# clang-tidy, with the list in .clang-tidy, over the sources that the last 15 commits or the working tree changed, and those
 # that include what they changed. With TREADMILL_LONG=1, or where there is no history, over every source of the rooms.
 #   tidy.test.sh <sources> <build folder>
 set -euo pipefail
@@ -31,8 +31,8 @@ includers() {
 }
 
 pattern="^$sources/(storage|net|js|actors)/.*\\.cpp\$"
-if [[ -z ${TREADMILL_LONG:-} ]] && git rev-parse -q --verify HEAD~50 >/dev/null 2>&1; then
-  files=$(git diff --name-only --diff-filter=d HEAD~50 -- storage net js actors | grep -E '\.(hpp|cpp)$' | sort | includers)
+if [[ -z ${TREADMILL_LONG:-} ]] && git rev-parse -q --verify HEAD~15 >/dev/null 2>&1; then
+  files=$(git diff --name-only --diff-filter=d HEAD~15 -- storage net js actors | grep -E '\.(hpp|cpp)$' | sort | includers)
   [[ -n $files ]] || exit 0
   pattern="^$sources/($(paste -sd'|' <<<"${files//./\\.}"))\$"
 fi

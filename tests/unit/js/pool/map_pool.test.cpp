@@ -265,7 +265,10 @@ TEST_CASE("a worker that is stopped does not hold its jobs for ever") {
   auto options = test::quick_options(1);
   options.stall_time = 300ms;
   js::map_pool pool(options);
-  ::kill(first_worker(pool), SIGSTOP);
+  const int worker = first_worker(pool);
+  ::kill(worker, SIGSTOP);
+  // The signal stops it a moment later, on a busy machine late enough for an answer.
+  REQUIRE(test::eventually([&] { return field(of_process(worker, "status"), "State:") == "T"; }));
   CHECK(test::run(pool, "doc => 2") == "2");
   CHECK(pool.counters().killed == 1);
 }
