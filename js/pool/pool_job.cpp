@@ -86,7 +86,7 @@ bool pool_job::take(const piece& from, std::vector<mapped> items, size_t answer_
   return answers_.size() == size() || answer_bytes_ >= answer_bytes;
 }
 
-bool pool_job::blame(const piece& from, size_t item, fault problem) {
+bool pool_job::attribute(const piece& from, size_t item, fault problem) {
   if (!from.alone) {
     struck_ = from.first + item;
     return false;

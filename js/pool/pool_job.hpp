@@ -38,12 +38,12 @@ public:
   /// Takes the answers of a piece. True: finish the job now, even if not all items are answered.
   bool take(const piece& from, std::vector<mapped> items, size_t answer_bytes);
   /// An item of the piece killed its worker. True as for take().
-  bool blame(const piece& from, size_t item, fault problem);
+  bool attribute(const piece& from, size_t item, fault problem);
   /// The worker died while it compiled the function. True: for the second time.
-  bool blame_function() { return ++compile_deaths_ > 1; }
+  bool attribute_to_function() { return ++compile_deaths_ > 1; }
   /// Its worker died of an unknown cause. True: more than `limit` times in a row.
-  bool bear(uint32_t limit) { return ++unexplained_ > limit; }
-  bool delicate() const { return suspect_ || struck_ || compile_deaths_ > 0; }
+  bool count_death(uint32_t limit) { return ++unexplained_ > limit; }
+  bool needs_isolation() const { return suspect_ || struck_ || compile_deaths_ > 0; }
   void answer_item(fault problem, std::string message);
 
   const std::vector<mapped>& answers() const { return answers_; }

@@ -82,9 +82,9 @@ worker::flight worker::take_first() {
   return first;
 }
 
-bool worker::has_delicate() const {
+bool worker::has_isolated_job() const {
   return std::any_of(flights_.begin(), flights_.end(),
-                     [](const flight& one) { return one.job->delicate(); });
+                     [](const flight& one) { return one.job->needs_isolation(); });
 }
 
 worker::verdict worker::judge(const limits& most, clock::time_point now) {

@@ -55,7 +55,7 @@ public:
   /// When it last finished a batch, or became ready.
   clock::time_point idle_since() const { return idle_since_; }
   /// One of its jobs must run alone.
-  bool has_delicate() const;
+  bool has_isolated_job() const;
 
   /// `well`: nothing to do. Otherwise: why the worker must be killed.
   enum class verdict : uint8_t { well, late_start, too_long, stalled };
