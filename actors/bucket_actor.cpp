@@ -221,10 +221,9 @@ slice_end go_on(bucket_pointer self, const write_documents& asked, steady_time u
   return slice_end::done;
 }
 
-/// A commit has failed since the link read the state that its batch depends on.
-bool is_stale(const bucket_actor_state& state, uint64_t failures) {
-  const auto& counters = state.options.counters;
-  return counters != nullptr && counters->failed_commits.load() != failures;
+/// The store was reopened since the link read the state that its batch depends on.
+bool is_stale(const bucket_actor_state& state, uint64_t reopens) {
+  return state.options.rows->reopens() != reopens;
 }
 
 /// Merges one document of a batch. If that fails and the document is not left out, the batch ends
@@ -259,7 +258,7 @@ bool start_merge(bucket_pointer self, const merge_documents& asked) {
   bucket_actor_state& state = self->state;
   const replication::apply_batch& what = *asked.what;
   state.now.merged.code = ec::overloaded;
-  if (is_stale(state, asked.failures)) return false;
+  if (is_stale(state, asked.reopens)) return false;
   if (!state.core->continue_run(what.peer_id, what.run, what.first)) return false;
   state.now.merged.code = ec::none;
   asked.answer->begin(replication::batch_outcome{ec::ambiguous, {}, {}});
@@ -310,7 +309,7 @@ slice_end go_on(bucket_pointer self, const merge_documents& asked, steady_time u
 
 slice_end go_on(bucket_pointer self, const record_checkpoint& asked, steady_time) {
   bucket_actor_state& state = self->state;
-  if (is_stale(state, asked.failures) || lack_of_room(state)) return slice_end::done;
+  if (is_stale(state, asked.reopens) || lack_of_room(state)) return slice_end::done;
   state.core->note_checkpoint(asked.peer, asked.reached);
   hand_over_soon(self);
   return slice_end::done;

@@ -38,7 +38,7 @@ struct write_documents {
 /// an import. Answered after the commit. LOCAL.
 struct merge_documents {
   std::shared_ptr<const replication::apply_batch> what{};
-  uint64_t failures = 0; ///< node_counters::failed_commits when the link read its basis
+  uint64_t reopens = 0; ///< store::reopens when the link read its basis
   reply_ptr<replication::batch_outcome> answer{};
   steady_time deadline = steady_time::max(); ///< of an import: nothing is applied after it
 };
@@ -48,7 +48,7 @@ struct merge_documents {
 struct record_checkpoint {
   std::string peer{}; ///< node id
   checkpoint reached{};
-  uint64_t failures = 0; ///< as in merge_documents
+  uint64_t reopens = 0; ///< as in merge_documents
 };
 
 // Bucket -> storage and back
@@ -307,7 +307,7 @@ struct documents_merged {
   uint32_t bucket = 0;
   uint64_t ticket = 0;
   uint8_t code = 0;                   ///< an ec
-  uint64_t failures = 0;              ///< copied from the answered merge_documents
+  uint64_t reopens = 0;               ///< copied from the answered merge_documents
   std::vector<std::string> refused{}; ///< ids of documents that the bucket left out
 };
 /// ZeroMQ gateway: the time to wait for a new peer is over; answer the request.
@@ -400,7 +400,7 @@ typename Inspector::result_type inspect(Inspector& f, tick&) {
 template<class Inspector>
 typename Inspector::result_type inspect(Inspector& f, record_checkpoint& x) {
   return f(caf::meta::type_name("record_checkpoint"), x.peer, x.reached.log_id, x.reached.sequence,
-           x.reached.chain, x.failures);
+           x.reached.chain, x.reopens);
 }
 template<class Inspector>
 typename Inspector::result_type inspect(Inspector& f, keep_peers& x) {
@@ -448,7 +448,7 @@ typename Inspector::result_type inspect(Inspector& f, link_cut& x) {
 }
 template<class Inspector>
 typename Inspector::result_type inspect(Inspector& f, documents_merged& x) {
-  return f(caf::meta::type_name("documents_merged"), x.bucket, x.ticket, x.code, x.failures,
+  return f(caf::meta::type_name("documents_merged"), x.bucket, x.ticket, x.code, x.reopens,
            x.refused);
 }
 template<class Inspector>

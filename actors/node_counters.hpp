@@ -12,7 +12,6 @@ namespace treadmill {
 struct node_counters {
   std::atomic<uint64_t> commits{0};
   std::atomic<uint64_t> committed_batches{0};
-  std::atomic<uint64_t> failed_commits{0};
   std::atomic<uint64_t> restarts{0};
   std::atomic<uint64_t> cut_peers{0};     ///< times that a peer was cut because it exceeded a limit
   std::atomic<uint64_t> queued_writes{0}; ///< groups of writes accepted and not yet answered

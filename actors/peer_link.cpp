@@ -96,21 +96,19 @@ void look_for(link_pointer self, const std::string& name, uint32_t number, bool 
 void hand_over(link_pointer self, const bucket_actor& bucket, apply_batch&& batch) {
   const peer_link_actor me(self);
   auto answer = [me, number = batch.bucket, ticket = batch.ticket,
-                 failures = self->state.failures](replication::batch_outcome done) {
-    caf::anon_send(me, documents_merged{number, ticket, static_cast<uint8_t>(done.code), failures,
+                 reopens = self->state.reopens](replication::batch_outcome done) {
+    caf::anon_send(me, documents_merged{number, ticket, static_cast<uint8_t>(done.code), reopens,
                                         std::move(done.refused)});
   };
   using outcome_reply = reply<replication::batch_outcome>;
-  self->send(
-      bucket,
-      merge_documents{std::make_shared<const apply_batch>(std::move(batch)), self->state.failures,
-                      std::make_shared<outcome_reply>(std::move(answer),
-                                                      replication::batch_outcome{ec::ambiguous})});
+  self->send(bucket, merge_documents{
+                         std::make_shared<const apply_batch>(std::move(batch)), self->state.reopens,
+                         std::make_shared<outcome_reply>(
+                             std::move(answer), replication::batch_outcome{ec::ambiguous})});
 }
 
 void hand_over(link_pointer self, const bucket_actor& bucket, replication::note_checkpoint&& note) {
-  self->send(bucket,
-             record_checkpoint{std::move(note.peer_id), note.reached, self->state.failures});
+  self->send(bucket, record_checkpoint{std::move(note.peer_id), note.reached, self->state.reopens});
 }
 
 void give(link_pointer self, uint32_t number, peer_link_state::for_bucket&& what) {
@@ -159,7 +157,7 @@ void found(link_pointer self, const bucket_found& answer, ticks at) {
 
 void merged(link_pointer self, const documents_merged& answer, ticks at) {
   peer_link_state& state = self->state;
-  if (answer.failures != state.failures) return; // of an earlier link
+  if (answer.reopens != state.reopens) return; // of an earlier link
   const auto code = static_cast<ec>(answer.code);
   const auto place = state.buckets.find(answer.bucket);
   // If the bucket's actor died, look up its successor for the next batch.
@@ -172,16 +170,17 @@ void merged(link_pointer self, const documents_merged& answer, ticks at) {
 
 void make_link(link_pointer self) {
   peer_link_state& state = self->state;
-  state.failures = state.options.counters->failed_commits.load();
+  state.reopens = state.options.rows->reopens();
   state.buckets.clear();
   state.link = std::make_unique<replication::link>(state.options.link, *state.rows);
   state.link->set_patient(state.patient);
 }
 
-void begin_anew_after_failure(link_pointer self, ticks at) {
+/// Not at the failure itself: what the link reads before the reopen may be gone after it.
+void begin_anew_after_reopen(link_pointer self, ticks at) {
   peer_link_state& state = self->state;
-  if (state.options.counters->failed_commits.load() == state.failures) return;
-  log::info("a peer's link begins anew, because a commit failed",
+  if (state.options.rows->reopens() == state.reopens) return;
+  log::info("a peer's link begins anew, because the store was reopened",
             {{"peer", state.link->status(at).peer_name}});
   add_counts(state.counted, state.link->status(at));
   make_link(self);
@@ -248,7 +247,7 @@ void settle(link_pointer self, ticks at) {
 template<class Event>
 void handle(link_pointer self, Event event) {
   const ticks at = now(self);
-  begin_anew_after_failure(self, at);
+  begin_anew_after_reopen(self, at);
   event(at);
   settle(self, at);
 }

@@ -1,6 +1,5 @@
 #pragma once
 #include "actors/interfaces.hpp"
-#include "actors/node_counters.hpp"
 #include "actors/peer_wire.hpp"
 #include "net/node/peer_board.hpp"
 #include "net/replication/local_rows.hpp"
@@ -23,7 +22,6 @@ struct peer_link_options {
   uint64_t peer = 0; ///< its key on the board and at the gateway
   replication::link_options link{};
   std::shared_ptr<const store> rows{};
-  std::shared_ptr<const node_counters> counters{};
   std::shared_ptr<peer_board> board{};
   std::shared_ptr<peer_wire> wire{};
   std::shared_ptr<replication::work_budget> work{};         ///< budget for its frames
@@ -44,7 +42,7 @@ struct peer_link_state {
   peer_link_options options{};
   std::unique_ptr<replication::local_rows> rows{};
   std::unique_ptr<replication::link> link{};
-  uint64_t failures = 0; ///< node_counters::failed_commits when the link was made
+  uint64_t reopens = 0; ///< store::reopens when the link was made
   /// Counts of earlier links, because each link counts from 0.
   link_status counted{};
   uint64_t connection = 0; ///< 0: there is none

@@ -241,7 +241,7 @@ void rest_gateway::merge(std::string bucket, merge_request asked,
     answer(answer_of(std::move(merged)));
   };
   merge_documents message{
-      std::move(batch), options_.counters->failed_commits.load(),
+      std::move(batch), options_.rows->reopens(),
       std::make_shared<reply<replication::batch_outcome>>(
           std::move(give), replication::batch_outcome{not_begun().code, not_begun().reason, {}}),
       asked.deadline};
@@ -345,7 +345,7 @@ node_facts rest_gateway::facts() const {
   facts.uptime_seconds = up.count();
   facts.commits = counters.commits.load();
   facts.committed_batches = counters.committed_batches.load();
-  facts.failed_commits = counters.failed_commits.load();
+  facts.failed_commits = options_.rows->failures();
   for (const auto& slot : counters.commit_latencies) facts.fsync_histogram.push_back(slot.load());
   facts.fsync_seconds = static_cast<double>(counters.commit_nanoseconds.load()) / 1e9;
   facts.queued_writes = counters.queued_writes.load();

@@ -38,15 +38,20 @@ void flush_soon(storage_pointer self) {
   if (!std::exchange(self->state.flush_sent, true)) self->send(self, flush_batch{});
 }
 
+/// A bucket in doubt has no epoch: its later batches rest on some that may be gone.
+bool is_current(storage_state& state, const commit_batch& batch) {
+  const auto generation = state.generations.find(batch.bucket);
+  return generation != state.generations.end() && generation->second == batch.generation &&
+         !state.options.rows->in_doubt({batch.bucket});
+}
+
 /// Takes the waiting batches. Refuses those of ended epochs and dropped buckets, returns the rest.
 std::vector<storage_state::waiting_batch> take_writable(storage_state& state) {
   std::vector<storage_state::waiting_batch> good;
   for (storage_state::waiting_batch& item : std::exchange(state.waiting, {})) {
-    const auto generation = state.generations.find(item.batch.bucket);
     if (!state.options.rows->alive(item.batch.bucket)) {
       item.answer.deliver(refusal(item.batch, ec::not_found, "the bucket was dropped"));
-    } else if (generation == state.generations.end() ||
-               generation->second != item.batch.generation) {
+    } else if (!is_current(state, item.batch)) {
       item.answer.deliver(refusal(item.batch, ec::overloaded, "the bucket is restarting: retry"));
     } else {
       good.push_back(std::move(item));
@@ -54,22 +59,6 @@ std::vector<storage_state::waiting_batch> take_writable(storage_state& state) {
   }
   return good;
 }
-
-/// Reads the failure count of the store, which includes failures of every call. The fate of commits
-/// since the last sync is unknown, so their buckets and indexes must start over. Calling this
-/// before each reopen is enough, because a failed store writes nothing until then.
-void note_failures(storage_state& state) {
-  const uint64_t failures = state.options.rows->failures();
-  if (failures <= state.options.counters->failed_commits.load()) return; // all are noted
-  for (const uint32_t bucket : state.exposed.buckets) state.generations.erase(bucket);
-  state.lost_indexes.merge(state.exposed.indexes);
-  state.exposed = {};
-  state.options.counters->failed_commits.store(failures);
-  log::error("a commit failed; the store reads only until it is reopened");
-}
-
-/// A sync makes everything before it in LevelDB's log durable.
-void note_sync(storage_state& state) { state.exposed = {}; }
 
 void commit(storage_state& state, std::vector<storage_state::waiting_batch>&& good,
             store::room changes) {
@@ -85,17 +74,13 @@ void commit(storage_state& state, std::vector<storage_state::waiting_batch>&& go
   if (done) {
     if (eager) count_commit(*state.options.counters, good.size(), clock::now() - begin);
     state.unsynced = state.unsynced || (eager && !sync);
-    if (sync) note_sync(state);
     for (auto& item : good) {
-      if (!sync) state.exposed.buckets.insert(item.batch.bucket);
       if (!sync && !item.batch.lazy) state.to_tell[item.batch.bucket] = std::move(item.from);
       item.answer.deliver(success(item.batch, sync));
     }
     return;
   }
-  note_failures(state);
   for (auto& item : good) {
-    state.generations.erase(item.batch.bucket);
     // The batch may be in the store after the reopen.
     if (done.error().code == ec::ambiguous) state.to_tell[item.batch.bucket] = std::move(item.from);
     item.answer.deliver(refusal(item.batch, done.error().code, done.error().reason));
@@ -126,9 +111,7 @@ void sync_if_due(storage_pointer self, clock::time_point now) {
   if (!state.unsynced || now - state.synced_at < state.options.sync_interval) return;
   state.synced_at = now;
   state.unsynced = false;
-  if (const auto done = state.options.rows->sync(); !done) return note_failures(state);
-  note_sync(state);
-  tell_buckets(self);
+  if (state.options.rows->sync()) tell_buckets(self);
 }
 
 /// Runs even below the free-space floor, because it makes room. A failed store refuses it.
@@ -146,7 +129,6 @@ void clean_up(storage_state& state) {
 /// Logs the reason of a failure once, not at every attempt.
 void reopen(storage_pointer self) {
   storage_state& state = self->state;
-  note_failures(state);
   const auto done = state.options.rows->try_reopen();
   if (done) {
     log::info(state.options.rows->writable() ? "the store was reopened and takes writes again"
@@ -175,7 +157,9 @@ bool may_reopen(storage_state& state, bool roomy, clock::time_point now) {
 void look_after(storage_pointer self) {
   storage_state& state = self->state;
   store& rows = *state.options.rows;
-  note_failures(state);
+  if (const uint64_t failures = rows.failures();
+      failures != std::exchange(state.logged_failures, failures))
+    log::error("a commit failed; the store reads only until it is reopened");
   const bool roomy = rows.writable() || rows.check_space();
   if (rows.failed() && may_reopen(state, roomy, clock::now())) reopen(self);
   sync_if_due(self, clock::now());
@@ -197,6 +181,7 @@ caf::result<generation_begun> begin(storage_pointer self, const begin_generation
     const error why = rows.why_not_writable();
     return generation_begun{0, static_cast<uint8_t>(why.code), why.reason};
   }
+  rows.clear_doubt({asked.bucket});
   state.generations[asked.bucket] = ++state.last_generation;
   return generation_begun{state.last_generation, 0, {}};
 }
@@ -220,15 +205,16 @@ bool has_room_for_index(const storage_state& state) {
 result<void> write_index(storage_state& state, const commit_index& batch) {
   store& rows = *state.options.rows;
   if (!rows.alive(batch.bucket)) return fail(ec::not_found, "the bucket was dropped");
-  if (state.lost_indexes.erase({batch.bucket, batch.index}) > 0)
+  const writer index{batch.bucket, batch.index};
+  if (rows.in_doubt(index)) {
+    rows.clear_doubt(index); // this answer makes its view read the store again
     return fail(ec::overloaded, "the store was reopened: the index is read again");
+  }
   if (!batch.drops && !has_room_for_index(state))
     return fail(ec::disk_full, "the disk is nearly full: it has no room for more rows of queries");
   const row_batch* only = batch.rows.get();
   auto done =
       rows.commit({&only, 1}, batch.sync, batch.drops ? store::room::made : store::room::taken);
-  if (done && batch.sync) note_sync(state);
-  if (done && !batch.sync) state.exposed.indexes.insert({batch.bucket, batch.index});
   state.index_bytes += only->bytes();
   return done;
 }
@@ -266,9 +252,9 @@ caf::result<index_begun> begin(storage_state& state, const begin_index& asked) {
   if (!last) return refuse(last.error());
   row_batch batch;
   batch.put(key, encode_last_index(*last + 1));
+  batch.name_writer({asked.bucket, *last + 1}); // a lost number is given again
   const row_batch* only = &batch;
   if (const auto done = rows.commit({&only, 1}, false); !done) return refuse(done.error());
-  state.exposed.indexes.insert({asked.bucket, *last + 1});
   return index_begun{*last + 1, 0, {}};
 }
 
@@ -348,6 +334,7 @@ storage_state::~storage_state() {
 storage_actor::behavior_type storage(storage_pointer self, storage_options options) {
   self->state.options = std::move(options);
   self->state.synced_at = clock::now();
+  self->state.logged_failures = self->state.options.rows->failures();
   self->delayed_send(self, defaults::tick_interval, tick{});
   return {
       [self](const begin_generation& asked) { return begin(self, asked); },

@@ -8,10 +8,7 @@
 #include <chrono>
 #include <deque>
 #include <memory>
-#include <set>
 #include <unordered_map>
-#include <unordered_set>
-#include <utility>
 #include <vector>
 
 namespace treadmill {
@@ -45,18 +42,9 @@ struct storage_state {
   std::deque<waiting_index> indexes{}; ///< written one at a time, after the batches of clients
   bool flush_sent = false;
   uint64_t last_generation = 0;
-  /// Current epochs. A bucket without one must begin one.
+  /// Current epochs. A bucket without one, or in doubt (store::in_doubt), must begin one.
   std::unordered_map<uint32_t, uint64_t> generations{};
   bool unsynced = false; ///< there were commits without a sync since the last sync
-  /// Buckets and indexes with unsynced commits. After a failure of the store, their actors may have
-  /// seen commits that a reopened store has lost.
-  struct {
-    std::unordered_set<uint32_t> buckets{};
-    std::set<std::pair<uint32_t, uint32_t>> indexes{}; ///< bucket and index
-  } exposed{};
-  /// Indexes that were exposed when the store failed. Storage refuses the next batch of each, so
-  /// that its view reads the store again.
-  std::set<std::pair<uint32_t, uint32_t>> lost_indexes{};
   /// Actors of buckets, by number, with batches that are, or may be, committed without a sync. They
   /// are told when these are on disk.
   std::unordered_map<uint32_t, caf::strong_actor_ptr> to_tell{};
@@ -66,6 +54,7 @@ struct storage_state {
   unsigned put_off = 0;   ///< how many times in a row cleaning up was postponed
   std::chrono::steady_clock::time_point reopen_at{}; ///< below the floor, do not reopen before
   std::chrono::seconds reopen_pause{1};
+  uint64_t logged_failures = 0;
   std::string reopen_problem{}; ///< why the last reopen failed; empty: it did not
   static inline constexpr const char* name = "storage";
 };
@@ -75,12 +64,12 @@ struct storage_state {
 /// Lifetime: one per process, from the node's start to its end. **Thread**: detached; under test,
 /// plain. **Blocks?** Yes, for fsync: hence detached.
 /// **Mailbox bound**: by the gateway (queued writes and bytes). **Errors**: a batch is committed,
-/// `ambiguous` (its write failed), or refused with the store's problem. The last two end the epoch
-/// of the batch's bucket, and storage refuses the rest of that epoch's batches. After an interval's
-/// sync, storage sends batches_synced to the buckets concerned; if every commit is synced, it sends
-/// none. A commit of only lazy batches is not synced: LevelDB's log keeps them after the batches
-/// that they depend on. **On exit**: waiting batches are committed first, because stop messages
-/// queue behind them; then unsynced commits are synced.
+/// `ambiguous` (its write failed), or refused with the store's problem. The last two put the
+/// batch's bucket in doubt, and storage refuses the rest of its epoch's batches. After an
+/// interval's sync, storage sends batches_synced to the buckets concerned; if every commit is
+/// synced, it sends none. A commit of only lazy batches is not synced: LevelDB's log keeps them
+/// after the batches that they depend on. **On exit**: waiting batches are committed first, because
+/// stop messages queue behind them; then unsynced commits are synced.
 storage_actor::behavior_type storage(storage_actor::stateful_pointer<storage_state> self,
                                      storage_options options);
 

@@ -213,7 +213,6 @@ void start_link(gateway_pointer self, uint64_t key, linked_peer& peer) {
   made.link.limits = options.limits;
   made.link.random = shared_random(options.random());
   made.rows = options.rows;
-  made.counters = options.counters;
   made.board = options.board;
   made.wire = options.wire;
   made.work = record.given ? std::make_shared<replication::work_budget>(defaults::peer_work_share,

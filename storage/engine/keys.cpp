@@ -167,6 +167,16 @@ std::optional<uint32_t> dead_index_of(std::string_view dead_key) {
   return index;
 }
 
+std::optional<writer> writer_of(std::string_view key) {
+  if (key.size() < document_prefix || key.front() != bucket_space) return std::nullopt;
+  const char kind = key[document_prefix - 1];
+  if (kind == row_kind::query) return std::nullopt;
+  writer owner{number_of(key), 0};
+  key.remove_prefix(document_prefix);
+  if (kind == row_kind::index && !take_fixed32_be(key, owner.index)) return std::nullopt;
+  return owner;
+}
+
 std::string_view query_of(std::string_view query_key) { return query_key.substr(query_prefix); }
 std::string_view suffix_of(std::string_view index_row_key) {
   return index_row_key.substr(index_prefix);

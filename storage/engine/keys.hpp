@@ -1,4 +1,5 @@
 #pragma once
+#include "storage/engine/writer.hpp"
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -104,6 +105,9 @@ uint64_t sequence_of(std::string_view activity_key);
 /// The bucket number; works for `dead_index` and every row of a bucket too.
 uint32_t number_of(std::string_view dead_bucket_key);
 std::optional<uint32_t> dead_index_of(std::string_view dead_key); ///< nullopt for `dead_bucket`
+/// The bucket or index that owns the row; nullopt for rows of the store and of `row_kind::query`,
+/// which no writer keeps in memory.
+std::optional<writer> writer_of(std::string_view key);
 /// The name, suffix or sequence in a key of `query`, `index_row` or `index_partial`, and
 /// `index_change`.
 std::string_view query_of(std::string_view query_key);

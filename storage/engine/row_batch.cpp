@@ -1,4 +1,5 @@
 #include "storage/engine/row_batch.hpp"
+#include "storage/engine/keys.hpp"
 #include "storage/engine/row_batch_impl.hpp"
 
 namespace treadmill {
@@ -30,17 +31,22 @@ row_batch& row_batch::operator=(row_batch&& other) noexcept = default;
 void row_batch::put(std::string_view key, std::string_view value) {
   impl_->rows.Put(slice(key), slice(value));
   impl_->empty = false;
+  if (const auto owner = keys::writer_of(key)) impl_->add_writer(*owner);
 }
 
 void row_batch::remove(std::string_view key) {
   impl_->rows.Delete(slice(key));
   impl_->empty = false;
+  if (const auto owner = keys::writer_of(key)) impl_->add_writer(*owner);
 }
 
 void row_batch::append(const row_batch& other) {
   impl_->rows.Append(other.impl_->rows);
   impl_->empty = impl_->empty && other.impl_->empty;
+  for (const writer& who : other.impl_->writers) impl_->add_writer(who);
 }
+
+void row_batch::name_writer(const writer& who) { impl_->add_writer(who); }
 
 void row_batch::for_each(
     const std::function<void(std::string_view key, std::string_view value)>& put,
@@ -52,6 +58,7 @@ void row_batch::for_each(
 void row_batch::clear() {
   impl_->rows.Clear();
   impl_->empty = true;
+  impl_->writers.clear();
 }
 
 bool row_batch::empty() const { return impl_->empty; }

@@ -1,4 +1,5 @@
 #pragma once
+#include "storage/engine/writer.hpp"
 #include <cstddef>
 #include <functional>
 #include <memory>
@@ -6,8 +7,9 @@
 
 namespace treadmill {
 
-/// Changes of rows that are written atomically. Later changes of a key win. **Thread**: a plain
-/// value, move-only.
+/// Changes of rows that are written atomically. Later changes of a key win. A batch knows the
+/// writers of its rows by their keys, so that the store can tell whose commits a failure makes
+/// uncertain. **Thread**: a plain value, move-only.
 class row_batch {
 public:
   row_batch();
@@ -18,6 +20,8 @@ public:
   void put(std::string_view key, std::string_view value);
   void remove(std::string_view key);
   void append(const row_batch& other);
+  /// Names a writer that depends on this batch although none of the rows is its own.
+  void name_writer(const writer& who);
   void clear();
   /// Every change, in order.
   void for_each(const std::function<void(std::string_view key, std::string_view value)>& put,

@@ -142,7 +142,12 @@ result<void> store::impl::write(std::span<const row_batch* const> batches, bool 
                 "the write failed on its way to the disk: it may or may not be there");
   }
   unsynced = !sync;
-  if (sync) release_synced();
+  if (sync) {
+    doubts.synced();
+    release_synced();
+  } else {
+    for (const row_batch* batch : batches) doubts.unsynced(batch->impl_->writers);
+  }
   return {};
 }
 
@@ -164,10 +169,27 @@ result<void> store::impl::write(const row_batch& batch, bool sync) {
 }
 
 result<void> store::commit(std::span<const row_batch* const> batches, bool sync, room changes) {
-  if (impl_->failed || (changes == room::taken && !impl_->above_floor())) return impl_->read_only();
-  if (!sync) impl_->hold_synced();
-  return impl_->write(batches, sync);
+  auto done = impl_->commit(batches, sync, changes);
+  if (done) return done;
+  for (const row_batch* batch : batches) impl_->doubts.refused(batch->impl_->writers);
+  return done;
 }
+
+result<void> store::impl::commit(std::span<const row_batch* const> batches, bool sync,
+                                 room changes) {
+  if (failed || (changes == room::taken && !above_floor())) return read_only();
+  if (!sync) hold_synced();
+  return write(batches, sync);
+}
+
+/// Any thread can meet a failure. Nothing is committed between it and the reopen, so it is enough
+/// to look for it here and before the reopen.
+bool store::in_doubt(const writer& who) {
+  if (impl_->failed) impl_->doubts.failed();
+  return impl_->doubts.contains(who);
+}
+
+void store::clear_doubt(const writer& who) { impl_->doubts.clear(who); }
 
 result<void> store::sync() {
   if (impl_->failed) return impl_->read_only();
@@ -385,6 +407,8 @@ bool store::writable() const {
 }
 
 uint64_t store::failures() const { return impl_->failures.load(std::memory_order_acquire); }
+
+uint64_t store::reopens() const { return impl_->reopens.load(std::memory_order_acquire); }
 
 const std::string& store::node_id() const { return impl_->node_id; }
 

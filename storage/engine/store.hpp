@@ -66,7 +66,8 @@ class read_view;
 /// read-only: each later write answers disk_full (nothing was attempted), and reads continue. Only
 /// `try_reopen` makes the store writable again: it closes LevelDB and reopens it, and LevelDB
 /// recovers its log. A batch whose write failed is `ambiguous`: it may be present after the reopen.
-/// After a failed write the same holds for all commits without sync since the last sync.
+/// After a failed write the same holds for all commits without sync since the last sync. The store
+/// remembers the writers of all these batches as in doubt (`in_doubt`).
 /// sticky_env.hpp blocks all file writes after the first failed one.
 ///
 /// **Damage** (storage/README.md, "Damage"): the store cuts off a torn end of a log or manifest and
@@ -103,6 +104,12 @@ public:
   /// afterwards. If LevelDB still fails to open, reads answer `overloaded` until a later call
   /// succeeds. Errors: disk_full, io_error, corrupt.
   result<void> try_reopen();
+
+  /// True if the writer has seen commits that may be gone, or if a bucket's batch failed or was
+  /// refused. What it holds in memory is then wrong: it must read the store again after the reopen.
+  bool in_doubt(const writer& who);
+  /// Ends the doubt: the writer reads the store again before its next commit.
+  void clear_doubt(const writer& who);
 
   /// Checks the free space again (at most every `free_space_age`). Call it periodically while
   /// writes are refused. Returns whether enough space is free.
@@ -141,9 +148,11 @@ public:
   /// False while `failed()`, and while less than the floor is free.
   bool writable() const;
   /// How often a failed write, including one by LevelDB's background thread, made the store
-  /// read-only. The failure itself counts, not the call that reports it. A caller that keeps its
-  /// unsynced commits in memory compares this number before each reopen.
+  /// read-only. The failure itself counts, not the call that reports it.
   uint64_t failures() const;
+  /// How often `try_reopen` succeeded. A reader whose work rests on commits that were not synced
+  /// reads this number first: if it has changed, they may be gone.
+  uint64_t reopens() const;
   /// The error that a write gets while the store is not writable: disk_full, or overloaded (too
   /// many files are open).
   error why_not_writable() const;

@@ -1,4 +1,5 @@
 #pragma once
+#include "storage/engine/commit_doubts.hpp"
 #include "storage/engine/slice_gate.hpp"
 #include "storage/engine/sticky_env.hpp"
 #include "storage/engine/store.hpp"
@@ -60,6 +61,7 @@ struct store::impl {
   uint64_t compaction_need() const;
   uint64_t floor_of(const disk_space& space) const;
   bool above_floor();
+  result<void> commit(std::span<const row_batch* const> batches, bool sync, room changes);
   result<void> write(std::span<const row_batch* const> batches, bool sync);
   result<void> write(const row_batch& batch, bool sync);
   void hold_synced();
@@ -111,12 +113,14 @@ struct store::impl {
   std::atomic<uint64_t> writes{0}; ///< incremented before and after each write: odd during a write
   std::atomic<bool> failed{false}; ///< a write failed: read-only until the reopen
   std::atomic<uint64_t> failures{0};
+  std::atomic<uint64_t> reopens{0};     ///< changes while the gate is closed
   std::atomic<bool> lacks_files{false}; ///< the failure: too many open files
   std::atomic<bool> low_space{false};
   std::chrono::steady_clock::time_point space_asked{};
   uint64_t spare_space = 0; ///< free bytes above the floor, when last measured
   uint64_t written = 0;     ///< bytes written since then
   bool unsynced = false;    ///< there are commits since the last sync
+  commit_doubts doubts{};
 
   /// A dropped bucket or index: the key that marks it, and the range of its rows.
   struct dead_range {

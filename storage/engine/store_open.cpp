@@ -302,7 +302,7 @@ result<void> store::impl::reopen() {
   if (db != nullptr) {
     if (auto room = make_sure_of_space(); !room) return room;
   }
-  failed.store(true);
+  if (failed.exchange(true)) doubts.failed();
   const auto held = close_database();
   writes += 2; // an ambiguous write may be present
   auto done = open_database(false);
@@ -311,6 +311,8 @@ result<void> store::impl::reopen() {
   if (done) done = count_claims();
   if (done) {
     unsynced = false; // recovery synced the data that it found
+    doubts.synced();
+    ++reopens;
     failed.store(false);
     // If LevelDB's background thread failed meanwhile, the hook did not count it: the store was
     // still marked as failed.

@@ -15,11 +15,21 @@
 #include <leveldb/helpers/memenv.h>
 #include <memory>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
 
 namespace treadmill::test {
+
+/// Commits rows of their own until the broken disk under the store has failed.
+inline void commit_until_failed(store& rows) {
+  row_batch batch;
+  batch.put(keys::meta("large"), std::string(70'000, 'x')); // the next commit needs a new log
+  const row_batch* only = &batch;
+  for (int i = 0; i < 10 && !rows.failed(); ++i) static_cast<void>(rows.commit({&only, 1}, true));
+  if (!rows.failed()) throw std::runtime_error("the store did not fail");
+}
 
 /// An actor system whose messages and clock move only when a test says so.
 class actor_world {
@@ -43,6 +53,12 @@ public:
   void advance(std::chrono::milliseconds time) {
     scheduler().advance_time(time);
     run();
+  }
+  /// As a disk that fails for a moment.
+  void fail_commit() {
+    broken = true;
+    commit_until_failed(*rows);
+    broken = false;
   }
   caf::scheduler::test_coordinator& scheduler() {
     return dynamic_cast<caf::scheduler::test_coordinator&>(system.scheduler());

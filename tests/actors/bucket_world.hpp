@@ -151,7 +151,7 @@ struct bucket_world : actor_world {
     auto carried = std::make_shared<reply<replication::batch_outcome>>(
         std::move(answer), replication::batch_outcome{ec::ambiguous, {}, {}});
     caf::anon_send(subject,
-                   merge_documents{std::move(batch), failures, std::move(carried), deadline});
+                   merge_documents{std::move(batch), reopens, std::move(carried), deadline});
   }
   std::optional<uint64_t> stored_checkpoint() const {
     const auto bytes = rows->latest().read(keys::checkpoint(info.number, "peer"));
@@ -170,7 +170,7 @@ struct bucket_world : actor_world {
   bool with_bodies = true; ///< of what is merged
   bool first_of_run = true;
   tree_limits limits{}; ///< of what is merged
-  uint64_t failures = 0;
+  uint64_t reopens = 0; ///< when what is merged was read
   scripted_storage script{};
   std::vector<uint64_t> sequences{};
   bucket_info info{};

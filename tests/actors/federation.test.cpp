@@ -717,7 +717,7 @@ TEST_CASE("after a failed commit a link begins anew from what is stored") {
   peer_world world({"a", "b"});
   federate(world, "a", "b");
   REQUIRE(world.put("a", "people", "sam", "{}"));
-  world["b"].counters->failed_commits.fetch_add(1); // as storage counts it
+  world["b"].fail_commit();
   REQUIRE(world.put("a", "people", "eva", "{}"));
   world.run();
   CHECK(world.eventually([&] { return world.agree({"a", "b"}, "people"); }, 10s));

@@ -101,7 +101,7 @@ TEST_CASE("every message that could travel comes back as it was, member by membe
   const auto noted = round_trip(world, record_checkpoint{"node", {{1}, 2, {3}}, 4});
   CHECK(noted.peer == "node");
   CHECK(noted.reached == checkpoint{{1}, 2, {3}});
-  CHECK(noted.failures == 4);
+  CHECK(noted.reopens == 4);
   CHECK(round_trip(world, keep_peers{"text"}).text == "text");
   const auto kept = round_trip(world, peers_kept{24, "full"});
   CHECK(kept.code == 24);
@@ -132,7 +132,7 @@ TEST_CASE("every message that could travel comes back as it was, member by membe
   CHECK(merged.bucket == 1);
   CHECK(merged.ticket == 2);
   CHECK(merged.code == 3);
-  CHECK(merged.failures == 4);
+  CHECK(merged.reopens == 4);
   CHECK(merged.refused == std::vector<std::string>{"x"});
   const auto found = round_trip(world, bucket_found{"b", 1, true, 2, {}});
   CHECK(found.name == "b");

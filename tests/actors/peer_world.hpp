@@ -80,6 +80,12 @@ public:
     rows.reset();
   }
   bool is_up() const { return gateway != nullptr; }
+  /// As a disk that fails for a moment; storage then reopens the store.
+  void fail_commit() {
+    broken_ = true;
+    commit_until_failed(*rows);
+    broken_ = false;
+  }
 
   void write(answer_box& box, const std::string& bucket, std::vector<write_op> ops) {
     gateway->write(bucket, true, group(std::move(ops)), soon(), box.function());
@@ -146,7 +152,7 @@ private:
     options.env = env_.get();
     options.write_buffer_bytes = 64 * defaults::kibibyte;
     options.space = [this] { return space; };
-    options.sync_directory = [] { return true; };
+    options.sync_directory = [this] { return !broken_; };
     auto opened = store::open(options);
     if (!opened) throw std::runtime_error(opened.error().reason);
     rows = std::move(*opened);
@@ -191,6 +197,7 @@ private:
   caf::actor_system& system_;
   peer_network& network_;
   std::mt19937_64 random_;
+  bool broken_ = false;
   std::unique_ptr<leveldb::Env> env_{leveldb::NewMemEnv(leveldb::Env::Default())};
 };
 
