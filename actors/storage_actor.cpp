@@ -146,11 +146,9 @@ void reopen(storage_pointer self) {
 /// Below the floor, the pause between attempts doubles up to a minute: each reopen may repeat a
 /// compaction that fills the disk.
 bool may_reopen(storage_state& state, bool roomy, clock::time_point now) {
-  constexpr std::chrono::seconds first{1};
-  constexpr std::chrono::seconds most{60};
   if (!roomy && now < state.reopen_at) return false;
-  state.reopen_pause = roomy ? first : std::min(2 * state.reopen_pause, most);
-  state.reopen_at = now + state.reopen_pause;
+  if (roomy) state.reopen_pause.reset();
+  state.reopen_at = now + state.reopen_pause.next();
   return true;
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 #include "actors/interfaces.hpp"
 #include "actors/node_counters.hpp"
+#include "storage/base/back_off.hpp"
 #include "storage/engine/store.hpp"
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
@@ -53,7 +54,7 @@ struct storage_state {
   size_t index_bytes = 0; ///< written to indexes since the last tick
   unsigned put_off = 0;   ///< how many times in a row cleaning up was postponed
   std::chrono::steady_clock::time_point reopen_at{}; ///< below the floor, do not reopen before
-  std::chrono::seconds reopen_pause{1};
+  back_off<std::chrono::seconds> reopen_pause{std::chrono::seconds(1), std::chrono::seconds(60)};
   uint64_t logged_failures = 0;
   std::string reopen_problem{}; ///< why the last reopen failed; empty: it did not
   static inline constexpr const char* name = "storage";

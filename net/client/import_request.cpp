@@ -8,9 +8,6 @@ namespace treadmill::http {
 
 namespace {
 
-constexpr std::chrono::milliseconds first_pause(50);
-constexpr std::chrono::milliseconds longest_pause(2000);
-
 /// Whether a document of the request can cause this code, with which the node refuses the whole
 /// request.
 bool is_of_document(ec code) {
@@ -48,11 +45,10 @@ bool document_sender::pause() {
   const auto now = clock::now();
   if (!give_up_) {
     give_up_ = now + import_patience;
-    next_pause_ = first_pause;
+    pauses_.reset();
   }
   if (now >= *give_up_) return false;
-  std::this_thread::sleep_for(next_pause_);
-  next_pause_ = std::min(2 * next_pause_, longest_pause);
+  std::this_thread::sleep_for(pauses_.next());
   return true;
 }
 

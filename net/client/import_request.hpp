@@ -1,5 +1,6 @@
 #pragma once
 #include "net/client/node_client.hpp"
+#include "storage/base/back_off.hpp"
 #include "storage/base/result.hpp"
 #include <chrono>
 #include <cstdint>
@@ -52,7 +53,8 @@ private:
   node_client& node_;
   std::string path_;
   std::optional<clock::time_point> give_up_{};
-  std::chrono::milliseconds next_pause_{0};
+  back_off<std::chrono::milliseconds> pauses_{std::chrono::milliseconds(50),
+                                              std::chrono::seconds(2)};
   bool uncertain_ = false;
 };
 

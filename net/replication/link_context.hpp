@@ -2,6 +2,7 @@
 #include "net/replication/peer_budget.hpp"
 #include "net/replication/replication_defaults.hpp"
 #include "net/replication/replication_link.hpp"
+#include "storage/base/back_off.hpp"
 #include <algorithm>
 #include <map>
 #include <string>
@@ -113,24 +114,6 @@ struct link_context {
   void send(frame content) {
     out.frames.push_back(encode_frame({peer_session, std::move(content)}, compress));
   }
-};
-
-/// A wait that doubles after every failed attempt.
-class back_off {
-public:
-  back_off(ticks first, ticks most) : first_(first), most_(most), next_(first) {}
-  void reset() { next_ = first_; }
-  /// The next wait. Half of it is random, so that nodes do not act in step.
-  ticks wait(uint64_t random) {
-    const ticks wait = next_ / 2 + next_ * static_cast<int64_t>(random % 1024) / 2048;
-    next_ = std::min(next_ * 2, most_);
-    return wait;
-  }
-
-private:
-  ticks first_;
-  ticks most_;
-  ticks next_;
 };
 
 } // namespace treadmill::replication

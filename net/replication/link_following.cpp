@@ -41,7 +41,7 @@ void following::start_over(ticks now) {
 /// The same after a failure: asks again only after a growing delay.
 void following::fall_back(ticks now) {
   start_over(now);
-  again_at_ = now + retry_.wait(shared_.options.random());
+  again_at_ = now + retry_.next(shared_.options.random());
 }
 
 void following::reject(ticks now) {

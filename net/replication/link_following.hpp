@@ -157,7 +157,7 @@ private:
   ticks ticked_at_{0};     ///< time of the last `tick`
   ticks begun_at_{0};      ///< when the stream was requested
   ticks again_at_{0};      ///< when to request it again
-  back_off retry_{defaults::retry_first, defaults::retry_most};
+  back_off<ticks> retry_{defaults::retry_first, defaults::retry_most};
   std::deque<batch> queue_{};
   uint64_t queued_share_ = 0;     ///< bytes of the window that `queue_` uses
   uint64_t run_ = 0;              ///< the run of dependent batches; 0: the next batch starts a run

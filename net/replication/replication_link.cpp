@@ -63,7 +63,7 @@ struct link::impl {
   std::string reason{};
   bool once_lost = false; ///< established before, or unanswered for defaults::silence
   ticks greet_at{0};
-  back_off greeting{defaults::greet_first, defaults::greet_most};
+  back_off<ticks> greeting{defaults::greet_first, defaults::greet_most};
   ticks heard_at{0};
   ticks first_greeted{-1};
   ticks heartbeat_at{0};
@@ -98,7 +98,7 @@ void link::impl::greet(ticks now) {
   mine.buckets = shared.options.buckets;
   shared.send(std::move(mine));
   if (first_greeted < ticks(0)) first_greeted = now;
-  greet_at = now + greeting.wait(shared.options.random());
+  greet_at = now + greeting.next(shared.options.random());
 }
 
 /// Returns false if this node refuses a link with this peer.
@@ -163,7 +163,7 @@ void link::impl::end_session(std::string why, ticks now) {
   told.clear();
   new_session();
   greeting.reset();
-  greet_at = now + greeting.wait(shared.options.random());
+  greet_at = now + greeting.next(shared.options.random());
 }
 
 void link::impl::refused(parting why, ticks now) {

@@ -6,8 +6,6 @@ namespace treadmill::replication {
 
 namespace {
 
-using std::chrono::milliseconds;
-
 constexpr int watched_events = ZMQ_EVENT_CONNECTED | ZMQ_EVENT_HANDSHAKE_SUCCEEDED |
                                ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_CONNECT_RETRIED;
 
@@ -53,7 +51,7 @@ void dialled_peers::read_events(uint64_t connection, peer& from) {
       break;
     case ZMQ_EVENT_HANDSHAKE_SUCCEEDED:
       from.is_connected = true;
-      from.pause = context_.options.reconnect_first;
+      from.pause.reset();
       if (context_.handlers.connected) context_.handlers.connected(connection);
       break;
     case ZMQ_EVENT_DISCONNECTED: on_disconnected(connection, from); break;
@@ -92,9 +90,11 @@ bool dialled_peers::read_message(uint64_t connection, peer& from, turn& done) {
 }
 
 void dialled_peers::dial(uint64_t connection, zmq_address to) {
-  peer& added = peers_[connection];
+  const transport_options& options = context_.options;
+  peer& added =
+      peers_.try_emplace(connection, back_off(options.reconnect_first, options.reconnect_most))
+          .first->second;
   added.to = std::move(to);
-  added.pause = context_.options.reconnect_first;
   if (added.to.host_kind == zmq_address::kind::name)
     ask(connection, added);
   else
@@ -150,19 +150,14 @@ void dialled_peers::resolved(uint64_t connection, const std::vector<std::string>
   try_later(to);
   if (addresses.empty()) return;
   to.is_due = false; // libzmq reports a failed attempt
-  to.pause =
-      std::min(to.pause, context_.options.reconnect_most / static_cast<int>(addresses.size()));
+  to.pause.cap(context_.options.reconnect_most / static_cast<int>(addresses.size()));
   const std::string& address = addresses[to.turn % addresses.size()];
   const auto kind = is_ipv6(address) ? zmq_address::kind::ipv6 : zmq_address::kind::ipv4;
   connect(to, {kind, address, to.to.port});
 }
 
-// The pause has a random part, so that nodes that lost each other at the same time do not retry at
-// the same time.
 void dialled_peers::try_later(peer& of) {
-  const auto part = static_cast<unsigned>(of.pause.count() / 2) + 1;
-  of.next = context_.now + of.pause - milliseconds(random_() % part);
-  of.pause = std::min(of.pause * 2, context_.options.reconnect_most);
+  of.next = context_.now + of.pause.next(random_());
   of.is_due = true;
 }
 

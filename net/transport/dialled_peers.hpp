@@ -2,6 +2,7 @@
 #include "net/transport/host_resolver.hpp"
 #include "net/transport/peer_intake.hpp"
 #include "net/transport/zmq_sockets.hpp"
+#include "storage/base/back_off.hpp"
 #include <chrono>
 #include <cstdint>
 #include <map>
@@ -50,14 +51,15 @@ public:
 
 private:
   struct peer {
+    explicit peer(back_off<std::chrono::milliseconds> between) : pause(between) {}
     zmq_address to{};
     std::unique_ptr<peer_socket> socket{};
-    std::string endpoint{};              ///< the endpoint that the socket dials
-    std::optional<peer_intake> intake{}; ///< of its TCP connection, while one exists
-    bool is_connected = false;           ///< both sides have greeted
-    bool is_asking = false;              ///< waits for the addresses of a host name
-    size_t turn = 0;                     ///< index of the address to try
-    std::chrono::milliseconds pause{};   ///< until the next attempt
+    std::string endpoint{};                    ///< the endpoint that the socket dials
+    std::optional<peer_intake> intake{};       ///< of its TCP connection, while one exists
+    bool is_connected = false;                 ///< both sides have greeted
+    bool is_asking = false;                    ///< waits for the addresses of a host name
+    size_t turn = 0;                           ///< index of the address to try
+    back_off<std::chrono::milliseconds> pause; ///< until the next attempt
     time_point next{};
     bool is_due = false; ///< try again at `next`, regardless of libzmq's own attempts
   };
