@@ -1,4 +1,5 @@
 #include "net/api/answer_text.hpp"
+#include "storage/engine/keys.hpp"
 #include "storage/json/json.hpp"
 #include <array>
 #include <charconv>
@@ -61,6 +62,21 @@ void append_entry(std::string& out, const activity_entry& entry, std::string_vie
   if (entry.deleted) out += R"(,"deleted":true)";
   out += extra;
   out += '}';
+}
+
+result<bool> append_winner(std::string& out, const read_view& view, uint32_t bucket,
+                           std::string_view id) {
+  const auto stored = view.read(keys::document(bucket, id));
+  if (!stored) return tl::unexpected(stored.error());
+  if (!*stored) return false;
+  const auto row = document_row::decode(**stored);
+  if (!row) return tl::unexpected(row.error());
+  if (row->deleted) {
+    out += "null";
+  } else {
+    append_document(out, id, row->winner.text(), row->body);
+  }
+  return true;
 }
 
 std::string etag_of(const revision& rev) {

@@ -1,7 +1,7 @@
 #pragma once
 #include "storage/documents/revision.hpp"
 #include "storage/documents/revision_tree.hpp"
-#include "storage/engine/rows.hpp"
+#include "storage/engine/store.hpp"
 #include <cstdint>
 #include <span>
 #include <string>
@@ -24,6 +24,10 @@ void append_revision(std::string& out, const revision& rev);
 void append_revisions(std::string& out, std::span<const revision> revisions);
 /// `{"seq":1,"id":…,"changes":[…]}` with `"deleted":true` if the document is deleted, then `extra`.
 void append_entry(std::string& out, const activity_entry& entry, std::string_view extra = {});
+/// Appends the winner of the document as the view has it; `null` if it is deleted. False: the view
+/// has no such document, and nothing is appended.
+result<bool> append_winner(std::string& out, const read_view& view, uint32_t bucket,
+                           std::string_view id);
 /// The quoted revision.
 std::string etag_of(const revision& rev);
 /// The tag of a revision that was made elsewhere: the quoted revision, `body_mark`, and a hash of

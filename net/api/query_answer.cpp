@@ -1,9 +1,7 @@
 #include "net/api/query_answer.hpp"
 #include "net/api/answer_text.hpp"
 #include "net/api/query_rows.hpp"
-#include "storage/engine/keys.hpp"
 #include "storage/index/index_reader.hpp"
-#include "storage/json/json.hpp"
 #include <limits>
 #include <vector>
 
@@ -113,27 +111,14 @@ private:
       if (shown_++ > 0) out += ',';
       out += row.text;
       out += R"(,"document":)";
-      if (auto done = append_winner(out, row.id); !done) return done;
+      // As it is in the view, which may be ahead of the index.
+      const auto there = append_winner(out, source_.view, source_.where.bucket, row.id);
+      if (!there) return tl::unexpected(there.error());
+      if (!*there) return fail(ec::corrupt, "an index names a document that is missing");
       out += '}';
     }
     pending_.clear();
     next_pending_ = 0;
-    return {};
-  }
-
-  /// Appends the document as it is in the view, which may be ahead of the index; null if it is
-  /// deleted.
-  result<void> append_winner(std::string& out, const std::string& id) const {
-    const auto stored = source_.view.read(keys::document(source_.where.bucket, id));
-    if (!stored) return tl::unexpected(stored.error());
-    if (!*stored) return fail(ec::corrupt, "an index names a document that is missing");
-    const auto row = document_row::decode(**stored);
-    if (!row) return tl::unexpected(row.error());
-    if (row->deleted) {
-      out += "null";
-    } else {
-      append_document(out, id, row->winner.text(), row->body);
-    }
     return {};
   }
 

@@ -3,7 +3,6 @@
 #include "net/http/error_body.hpp"
 #include "net/rest/handlers.hpp"
 #include "storage/documents/names.hpp"
-#include "storage/engine/keys.hpp"
 #include "storage/json/json.hpp"
 #include <algorithm>
 
@@ -123,19 +122,9 @@ protected:
 
 private:
   result<void> append(std::string& out, const std::string& id) {
-    const auto stored = view_.read(keys::document(bucket_, id));
-    if (!stored) return tl::unexpected(stored.error());
-    if (!*stored) {
-      out += "null";
-      return {};
-    }
-    const auto row = document_row::decode(**stored);
-    if (!row) return tl::unexpected(row.error());
-    if (row->deleted) {
-      out += "null";
-    } else {
-      append_document(out, id, row->winner.text(), row->body);
-    }
+    const auto there = api::append_winner(out, view_, bucket_, id);
+    if (!there) return tl::unexpected(there.error());
+    if (!*there) out += "null";
     return {};
   }
 

@@ -229,14 +229,6 @@ result<posted_query> read_posted(std::string_view body, const json_limits& limit
 // Listing
 // -------------------------------------------------------------------------------------------------
 
-void append_text_or_null(std::string& out, std::string_view text) {
-  if (text.empty()) {
-    out += "null";
-  } else {
-    append_json_string(out, text);
-  }
-}
-
 /// The part of the log that the index has seen, from 0 to 1. It is 1 only if the index has reached
 /// the end.
 double progress_of(const index_state& state, uint64_t last) {
@@ -262,7 +254,7 @@ public:
     out += R"(,"map":)";
     append_json_string(out, query.definition.map);
     out += R"(,"reduce":)";
-    append_text_or_null(out, query.definition.reduce);
+    api::append_string_or_null(out, query.definition.reduce);
     out += R"(,"rev":")";
     api::append_revision(out, rev);
     out += '"';
