@@ -124,9 +124,9 @@ private:
   engine& of_;
 };
 
-template<typename Items, typename One>
+template<typename Items, typename Item>
 void engine::answer_all(uint64_t request, uint64_t function, const Items& items, std::string& out,
-                        One one) {
+                        give_function<Item> give) {
   watchdog_->wake();
   page_.item.store(0);
   if (script* what = enter(request, function, out)) {
@@ -137,7 +137,10 @@ void engine::answer_all(uint64_t request, uint64_t function, const Items& items,
     for (const auto& item : items) {
       page_.item.store(number++, std::memory_order_relaxed);
       page_.request.store(request, std::memory_order_release);
-      if (is_strike(one(*what, answer, item))) break;
+      const auto call_it = [&](script& now, v8::Local<v8::Context> context) {
+        (this->*give)(now, context, item);
+      };
+      if (is_strike(run_item(*what, answer, call_it))) break;
       rows += emission_.count;
       if (out.size() - begin + rows * defaults::row_overhead >= limits_.answer_bytes) break;
       if (what->context.IsEmpty() && prepare(*what)) break;
@@ -150,21 +153,11 @@ void engine::answer_all(uint64_t request, uint64_t function, const Items& items,
 }
 
 void engine::map(const map_request& request, std::string& out) {
-  const auto one = [this](script& what, answer_writer& answer, std::string_view text) {
-    return run_item(what, answer, [this, text](script& now, v8::Local<v8::Context> context) {
-      give_mapped(now, context, text);
-    });
-  };
-  answer_all(request.request, request.function, request.documents, out, one);
+  answer_all(request.request, request.function, request.documents, out, &engine::give_mapped);
 }
 
 void engine::reduce(const reduce_request& request, std::string& out) {
-  const auto one = [this](script& what, answer_writer& answer, const reduce_request::call& asked) {
-    return run_item(what, answer, [this, &asked](script& now, v8::Local<v8::Context> context) {
-      give_reduced(now, context, asked);
-    });
-  };
-  answer_all(request.request, request.function, request.calls, out, one);
+  answer_all(request.request, request.function, request.calls, out, &engine::give_reduced);
 }
 
 template<typename Give>
@@ -244,11 +237,7 @@ void engine::give_mapped(script& what, v8::Local<v8::Context> context, std::stri
   emission_.open = false;
   if (emission_.count > 0 || result->IsUndefined()) return;
   key_.clear();
-  if (!stringify(context, result, key_, "") || key_.empty()) return;
-  if (key_.size() > limits_.row_bytes) emission_.problem = fault::too_large;
-  answer_writer::put_row(emission_.rows, key_, "");
-  emission_.returned = true;
-  emission_.count = 1;
+  if (stringify(context, result, key_, "") && !key_.empty()) put_returned();
 }
 
 void engine::give_reduced(script& what, v8::Local<v8::Context> context,
@@ -257,12 +246,15 @@ void engine::give_reduced(script& what, v8::Local<v8::Context> context,
   arguments[2] = v8::Boolean::New(isolate_, asked.rereduce);
   v8::Local<v8::Value> result;
   key_.clear();
-  if (!parse(context, asked.keys).ToLocal(&arguments[0]) ||
-      !parse(context, asked.values).ToLocal(&arguments[1]) ||
-      !call(what, context, arguments).ToLocal(&result) ||
-      !stringify(context, result, key_, "null")) {
-    return;
+  if (parse(context, asked.keys).ToLocal(&arguments[0]) &&
+      parse(context, asked.values).ToLocal(&arguments[1]) &&
+      call(what, context, arguments).ToLocal(&result) && stringify(context, result, key_, "null")) {
+    put_returned();
   }
+}
+
+/// The text in `key_` is the item's only row.
+void engine::put_returned() {
   if (key_.size() > limits_.row_bytes) emission_.problem = fault::too_large;
   answer_writer::put_row(emission_.rows, key_, "");
   emission_.returned = true;

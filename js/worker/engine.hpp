@@ -89,19 +89,22 @@ private:
   void limit_calls(const void* frame);
   static void end_deep_calls(void* self);
 
-  /// Runs the items of a request in order, as many as an answer holds. `one(script, answer, item)`
-  /// returns the fault of an item.
-  template<typename Items, typename One>
+  /// Calls the function with one item, and puts its rows into `emission_`.
+  template<typename Item>
+  using give_function = void (engine::*)(script&, v8::Local<v8::Context>, Item);
+  /// Runs the items of a request in order, as many as an answer holds.
+  template<typename Items, typename Item>
   void answer_all(uint64_t request, uint64_t function, const Items& items, std::string& out,
-                  One one);
+                  give_function<Item> give);
   /// Runs an item, once or twice, and writes its rows or its fault. `give(script, context)` calls
-  /// the function, and puts its rows into `emission_`.
+  /// the function with it.
   template<typename Give>
   fault run_item(script& what, answer_writer& out, Give give);
   template<typename Give>
   std::optional<fault> attempt(script& what, answer_writer& out, Give give);
   void give_mapped(script& what, v8::Local<v8::Context> context, std::string_view text);
   void give_reduced(script& what, v8::Local<v8::Context> context, const reduce_request::call& call);
+  void put_returned();
   v8::MaybeLocal<v8::Value> call(script& what, v8::Local<v8::Context> context,
                                  std::span<v8::Local<v8::Value>> arguments);
   void begin_item();
