@@ -127,7 +127,7 @@ private:
 template<typename Items, typename Item>
 void engine::answer_all(uint64_t request, uint64_t function, const Items& items, std::string& out,
                         give_function<Item> give) {
-  watchdog_->wake();
+  const watchdog::shift shift(*watchdog_);
   page_.item.store(0);
   if (script* what = enter(request, function, out)) {
     const size_t begin = out.size();
@@ -149,7 +149,6 @@ void engine::answer_all(uint64_t request, uint64_t function, const Items& items,
     answer.finish();
   }
   page_.request.store(0);
-  watchdog_->rest();
 }
 
 void engine::map(const map_request& request, std::string& out) {
@@ -185,11 +184,11 @@ std::optional<fault> engine::attempt(script& what, answer_writer& out, Give give
   const v8::Context::Scope scope(context);
   const v8::TryCatch caught(isolate_);
   begin_item();
-  watchdog_->begin();
+  watchdog::piece piece(*watchdog_);
   give(what, context);
   emission_.open = false;
   const bool deep = stack_.touched();
-  const fault problem = settle(what, caught);
+  const fault problem = settle(what, caught, piece.end());
   if (deep && !is_strike(problem)) return std::nullopt;
   if (problem == fault::none) {
     out.rows_item(!emission_.returned && emission_.count > 0, emission_.count, emission_.rows);
@@ -261,8 +260,7 @@ void engine::put_returned() {
   emission_.count = 1;
 }
 
-fault engine::settle(script& what, const v8::TryCatch& caught) {
-  const bool timed_out = watchdog_->end();
+fault engine::settle(script& what, const v8::TryCatch& caught, bool timed_out) {
   const bool deep = stack_.touched();
   fault problem = fault::none;
   if (out_of_memory_ || buffer_use_.failed) {

@@ -109,7 +109,7 @@ private:
                                  std::span<v8::Local<v8::Value>> arguments);
   void begin_item();
   /// Ends an item, answers its fault, and makes the engine ready for the next item.
-  fault settle(script& what, const v8::TryCatch& caught);
+  fault settle(script& what, const v8::TryCatch& caught, bool timed_out);
   void write_fault(fault problem, const script& what, v8::Local<v8::Context> context,
                    const v8::TryCatch& caught, answer_writer& out);
 

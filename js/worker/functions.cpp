@@ -140,9 +140,9 @@ std::optional<std::string> engine::prepare(script& what) {
   if (!make_context(what).ToLocal(&context)) ::_exit(exit_code::out_of_memory);
   const v8::Context::Scope scope(context);
   limit_calls(__builtin_frame_address(0));
-  watchdog_->begin();
+  watchdog::piece piece(*watchdog_);
   auto refusal = compile(what, context);
-  const bool timed_out = watchdog_->end();
+  const bool timed_out = piece.end();
   isolate_->SetStackLimit(stack_.lowest());
   if (!counting_) stack_.guard();
   if (out_of_memory_) ::_exit(exit_code::out_of_memory);

@@ -66,22 +66,22 @@ void watchdog::watch() {
 
 void watchdog::look() {
   uint64_t state = state_.load();
-  const uint64_t piece = state >> phase_bits;
+  const uint64_t current = state >> phase_bits;
   const uint64_t now_in = state & ((1u << phase_bits) - 1);
   if (now_in == idle) return;
   const auto now = used();
-  if (piece != seen_) {
-    seen_ = piece;
+  if (current != seen_) {
+    seen_ = current;
     then_ = now;
     return;
   }
   const auto taken = now - then_;
   if (taken > limit_ && now_in == working &&
-      state_.compare_exchange_strong(state, piece << phase_bits | interrupting)) {
+      state_.compare_exchange_strong(state, current << phase_bits | interrupting)) {
     what_.interrupt();
-    state_.store(piece << phase_bits | interrupted);
+    state_.store(current << phase_bits | interrupted);
   }
-  if (taken > 2 * limit_ + 500ms && state_.load() >> phase_bits == piece) what_.give_up();
+  if (taken > 2 * limit_ + 500ms && state_.load() >> phase_bits == current) what_.give_up();
 }
 
 std::chrono::nanoseconds watchdog::used() const {

@@ -7,6 +7,7 @@
 #include <functional>
 #include <mutex>
 #include <thread>
+#include <utility>
 
 namespace treadmill::js {
 
@@ -15,7 +16,7 @@ namespace treadmill::js {
 /// piece after the limit, at most a fifth of the limit late. If the piece continues for as long
 /// again and half a second, the watchdog gives up.
 ///
-/// **Thread**: call begin, end, wake and rest only in the thread that made it.
+/// **Thread**: shifts and pieces belong to the thread that made it.
 class watchdog {
 public:
   struct actions {
@@ -29,14 +30,42 @@ public:
   watchdog(const watchdog&) = delete;
   watchdog& operator=(const watchdog&) = delete;
 
-  void wake(); ///< call before pieces of work
-  void rest(); ///< call when no work is expected soon
+  /// A scope with pieces of work. Outside of it the watchdog's thread sleeps.
+  class shift {
+  public:
+    explicit shift(watchdog& of) : of_(of) { of_.wake(); }
+    ~shift() { of_.rest(); }
+    shift(const shift&) = delete;
+    shift& operator=(const shift&) = delete;
 
-  void begin();
-  /// True: the piece was interrupted. No interrupt for it comes later.
-  bool end();
+  private:
+    watchdog& of_;
+  };
+
+  /// One piece of work, from its construction to its end; at most one at a time.
+  class piece {
+  public:
+    explicit piece(watchdog& of) : of_(of) { of_.begin(); }
+    ~piece() { end(); }
+    piece(const piece&) = delete;
+    piece& operator=(const piece&) = delete;
+    /// True: the piece was interrupted. No interrupt for it comes later.
+    bool end() {
+      if (!std::exchange(ended_, true)) interrupted_ = of_.end();
+      return interrupted_;
+    }
+
+  private:
+    watchdog& of_;
+    bool ended_ = false;
+    bool interrupted_ = false;
+  };
 
 private:
+  void wake();
+  void rest();
+  void begin();
+  bool end();
   /// Phase of the current piece, in the low two bits of state_; the higher bits are its number.
   enum phase : uint64_t { idle = 0, working = 1, interrupting = 2, interrupted = 3 };
   static constexpr unsigned phase_bits = 2;

@@ -11,16 +11,17 @@ using namespace std::chrono_literals;
 TEST_CASE("a piece that uses more CPU time than the limit is interrupted, and only that") {
   std::atomic<int> interrupts = 0;
   js::watchdog dog(20ms, {[&] { ++interrupts; }, [] {}});
-  dog.wake();
+  const js::watchdog::shift shift(dog);
   for (int round = 1; round <= 5; ++round) {
     for (int i = 0; i < 1000; ++i) {
-      dog.begin();
-      REQUIRE(!dog.end());
+      js::watchdog::piece quick(dog);
+      REQUIRE(!quick.end());
     }
-    dog.begin();
+    js::watchdog::piece endless(dog);
     while (interrupts < round) {
     }
-    REQUIRE(dog.end());
+    REQUIRE(endless.end());
+    REQUIRE(endless.end()); // its answer stays
   }
   CHECK(interrupts == 5);
 }
@@ -28,22 +29,34 @@ TEST_CASE("a piece that uses more CPU time than the limit is interrupted, and on
 TEST_CASE("waiting is no CPU time, and rest is no work") {
   std::atomic<int> interrupts = 0;
   js::watchdog dog(20ms, {[&] { ++interrupts; }, [] {}});
-  dog.wake();
-  dog.begin();
-  std::this_thread::sleep_for(200ms);
-  CHECK(!dog.end());
-  dog.rest();
+  {
+    const js::watchdog::shift shift(dog);
+    js::watchdog::piece piece(dog);
+    std::this_thread::sleep_for(200ms);
+    CHECK(!piece.end());
+  }
+  CHECK(interrupts == 0);
+}
+
+TEST_CASE("a piece that nobody ends is over with its scope") {
+  std::atomic<int> interrupts = 0;
+  js::watchdog dog(20ms, {[&] { ++interrupts; }, [] {}});
+  const js::watchdog::shift shift(dog);
+  { const js::watchdog::piece left(dog); }
+  const auto begin = std::chrono::steady_clock::now();
+  while (std::chrono::steady_clock::now() - begin < 200ms) {
+  }
   CHECK(interrupts == 0);
 }
 
 TEST_CASE("a piece that goes on after its interrupt is given up") {
   std::atomic<bool> given_up = false;
   js::watchdog dog(10ms, {[] {}, [&] { given_up = true; }});
-  dog.wake();
-  dog.begin();
+  const js::watchdog::shift shift(dog);
+  js::watchdog::piece piece(dog);
   while (!given_up) {
   }
-  CHECK(dog.end());
+  CHECK(piece.end());
 }
 
 TEST_CASE("white space and comments before a text are skipped") {
