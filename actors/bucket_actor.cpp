@@ -397,10 +397,10 @@ void start_core(bucket_pointer self, uint64_t generation) {
 
 void begun(bucket_pointer self, const generation_begun& answer) {
   self->state.beginning = false;
-  if (answer.code == 0) {
+  if (answer.code == ec::none) {
     start_core(self, answer.generation);
   } else {
-    refuse_waiting(self->state, static_cast<ec>(answer.code), answer.reason);
+    refuse_waiting(self->state, answer.code, answer.reason);
   }
 }
 
@@ -417,9 +417,9 @@ void note_begun(bucket_actor_state& state, uint64_t batch) {
 /// were not submitted are refused here.
 void fail_batch(bucket_pointer self, const batch_done& done) {
   bucket_actor_state& state = self->state;
-  if (static_cast<ec>(done.code) == ec::ambiguous) note_begun(state, done.number);
+  if (done.code == ec::ambiguous) note_begun(state, done.number);
   while (!state.answers.empty() && state.answers.front().batch <= done.number) {
-    refuse(state.answers.front(), static_cast<ec>(done.code), done.reason);
+    refuse(state.answers.front(), done.code, done.reason);
     state.answers.pop_front();
   }
   if (!state.core) return; // it is already starting over
@@ -434,7 +434,7 @@ void fail_batch(bucket_pointer self, const batch_done& done) {
 void finish(bucket_pointer self, const batch_done& done) {
   bucket_actor_state& state = self->state;
   if (done.generation != state.generation) return;
-  if (done.code != 0) {
+  if (done.code != ec::none) {
     fail_batch(self, done);
     return;
   }

@@ -97,7 +97,7 @@ struct bucket_found {
   std::string name{};
   uint32_t number = 0;
   bool made = false; ///< the link asked the node to make it
-  uint8_t code = 0;  ///< an ec
+  ec code = ec::none;
   bucket_actor actor{};
 };
 

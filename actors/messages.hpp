@@ -62,7 +62,7 @@ struct begin_generation {
 /// Answers begin_generation. Code none: the bucket may read its state and continue.
 struct generation_begun {
   uint64_t generation = 0;
-  uint8_t code = 0; ///< an ec: disk_full, not_found (the bucket was dropped)
+  ec code = ec::none; ///< disk_full, not_found (the bucket was dropped)
   std::string reason{};
 };
 
@@ -82,7 +82,7 @@ struct commit_batch {
 struct batch_done {
   uint64_t generation = 0;
   uint64_t number = 0;
-  uint8_t code = 0;
+  ec code = ec::none;
   std::string reason{};
   bool synced = false;
 };
@@ -118,7 +118,7 @@ struct keep_peers {
 };
 /// Code none: they are on disk.
 struct peers_kept {
-  uint8_t code = 0;
+  ec code = ec::none;
   std::string reason{};
 };
 
@@ -131,7 +131,7 @@ struct begin_index {
 };
 struct index_begun {
   uint32_t index = 0;
-  uint8_t code = 0; ///< an ec: disk_full, not_found (the bucket was dropped)
+  ec code = ec::none; ///< disk_full, not_found (the bucket was dropped)
   std::string reason{};
 };
 
@@ -148,7 +148,7 @@ struct commit_index {
 /// read the index again.
 struct index_committed {
   uint32_t index = 0;
-  uint8_t code = 0;
+  ec code = ec::none;
   std::string reason{};
 };
 
@@ -306,7 +306,7 @@ struct try_again {}; ///< view: the pause after a failure is over
 struct documents_merged {
   uint32_t bucket = 0;
   uint64_t ticket = 0;
-  uint8_t code = 0;                   ///< an ec
+  ec code = ec::none;
   uint64_t reopens = 0;               ///< copied from the answered merge_documents
   std::vector<std::string> refused{}; ///< ids of documents that the bucket left out
 };

@@ -88,7 +88,7 @@ void drop_indexes(node_pointer self, const drop_query& asked) {
   self->request(self->state.storage, defaults::catalogue_timeout, asked)
       .then(
           [self, asked, again](const index_committed& done) {
-            if (done.code != 0) return again();
+            if (done.code != ec::none) return again();
             self->state.dropping.erase({asked.bucket, asked.name});
             look_at_queries(self, asked.bucket);
           },

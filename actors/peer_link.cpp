@@ -76,11 +76,11 @@ bool may_show(const peer_link_state& state, ticks at) {
 void look_for(link_pointer self, const std::string& name, uint32_t number, bool make) {
   const peer_link_actor me(self);
   auto answer = [me, name, number, make](result<bucket_started> got) {
-    bucket_found found{name, number, make, 0, {}};
+    bucket_found found{name, number, make, ec::none, {}};
     if (!got) {
-      found.code = static_cast<uint8_t>(got.error().code);
+      found.code = got.error().code;
     } else if (!make && got->facts.number != number) {
-      found.code = static_cast<uint8_t>(ec::not_found); // dropped and made again
+      found.code = ec::not_found; // dropped and made again
     } else {
       found.actor = got->actor;
     }
@@ -97,8 +97,8 @@ void hand_over(link_pointer self, const bucket_actor& bucket, apply_batch&& batc
   const peer_link_actor me(self);
   auto answer = [me, number = batch.bucket, ticket = batch.ticket,
                  reopens = self->state.reopens](replication::batch_outcome done) {
-    caf::anon_send(me, documents_merged{number, ticket, static_cast<uint8_t>(done.code), reopens,
-                                        std::move(done.refused)});
+    caf::anon_send(me,
+                   documents_merged{number, ticket, done.code, reopens, std::move(done.refused)});
   };
   using outcome_reply = reply<replication::batch_outcome>;
   self->send(bucket, merge_documents{
@@ -126,7 +126,7 @@ void give(link_pointer self, uint32_t number, peer_link_state::for_bucket&& what
   if (found != buckets.end()) {
     look_for(self, found->name, number, false);
   } else { // it was dropped
-    self->send(self, bucket_found{{}, number, false, static_cast<uint8_t>(ec::not_found), {}});
+    self->send(self, bucket_found{{}, number, false, ec::not_found, {}});
   }
 }
 
@@ -140,7 +140,7 @@ void refuse_waiting(link_pointer self, uint32_t number, written_bucket& bucket, 
 
 void found(link_pointer self, const bucket_found& answer, ticks at) {
   peer_link_state& state = self->state;
-  const auto code = static_cast<ec>(answer.code);
+  const ec code = answer.code;
   if (answer.made) return state.link->bucket_made(answer.name, code, at);
   const auto place = state.buckets.find(answer.number);
   if (place == state.buckets.end()) return;
@@ -158,7 +158,7 @@ void found(link_pointer self, const bucket_found& answer, ticks at) {
 void merged(link_pointer self, const documents_merged& answer, ticks at) {
   peer_link_state& state = self->state;
   if (answer.reopens != state.reopens) return; // of an earlier link
-  const auto code = static_cast<ec>(answer.code);
+  const ec code = answer.code;
   const auto place = state.buckets.find(answer.bucket);
   // If the bucket's actor died, look up its successor for the next batch.
   if (code != ec::none && place != state.buckets.end()) place->second.actor = bucket_actor();

@@ -17,11 +17,11 @@ namespace {
 using storage_pointer = storage_actor::stateful_pointer<storage_state>;
 
 batch_done refusal(const commit_batch& batch, ec code, std::string reason) {
-  return {batch.generation, batch.number, static_cast<uint8_t>(code), std::move(reason), false};
+  return {batch.generation, batch.number, code, std::move(reason), false};
 }
 
 batch_done success(const commit_batch& batch, bool synced) {
-  return {batch.generation, batch.number, 0, {}, synced};
+  return {batch.generation, batch.number, ec::none, {}, synced};
 }
 
 void count_commit(node_counters& counters, size_t batches, clock::duration took) {
@@ -173,23 +173,23 @@ caf::result<generation_begun> begin(storage_pointer self, const begin_generation
     told->second = self->current_sender();
   }
   if (!rows.alive(asked.bucket)) {
-    return generation_begun{0, static_cast<uint8_t>(ec::not_found), "the bucket was dropped"};
+    return generation_begun{0, ec::not_found, "the bucket was dropped"};
   }
   if (rows.failed()) {
     const error why = rows.why_not_writable();
-    return generation_begun{0, static_cast<uint8_t>(why.code), why.reason};
+    return generation_begun{0, why.code, why.reason};
   }
   rows.clear_doubt({asked.bucket});
   state.generations[asked.bucket] = ++state.last_generation;
-  return generation_begun{state.last_generation, 0, {}};
+  return generation_begun{state.last_generation, ec::none, {}};
 }
 
 // Indexes
 // -------------------------------------------------------------------------------------------------
 
 index_committed answer_of(const commit_index& batch, const result<void>& done) {
-  if (done) return {batch.index, 0, {}};
-  return {batch.index, static_cast<uint8_t>(done.error().code), done.error().reason};
+  if (done) return {batch.index, ec::none, {}};
+  return {batch.index, done.error().code, done.error().reason};
 }
 
 /// An index can be rebuilt and writes of clients cannot, so it leaves the last free space to them.
@@ -239,7 +239,7 @@ void write_indexes(storage_state& state) {
 caf::result<index_begun> begin(storage_state& state, const begin_index& asked) {
   write_indexes(state);
   const auto refuse = [](const error& problem) {
-    return index_begun{0, static_cast<uint8_t>(problem.code), problem.reason};
+    return index_begun{0, problem.code, problem.reason};
   };
   store& rows = *state.options.rows;
   if (!rows.alive(asked.bucket)) return refuse({ec::not_found, "the bucket was dropped"});
@@ -253,7 +253,7 @@ caf::result<index_begun> begin(storage_state& state, const begin_index& asked) {
   batch.name_writer({asked.bucket, *last + 1}); // a lost number is given again
   const row_batch* only = &batch;
   if (const auto done = rows.commit({&only, 1}, false); !done) return refuse(done.error());
-  return index_begun{*last + 1, 0, {}};
+  return index_begun{*last + 1, ec::none, {}};
 }
 
 result<void> drop_indexes(storage_state& state, const drop_query& asked) {
@@ -320,7 +320,7 @@ caf::result<peers_kept> keep(storage_state& state, const keep_peers& asked) {
   const row_batch* only = &batch;
   const auto done = state.options.rows->commit({&only, 1}, true);
   if (done) return peers_kept{};
-  return peers_kept{static_cast<uint8_t>(done.error().code), done.error().reason};
+  return peers_kept{done.error().code, done.error().reason};
 }
 
 } // namespace

@@ -478,13 +478,13 @@ void committed(view_pointer self, const index_committed& done) {
   index_build* of = find_build(state, done.index);
   if (of == nullptr) return;
   of->at = of->run ? index_build::phase::mapping : index_build::phase::resting;
-  if (done.code != 0) {
-    if (static_cast<ec>(done.code) == ec::disk_full) {
+  if (done.code != ec::none) {
+    if (done.code == ec::disk_full) {
       state.obstacle = done.reason;
       show(state);
       answer_waiting(state);
     }
-    start_over(self, {static_cast<ec>(done.code), done.reason});
+    start_over(self, {done.code, done.reason});
     return;
   }
   state.obstacle.clear();
@@ -517,7 +517,7 @@ void number_given(view_pointer self, const index_begun& given) {
   // Only the last request counts: those before it are from before a failure.
   if (--state.numbers_out > 0 || (state.at != phase::settling && state.at != phase::numbering))
     return;
-  if (given.code != 0) {
+  if (given.code != ec::none) {
     pause(self);
     return;
   }

@@ -63,8 +63,8 @@ void write_registry(gateway_pointer self) {
   self->request(state.options.node, defaults::catalogue_timeout, keep_peers{text})
       .then(
           [self, version, text](const peers_kept& kept) {
-            self->state.stored = kept.code == 0 ? text : std::string();
-            written(self, version, {static_cast<ec>(kept.code), kept.reason});
+            self->state.stored = kept.code == ec::none ? text : std::string();
+            written(self, version, {kept.code, kept.reason});
           },
           [self, version](const caf::error& problem) {
             self->state.stored.clear(); // unknown after this error

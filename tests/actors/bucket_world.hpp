@@ -15,8 +15,8 @@ struct scripted_storage {
   size_t begins = 0;
   std::deque<commit_batch> commits{};
 
-  void begin(uint64_t generation) { give(generation_begun{generation, 0, {}}); }
-  void refuse_begin(ec code) { give(generation_begun{0, static_cast<uint8_t>(code), "no"}); }
+  void begin(uint64_t generation) { give(generation_begun{generation, ec::none, {}}); }
+  void refuse_begin(ec code) { give(generation_begun{0, code, "no"}); }
   /// Writes the batch to the store, as the real one does, and says so.
   void commit(store& rows, bool sync = true) {
     REQUIRE(!commits.empty());
@@ -27,8 +27,8 @@ struct scripted_storage {
   void answer(ec code, bool synced = false) {
     REQUIRE(!commits.empty());
     const commit_batch& front = commits.front();
-    caf::anon_send(bucket, batch_done{front.generation, front.number, static_cast<uint8_t>(code),
-                                      "said the test", synced});
+    caf::anon_send(bucket,
+                   batch_done{front.generation, front.number, code, "said the test", synced});
     commits.pop_front();
   }
 

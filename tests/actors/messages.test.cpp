@@ -1,4 +1,5 @@
 #include "actors/caf_errors.hpp"
+#include "net/http/error_body.hpp"
 #include "tests/actors/actor_world.hpp"
 #include <caf/binary_deserializer.hpp>
 #include <caf/binary_serializer.hpp>
@@ -49,15 +50,15 @@ TEST_CASE("every message that could travel comes back as it was, member by membe
   actor_world world;
   CHECK(round_trip(world, begin_generation{7}).bucket == 7);
 
-  const auto begun = round_trip(world, generation_begun{9, 24, "full"});
+  const auto begun = round_trip(world, generation_begun{9, ec::disk_full, "full"});
   CHECK(begun.generation == 9);
-  CHECK(begun.code == 24);
+  CHECK(begun.code == ec::disk_full);
   CHECK(begun.reason == "full");
 
-  const auto done = round_trip(world, batch_done{1, 2, 3, "why", true});
+  const auto done = round_trip(world, batch_done{1, 2, ec::ambiguous, "why", true});
   CHECK(done.generation == 1);
   CHECK(done.number == 2);
-  CHECK(done.code == 3);
+  CHECK(done.code == ec::ambiguous);
   CHECK(done.reason == "why");
   CHECK(done.synced);
 
@@ -82,13 +83,13 @@ TEST_CASE("every message that could travel comes back as it was, member by membe
   CHECK(stopped.number == 5);
 
   CHECK(round_trip(world, begin_index{6}).bucket == 6);
-  const auto index = round_trip(world, index_begun{7, 24, "full"});
+  const auto index = round_trip(world, index_begun{7, ec::disk_full, "full"});
   CHECK(index.index == 7);
-  CHECK(index.code == 24);
+  CHECK(index.code == ec::disk_full);
   CHECK(index.reason == "full");
-  const auto committed = round_trip(world, index_committed{8, 25, "why"});
+  const auto committed = round_trip(world, index_committed{8, ec::io_error, "why"});
   CHECK(committed.index == 8);
-  CHECK(committed.code == 25);
+  CHECK(committed.code == ec::io_error);
   CHECK(committed.reason == "why");
   CHECK(round_trip(world, forget_function{1ULL << 40}).id == 1ULL << 40);
   const auto gone = round_trip(world, drop_query{9, "by_name"});
@@ -103,8 +104,8 @@ TEST_CASE("every message that could travel comes back as it was, member by membe
   CHECK(noted.reached == checkpoint{{1}, 2, {3}});
   CHECK(noted.reopens == 4);
   CHECK(round_trip(world, keep_peers{"text"}).text == "text");
-  const auto kept = round_trip(world, peers_kept{24, "full"});
-  CHECK(kept.code == 24);
+  const auto kept = round_trip(world, peers_kept{ec::disk_full, "full"});
+  CHECK(kept.code == ec::disk_full);
   CHECK(kept.reason == "full");
   const auto frame = round_trip(world, frame_received{7, "bytes", true, 8});
   CHECK(frame.connection == 7);
@@ -128,17 +129,17 @@ TEST_CASE("every message that could travel comes back as it was, member by membe
   const auto cut = round_trip(world, link_cut{3, "why"});
   CHECK(cut.peer == 3);
   CHECK(cut.reason == "why");
-  const auto merged = round_trip(world, documents_merged{1, 2, 3, 4, {"x"}});
+  const auto merged = round_trip(world, documents_merged{1, 2, ec::overloaded, 4, {"x"}});
   CHECK(merged.bucket == 1);
   CHECK(merged.ticket == 2);
-  CHECK(merged.code == 3);
+  CHECK(merged.code == ec::overloaded);
   CHECK(merged.reopens == 4);
   CHECK(merged.refused == std::vector<std::string>{"x"});
-  const auto found = round_trip(world, bucket_found{"b", 1, true, 2, {}});
+  const auto found = round_trip(world, bucket_found{"b", 1, true, ec::not_found, {}});
   CHECK(found.name == "b");
   CHECK(found.number == 1);
   CHECK(found.made);
-  CHECK(found.code == 2);
+  CHECK(found.code == ec::not_found);
   CHECK_FALSE(found.actor);
   CHECK(round_trip(world, wait_over{5}).waiter == 5);
   CHECK(round_trip(world, probe_over{6}).connection == 6);
@@ -161,6 +162,18 @@ TEST_CASE("every message that could travel comes back as it was, member by membe
 
   check_all(std::make_integer_sequence<caf::type_id_t, caf::id_block::treadmill::end -
                                                            caf::id_block::treadmill::begin>());
+}
+
+TEST_CASE(
+    "an error code that this version does not know travels too, and means an internal error") {
+  actor_world world;
+  for (int code = 0; code <= 255; ++code) {
+    const auto kept = round_trip(world, peers_kept{static_cast<ec>(code), {}});
+    CHECK(static_cast<int>(kept.code) == code);
+    if (code <= static_cast<int>(last_ec)) continue;
+    CHECK(to_string(kept.code) == "internal");
+    CHECK(http::status_of(kept.code) == 500);
+  }
 }
 
 TEST_CASE("every error code survives the way through CAF, and what is not ours is ambiguous") {

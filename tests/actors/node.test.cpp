@@ -373,7 +373,7 @@ TEST_CASE("whatever call meets a failing disk, a bucket with unsynced writes sta
   auto asked = self->request(world.storage_now, std::chrono::seconds(1),
                              commit_batch{number, generation, 1, std::move(rows)});
   world.run();
-  asked.receive([](const batch_done& done) { CHECK(static_cast<ec>(done.code) == ec::overloaded); },
+  asked.receive([](const batch_done& done) { CHECK(done.code == ec::overloaded); },
                 [](const caf::error&) { FAIL("storage answers"); });
   answer_box told;
   world.write(told, "b", {put("later", "{}")});
@@ -397,7 +397,7 @@ TEST_CASE("after a failure the next batch of an index that was not synced is ref
                                commit_index{number, index, std::move(rows), false, sync});
     world.run();
     ec code = ec::internal;
-    asked.receive([&](const index_committed& done) { code = static_cast<ec>(done.code); },
+    asked.receive([&](const index_committed& done) { code = done.code; },
                   [](const caf::error&) { FAIL("storage answers"); });
     return code;
   };
@@ -427,7 +427,7 @@ TEST_CASE("a refused generation: storage writes nothing of a bucket that did not
   auto asked = self->request(world.storage_now, std::chrono::seconds(1),
                              commit_batch{number, 999, 1, std::move(rows)});
   world.run();
-  asked.receive([](const batch_done& done) { CHECK(static_cast<ec>(done.code) == ec::overloaded); },
+  asked.receive([](const batch_done& done) { CHECK(done.code == ec::overloaded); },
                 [](const caf::error&) { FAIL("storage answers"); });
   CHECK_FALSE(world.rows->latest().read(keys::document(number, "intruder"))->has_value());
 }
