@@ -199,7 +199,7 @@ void tell_gateway(link_pointer self) {
 
 void schedule(link_pointer self, ticks at) {
   peer_link_state& state = self->state;
-  ticks due = state.link->due(at);
+  ticks due = state.link->due();
   if (state.unshown) due = std::min(due, *state.shown_at + defaults::peer_shown_every);
   if (!state.deferred.empty()) due = std::min(due, at + state.options.work->wait(at));
   // Wait at least 1 ms: due work that cannot continue yet must not keep a thread busy.
@@ -301,7 +301,7 @@ void take_tick(link_pointer self, ticks at) {
   if (!state.tick_at || at < *state.tick_at) return;
   state.tick_at.reset();
   take_deferred(self, at);
-  if (at < state.link->due(at)) return;
+  if (at < state.link->due()) return;
   charge(self, at, [&] { return state.link->tick(at), false; });
 }
 

@@ -208,7 +208,7 @@ void map_pool::core::assign_jobs() {
 bool map_pool::core::assign_one() {
   worker* place = nullptr;
   auto job = queue_.pop([&](const pool_job& first) {
-    place = first.needs_isolation() ? worker_alone_for(first) : worker_for(first);
+    place = first.needs_isolation() ? lone_worker_for(first) : shared_worker();
     return place != nullptr;
   });
   if (!job) return false;
@@ -224,7 +224,7 @@ bool map_pool::core::assign_one() {
   return true;
 }
 
-worker* map_pool::core::worker_for(const pool_job& /*job*/) {
+worker* map_pool::core::shared_worker() {
   worker* best = nullptr;
   for (const auto& one : workers_) {
     if (!one->ready() || one.get() == reserved_ || one->has_isolated_job() ||
@@ -238,7 +238,7 @@ worker* map_pool::core::worker_for(const pool_job& /*job*/) {
 
 // A job that may kill its worker waits for a worker without other work, and while another worker
 // has its function. Such jobs together leave one worker to the other jobs.
-worker* map_pool::core::worker_alone_for(const pool_job& job) {
+worker* map_pool::core::lone_worker_for(const pool_job& job) {
   if (in_work(job.what().id)) return nullptr;
   size_t taken = 0;
   worker* emptiest = nullptr;

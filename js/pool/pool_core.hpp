@@ -60,8 +60,8 @@ private:
 
   void assign_jobs();
   bool assign_one();
-  worker* worker_for(const pool_job& job);
-  worker* worker_alone_for(const pool_job& job);
+  worker* shared_worker();
+  worker* lone_worker_for(const pool_job& job);
   bool in_work(uint64_t function) const;
   void give_to(worker& where, job_pointer job);
   void spawn_workers();

@@ -19,7 +19,6 @@ public:
   static std::unique_ptr<pool_job> check(std::shared_ptr<const function> what, map_callback done);
 
   const function& what() const { return *what_; }
-  const std::shared_ptr<const function>& shared_function() const { return what_; }
   size_t size() const { return documents_.size() + calls_.size(); }
   bool suspect() const { return suspect_; }
   size_t answered() const { return answers_.size(); }

@@ -16,8 +16,7 @@ enum class fault : uint8_t {
   crashed = 4,        ///< It made its worker crash.
   too_many_rows = 5,  ///< It emitted more rows than a document may.
   too_large = 6,      ///< A row, or the document, is larger than the limit.
-  bad_result = 7,     ///< Set by callers: the JSON of a row cannot be stored.
-  too_many_bytes = 8, ///< All its rows together are larger than a document may emit.
+  too_many_bytes = 7, ///< All its rows together are larger than a document may emit.
 };
 inline constexpr fault last_fault = fault::too_many_bytes;
 

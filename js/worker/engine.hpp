@@ -135,7 +135,6 @@ private:
   std::unordered_map<uint64_t, script> scripts_{};
   emission emission_{};
   std::string key_{};
-  std::string value_{};
   bool out_of_memory_ = false;
   unsigned heap_extensions_ = 0;
   bool promised_ = false; ///< the item made a promise, whose microtask may wait in the context

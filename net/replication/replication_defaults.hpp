@@ -96,8 +96,6 @@ inline constexpr milliseconds read_again{50};
 /// Wait before another attempt at a request that could not be sent, because it waits for its turn
 /// or the store is briefly closed.
 inline constexpr milliseconds again_soon{100};
-/// Pause between two rounds of serving a peer that catches up.
-inline constexpr milliseconds serve_pause{2};
 /// How long an entry that a third node wrote waits for that node's own frame, which brings the
 /// body.
 inline constexpr milliseconds patience{30};

@@ -61,7 +61,6 @@ struct link::impl {
   bool established = false;
   hello peer{};
   std::string reason{};
-  bool once_lost = false; ///< established before, or unanswered for defaults::silence
   ticks greet_at{0};
   back_off<ticks> greeting{defaults::greet_first, defaults::greet_most};
   ticks heard_at{0};
@@ -146,7 +145,6 @@ void link::impl::begin_session(hello&& what, ticks now) {
 void link::impl::establish(ticks now) {
   if (established) return;
   established = true;
-  once_lost = true;
   reason.clear();
   shared.options.invites = false;
   greeting.reset();
@@ -156,7 +154,6 @@ void link::impl::establish(ticks now) {
 
 void link::impl::end_session(std::string why, ticks now) {
   established = false;
-  once_lost = true;
   reason = std::move(why);
   shared.peer_session = 0;
   servings.clear();
@@ -435,7 +432,6 @@ void link::tick(ticks now) {
       me.greet(now);
     }
     if (me.reason.empty() && now - me.first_greeted >= defaults::silence) {
-      me.once_lost = true;
       me.reason = "the peer does not answer";
     }
     return;
@@ -488,7 +484,7 @@ void link::say_goodbye(parting why) { impl_->shared.send(goodbye{why}); }
 
 effects link::take() { return std::exchange(impl_->shared.out, {}); }
 
-ticks link::due(ticks) const {
+ticks link::due() const {
   const impl& me = *impl_;
   if (!me.established) return me.greet_at;
   ticks at = std::min(me.heartbeat_at, me.heard_at + defaults::silence);

@@ -116,7 +116,7 @@ public:
   // Results
   // -----------------------------------------------------------------------------------------------
   effects take();
-  ticks due(ticks now) const; ///< when to call `tick`
+  ticks due() const; ///< when to call `tick`
   link_status status(ticks now) const;
   bool established() const;
   const std::string& peer_id() const; ///< empty: unknown so far

@@ -83,7 +83,5 @@ inline constexpr size_t verify_problems = 100;
 /// ms.
 inline constexpr size_t verify_slice_rows = 500;
 inline constexpr size_t verify_slice_bytes = mebibyte;
-/// Interval between attempts to reopen a failed store.
-inline constexpr std::chrono::milliseconds reopen_interval{250};
 
 } // namespace treadmill::defaults

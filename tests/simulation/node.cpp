@@ -288,7 +288,7 @@ void node::pump(size_t peer) {
 
 void node::plan_wake(size_t peer, peer_slot& slot) {
   const ticks now = around_.now();
-  const ticks due = std::max(slot.link->due(now), now);
+  const ticks due = std::max(slot.link->due(), now);
   if (slot.wake_planned && slot.wakes_at <= due) return;
   if (due == ticks::max()) return;
   slot.wake_planned = true;
@@ -310,7 +310,7 @@ void node::wake(size_t peer) {
   slot.wakes_now = slot.woke_at == now ? slot.wakes_now + 1 : 0;
   slot.woke_at = now;
   if (slot.wakes_now > most_wakes) return around_.fail("a link wants to be woken without an end");
-  if (slot.link->due(now) <= now) slot.link->tick(now);
+  if (slot.link->due() <= now) slot.link->tick(now);
   pump(peer);
 }
 

@@ -205,7 +205,7 @@ TEST_CASE(
       now += ticks(static_cast<int64_t>(random() % 40));
       w.b.now = now;
       if (n % 100 == 0) w.b.link->received(peer.greeting(), now);
-      if (w.b.link->due(now) <= now) w.b.link->tick(now);
+      if (w.b.link->due() <= now) w.b.link->tick(now);
       w.b.refuse_batches = random() % 5 == 0 ? ec::disk_full : ec::none;
       w.b.link->received(peer.next(), now);
       const uint64_t before = peer.out_bytes;

@@ -177,8 +177,8 @@ struct link_world {
     a.now = b.now = now;
     for (; !late.empty() && late.front().due <= now; late.pop_front())
       (late.front().for_a ? to_a : to_b).push_back(std::move(late.front().frame));
-    if (a.link->due(now) <= now) a.link->tick(now);
-    if (b.link->due(now) <= now) b.link->tick(now);
+    if (a.link->due() <= now) a.link->tick(now);
+    if (b.link->due() <= now) b.link->tick(now);
     for (int i = 0; i < 1000; ++i) {
       a.settle([this](std::string frame) { carry(to_b, std::move(frame)); });
       b.settle([this](std::string frame) { carry(to_a, std::move(frame)); });
