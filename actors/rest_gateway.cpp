@@ -51,6 +51,22 @@ merge_answer answer_of(replication::batch_outcome&& merged) {
   return made;
 }
 
+void add_counts(query_worker_counts& to, const js::pool_counters& from) {
+  to.workers += from.workers;
+  to.waiting += from.waiting;
+  to.working += from.working;
+  to.started += from.started;
+  to.failed_starts += from.failed_starts;
+  to.killed += from.killed;
+  to.died += from.died;
+  to.cancelled += from.cancelled;
+  to.documents += from.documents;
+  to.reductions += from.reductions;
+  to.faults += from.faults;
+  to.strikes += from.strikes;
+  to.cpu += from.cpu;
+}
+
 } // namespace
 
 /// The feeds that wait for activity. Outlives the gateway if a feed does.
@@ -357,6 +373,7 @@ node_facts rest_gateway::facts() const {
     facts.budgets.row_slots = options_.slots->count();
     facts.budgets.row_slots_taken = options_.slots->count() - options_.slots->free();
   }
+  for (const auto& pool : options_.pools) add_counts(facts.query_workers, pool->counters());
   facts.open_files = options_.open_files;
   facts.map_problem = js::map_pool::problem_of(options_.map_executable);
   if (options_.transport_facts) options_.transport_facts(facts);

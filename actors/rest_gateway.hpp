@@ -34,7 +34,8 @@ struct rest_gateway_options {
   json_limits limits{};
   /// Workers that compile functions and run trials; nullptr: neither is possible.
   std::shared_ptr<js::map_pool> lane{};
-  std::shared_ptr<const row_slots> slots{}; ///< shared by all queries
+  std::vector<std::shared_ptr<const js::map_pool>> pools{}; ///< all workers, for the metrics
+  std::shared_ptr<const row_slots> slots{};                 ///< shared by all queries
 };
 
 /// The bridge between HTTP threads and the actor system: turns calls of the REST routes into

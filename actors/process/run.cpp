@@ -256,6 +256,7 @@ private:
   rest_gateway_options with_peers(rest_gateway_options options) {
     options.peers = peers_;
     options.lane = lane_;
+    options.pools = {pool_, lane_};
     options.slots = slots_;
     options.transport_facts = [this](node_facts& facts) {
       const replication::transport_counters counts = transport_.counters();

@@ -203,6 +203,45 @@ void append_queries(std::string& out, const store& rows, const query_board& quer
   }
 }
 
+void append_query_workers(std::string& out, const query_worker_counts& counts) {
+  struct family {
+    std::string_view name;
+    std::string_view type;
+    std::string_view help;
+    uint64_t query_worker_counts::*member;
+  };
+  using counted = query_worker_counts;
+  static constexpr std::array<family, 12> families{
+      family{"treadmill_query_workers", "gauge", "Processes that run functions of queries.",
+             &counted::workers},
+      family{"treadmill_query_jobs_waiting", "gauge", "Jobs that no worker has.",
+             &counted::waiting},
+      family{"treadmill_query_jobs_running", "gauge", "Jobs that a worker has.", &counted::working},
+      family{"treadmill_query_workers_started_total", "counter", "Workers that were started.",
+             &counted::started},
+      family{"treadmill_query_workers_failed_total", "counter", "Workers that could not start.",
+             &counted::failed_starts},
+      family{"treadmill_query_workers_killed_total", "counter",
+             "Workers that the node killed: no answer in time, or a bad one.", &counted::killed},
+      family{"treadmill_query_workers_died_total", "counter",
+             "Workers that ended in any other way.", &counted::died},
+      family{"treadmill_query_jobs_cancelled_total", "counter", "Jobs that were cancelled.",
+             &counted::cancelled},
+      family{"treadmill_query_mapped_documents_total", "counter", "Documents that were mapped.",
+             &counted::documents},
+      family{"treadmill_query_reductions_total", "counter", "Reductions in JavaScript.",
+             &counted::reductions},
+      family{"treadmill_query_faults_total", "counter", "Documents and reductions that failed.",
+             &counted::faults},
+      family{"treadmill_query_strikes_total", "counter",
+             "Of those, the ones that killed a worker or cost seconds of its time.",
+             &counted::strikes}};
+  for (const family& one : families) single(out, one.name, one.type, one.help, counts.*one.member);
+  head(out, "treadmill_query_worker_cpu_seconds_total", "counter", "CPU time of all workers.");
+  seconds_sample(out, "treadmill_query_worker_cpu_seconds_total", {},
+                 std::chrono::duration<double>(counts.cpu).count());
+}
+
 std::string peer_label(const shown_peer& peer) { return "peer=\"" + escaped(peer.name) + '"'; }
 
 void append_peer_states(std::string& out, const std::vector<shown_peer>& peers) {
@@ -377,6 +416,7 @@ std::string metrics_text(const request_metrics& requests, const node_facts& fact
   append_commits(out, facts);
   append_buckets(out, rows);
   append_queries(out, rows, queries, facts.budgets);
+  append_query_workers(out, facts.query_workers);
   append_peers(out, facts.peers, peers.all());
   append_leveldb(out, rows);
   append_memory(out);

@@ -41,6 +41,23 @@ struct budget_use {
   uint64_t trials = 0; ///< trial runs of maps, running or waiting
 };
 
+/// The processes that run the functions of queries. Numbers without "now" never decrease.
+struct query_worker_counts {
+  uint64_t workers = 0; ///< now: processes
+  uint64_t waiting = 0; ///< now: jobs that no worker has
+  uint64_t working = 0; ///< now: jobs that a worker has
+  uint64_t started = 0;
+  uint64_t failed_starts = 0;
+  uint64_t killed = 0;    ///< by the node: no answer in time, or a bad one
+  uint64_t died = 0;      ///< ended in any other way
+  uint64_t cancelled = 0; ///< jobs
+  uint64_t documents = 0;
+  uint64_t reductions = 0;
+  uint64_t faults = 0;  ///< documents and reductions that failed
+  uint64_t strikes = 0; ///< of those, the ones that killed a worker or cost seconds of its time
+  std::chrono::nanoseconds cpu{};
+};
+
 /// Facts that only the running node has, for /_system and the metrics.
 struct node_facts {
   std::string name;
@@ -62,6 +79,7 @@ struct node_facts {
   peer_traffic peers{};
   open_file_limits open_files{};
   budget_use budgets{};
+  query_worker_counts query_workers{};
 };
 
 /// A request of an operator to federate with a peer.

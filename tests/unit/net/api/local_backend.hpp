@@ -222,6 +222,7 @@ public:
     facts.zmq_uri = "tcp://127.0.0.1:1445";
     facts.peers = {1, 2, 3, 4, 5};
     facts.budgets = {1000, 8, 3, 2};
+    facts.query_workers = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, std::chrono::milliseconds(1500)};
     return facts;
   }
   bool ready() const override { return is_ready; }

@@ -184,6 +184,21 @@ TEST_CASE("the metrics are Prometheus text and count by route and status class")
   CHECK(found["treadmill_query_row_slots"] == 8);
   CHECK(found["treadmill_query_row_slots_taken"] == 3);
   CHECK(found["treadmill_query_trials"] == 2);
+  const std::vector<std::string> counts{"workers",
+                                        "jobs_waiting",
+                                        "jobs_running",
+                                        "workers_started_total",
+                                        "workers_failed_total",
+                                        "workers_killed_total",
+                                        "workers_died_total",
+                                        "jobs_cancelled_total",
+                                        "mapped_documents_total",
+                                        "reductions_total",
+                                        "faults_total",
+                                        "strikes_total"};
+  for (size_t i = 0; i < counts.size(); ++i)
+    CHECK(found["treadmill_query_" + counts[i]] == static_cast<double>(i + 1));
+  CHECK(found["treadmill_query_worker_cpu_seconds_total"] == 1.5);
   CHECK(found["treadmill_documents{bucket=\"b\"}"] == 1);
   CHECK(found["treadmill_sequence{bucket=\"b\"}"] == 1);
   CHECK(found["treadmill_store_writable"] == 1);
