@@ -45,4 +45,6 @@ if(TREADMILL_SANITIZE)
 endif()
 if(TREADMILL_FUZZERS)
   target_compile_options(treadmill_options INTERFACE -fsanitize=fuzzer-no-link)
+  # The lock rules of storage/base/lock_rules.hpp: only clang checks them.
+  target_compile_options(treadmill_options INTERFACE -Wthread-safety -Werror=thread-safety)
 endif()

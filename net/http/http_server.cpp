@@ -85,7 +85,7 @@ void server_core::incoming(int socket) {
   ::fcntl(socket, F_SETFD, FD_CLOEXEC);
   connection* taker = nullptr;
   try {
-    const std::lock_guard lock(mutex_);
+    const checked_lock lock(mutex_);
     const size_t open = connections_.size() - free_.size();
     if (!stopping && open < options.connections + options.feed_clients + options.refusals) {
       if (free_.empty()) {
@@ -107,7 +107,7 @@ void server_core::incoming(int socket) {
 }
 
 bool server_core::enter(const std::string& address) {
-  const std::lock_guard lock(mutex_);
+  const checked_lock lock(mutex_);
   if (counted_ >= options.connections) return false;
   if (options.connections_per_address > 0) {
     size_t& count = addresses_[address];
@@ -119,7 +119,7 @@ bool server_core::enter(const std::string& address) {
 }
 
 void server_core::leave(const std::string& address) {
-  const std::lock_guard lock(mutex_);
+  const checked_lock lock(mutex_);
   --counted_;
   if (options.connections_per_address == 0) return;
   if (const auto found = addresses_.find(address);
@@ -128,7 +128,7 @@ void server_core::leave(const std::string& address) {
 }
 
 bool server_core::become_feed() {
-  const std::lock_guard lock(mutex_);
+  const checked_lock lock(mutex_);
   if (feeds_ >= options.feed_clients) return false;
   ++feeds_;
   --counted_;
@@ -136,7 +136,7 @@ bool server_core::become_feed() {
 }
 
 void server_core::end_feed() {
-  const std::lock_guard lock(mutex_);
+  const checked_lock lock(mutex_);
   --feeds_;
   ++counted_;
 }
@@ -147,7 +147,7 @@ void server_core::end_feed() {
 std::optional<work_place> server_core::begin_work(connection& who, size_t bytes) {
   const size_t all = options.total_request_bytes;
   bytes = std::min(bytes, all / 2);
-  const std::lock_guard lock(work_mutex_);
+  const checked_lock lock(work_mutex_);
   const bool is_next = work_queue_.empty() || work_queue_.front() == &who;
   const bool fits = work_bytes_ + bytes <= all / 2 && *body_bytes + bytes <= all;
   if (!is_next || (works_ > 0 && !fits)) {
@@ -165,7 +165,7 @@ std::optional<work_place> server_core::begin_work(connection& who, size_t bytes)
 }
 
 void server_core::forget_work(connection& who) {
-  const std::lock_guard lock(work_mutex_);
+  const checked_lock lock(work_mutex_);
   const auto found = std::find(work_queue_.begin(), work_queue_.end(), &who);
   if (found == work_queue_.end()) return;
   const bool was_next = found == work_queue_.begin();
@@ -174,7 +174,7 @@ void server_core::forget_work(connection& who) {
 }
 
 void server_core::end_work(size_t bytes) {
-  const std::lock_guard lock(work_mutex_);
+  const checked_lock lock(work_mutex_);
   --works_;
   work_bytes_ -= bytes;
   *body_bytes -= bytes;
@@ -182,26 +182,30 @@ void server_core::end_work(size_t bytes) {
 }
 
 void server_core::released(connection& closed) {
-  const std::lock_guard lock(mutex_);
+  const checked_lock lock(mutex_);
   free_.push_back(&closed);
   if (free_.size() == connections_.size()) closed_.notify_all();
 }
 
 void server_core::begin_stop() {
-  const std::lock_guard lock(mutex_);
+  const checked_lock lock(mutex_);
   stopping = true;
   for (const auto& one : connections_) workers.signal(*one, connection::ending);
 }
 
 void server_core::abort() {
-  const std::lock_guard lock(mutex_);
+  const checked_lock lock(mutex_);
   aborting = true;
   for (const auto& one : connections_) workers.signal(*one, connection::ending);
 }
 
 bool server_core::wait_until_closed(clock::time_point deadline) {
-  std::unique_lock lock(mutex_);
-  return closed_.wait_until(lock, deadline, [this] { return free_.size() == connections_.size(); });
+  checked_lock lock(mutex_);
+  while (free_.size() != connections_.size()) {
+    if (lock.wait_until(closed_, deadline) == std::cv_status::timeout)
+      return free_.size() == connections_.size();
+  }
+  return true;
 }
 
 server_counters server_core::counters() const {
@@ -212,10 +216,10 @@ server_counters server_core::counters() const {
   now.timeouts = timeouts;
   now.request_bytes = *body_bytes;
   {
-    const std::lock_guard lock(work_mutex_);
+    const checked_lock lock(work_mutex_);
     now.waiting = work_queue_.size();
   }
-  const std::lock_guard lock(mutex_);
+  const checked_lock lock(mutex_);
   now.connections = connections_.size() - free_.size();
   now.feed_clients = feeds_;
   return now;

@@ -78,7 +78,7 @@ void reactor::stop() {
   while (::write(quit_.value, &one, sizeof one) < 0 && errno == EINTR) {
   }
   {
-    const std::lock_guard lock(spare_mutex_);
+    const checked_lock lock(spare_mutex_);
     quitting_ = true;
   }
   spare_needed_.notify_all();
@@ -89,7 +89,7 @@ void reactor::stop() {
 }
 
 void reactor::add(strand& task) {
-  const std::lock_guard lock(timer_mutex_);
+  const checked_lock lock(timer_mutex_);
   timed_.push_back(&task);
 }
 
@@ -107,7 +107,7 @@ void reactor::signal(strand& task, uint32_t signals) {
 }
 
 void reactor::enqueue(strand& task) {
-  const std::lock_guard lock(queue_mutex_);
+  const checked_lock lock(queue_mutex_);
   queue_.push_back(&task);
   queued_.store(queue_.size());
 }
@@ -170,8 +170,8 @@ void reactor::take(void* source, uint32_t events) {
 
 // False: the reactor stops.
 bool reactor::wait_as_spare() {
-  std::unique_lock lock(spare_mutex_);
-  spare_needed_.wait(lock, [this] { return promotions_ > 0 || quitting_; });
+  checked_lock lock(spare_mutex_);
+  while (promotions_ == 0 && !quitting_) lock.wait(spare_needed_);
   if (quitting_) return false;
   --promotions_;
   return true;
@@ -179,7 +179,7 @@ bool reactor::wait_as_spare() {
 
 void reactor::watch_over() {
   int looks = 0;
-  std::unique_lock lock(spare_mutex_);
+  checked_lock lock(spare_mutex_);
   while (!quitting_) {
     const bool idle = idle_.load() == polling_.load();
     looks = idle ? looks + 1 : 0;
@@ -187,12 +187,15 @@ void reactor::watch_over() {
       watcher_sleeps_ = true;
       // This second check notices a worker that became busy before it could see watcher_sleeps_.
       if (idle_.load() == polling_.load())
-        watcher_needed_.wait(lock, [this] { return !watcher_sleeps_ || quitting_; });
+        while (watcher_sleeps_ && !quitting_) lock.wait(watcher_needed_);
       watcher_sleeps_ = false;
       looks = 0;
     }
     const uint64_t seen = turns_.load();
-    watcher_needed_.wait_for(lock, watch_interval, [this] { return quitting_; });
+    const auto next_look = clock::now() + watch_interval;
+    while (!quitting_ &&
+           lock.wait_until(watcher_needed_, next_look) == std::cv_status::no_timeout) {
+    }
     const size_t spares = workers_.size() - polling_.load();
     if (idle_.load() == 0 && turns_.load() == seen && spares > 0) {
       ++polling_;
@@ -204,7 +207,7 @@ void reactor::watch_over() {
 
 void reactor::wake_watcher() {
   {
-    const std::lock_guard lock(spare_mutex_);
+    const checked_lock lock(spare_mutex_);
     watcher_sleeps_ = false;
   }
   watcher_needed_.notify_one();
@@ -216,7 +219,7 @@ void reactor::drain_queue() {
   for (size_t left = queued_.load(); left > 0; --left) {
     strand* task = nullptr;
     {
-      const std::lock_guard lock(queue_mutex_);
+      const checked_lock lock(queue_mutex_);
       if (queue_.empty()) return;
       task = queue_.front();
       queue_.pop_front();
@@ -234,7 +237,7 @@ void reactor::set_due(strand& task, clock::time_point when) {
 }
 
 void reactor::arm(int64_t due) {
-  const std::lock_guard lock(timer_mutex_);
+  const checked_lock lock(timer_mutex_);
   if (due >= armed_.load()) return;
   armed_.store(due);
   itimerspec when{};
@@ -250,7 +253,7 @@ void reactor::sweep() {
   int64_t next = INT64_MAX;
   std::vector<strand*> due_now;
   {
-    const std::lock_guard lock(timer_mutex_);
+    const checked_lock lock(timer_mutex_);
     armed_.store(INT64_MAX);
     for (strand* task : timed_) {
       int64_t due = task->due_.load();

@@ -1,11 +1,11 @@
 #pragma once
 #include "net/http/http.hpp"
+#include "storage/base/lock_rules.hpp"
 #include "storage/base/result.hpp"
 #include <atomic>
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
-#include <mutex>
 #include <thread>
 #include <vector>
 
@@ -98,21 +98,22 @@ private:
   size_t most_pollers_ = 1;
 
   std::thread watcher_;
-  std::mutex spare_mutex_;
+  checked_mutex spare_mutex_;
   std::condition_variable spare_needed_, watcher_needed_;
-  size_t promotions_ = 0; ///< spare workers that were told to poll and have not begun
-  bool quitting_ = false;
+  /// Spare workers that were told to poll and have not begun.
+  size_t promotions_ GUARDED_BY(spare_mutex_) = 0;
+  bool quitting_ GUARDED_BY(spare_mutex_) = false;
   std::atomic<size_t> polling_ = 0; ///< workers that are not spare
   std::atomic<size_t> idle_ = 0;    ///< polling workers that wait for an event
   std::atomic<uint64_t> turns_ = 0; ///< pieces of work that were finished
   std::atomic<bool> watcher_sleeps_ = false;
 
-  std::mutex queue_mutex_;
-  std::deque<strand*> queue_;
+  checked_mutex queue_mutex_;
+  std::deque<strand*> queue_ GUARDED_BY(queue_mutex_);
   std::atomic<size_t> queued_ = 0;
 
-  std::mutex timer_mutex_;
-  std::vector<strand*> timed_;
+  checked_mutex timer_mutex_;
+  std::vector<strand*> timed_ GUARDED_BY(timer_mutex_);
   std::atomic<int64_t> armed_ = INT64_MAX;
 };
 

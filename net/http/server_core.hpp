@@ -3,12 +3,12 @@
 #include "net/http/http_listener.hpp"
 #include "net/http/http_server.hpp"
 #include "net/http/reactor.hpp"
+#include "storage/base/lock_rules.hpp"
 #include <atomic>
 #include <condition_variable>
 #include <deque>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <vector>
 
@@ -112,18 +112,18 @@ public:
 private:
   std::atomic<uint64_t> accepted_ = 0;
 
-  mutable std::mutex mutex_;
+  mutable checked_mutex mutex_;
   std::condition_variable closed_;
-  std::vector<std::unique_ptr<connection>> connections_;
-  std::vector<connection*> free_;
-  size_t counted_ = 0; // connections that count against the limit
-  size_t feeds_ = 0;
-  std::map<std::string, size_t> addresses_;
+  std::vector<std::unique_ptr<connection>> connections_ GUARDED_BY(mutex_);
+  std::vector<connection*> free_ GUARDED_BY(mutex_);
+  size_t counted_ GUARDED_BY(mutex_) = 0; // connections that count against the limit
+  size_t feeds_ GUARDED_BY(mutex_) = 0;
+  std::map<std::string, size_t> addresses_ GUARDED_BY(mutex_);
 
-  mutable std::mutex work_mutex_;
-  std::deque<connection*> work_queue_;
-  size_t works_ = 0;
-  size_t work_bytes_ = 0;
+  mutable checked_mutex work_mutex_;
+  std::deque<connection*> work_queue_ GUARDED_BY(work_mutex_);
+  size_t works_ GUARDED_BY(work_mutex_) = 0;
+  size_t work_bytes_ GUARDED_BY(work_mutex_) = 0;
 };
 
 } // namespace treadmill::http

@@ -6,7 +6,7 @@ namespace treadmill {
 
 void peer_board::keep(uint64_t key, std::string name, std::string zmq_uri, std::string node_id,
                       std::string refusal) {
-  const std::lock_guard lock(mutex_);
+  const checked_lock lock(mutex_);
   shown_peer& peer = peers_[key];
   peer.name = std::move(name);
   peer.zmq_uri = std::move(zmq_uri);
@@ -15,18 +15,18 @@ void peer_board::keep(uint64_t key, std::string name, std::string zmq_uri, std::
 }
 
 void peer_board::forget(uint64_t key) {
-  const std::lock_guard lock(mutex_);
+  const checked_lock lock(mutex_);
   peers_.erase(key);
 }
 
 void peer_board::forget_all() {
-  const std::lock_guard lock(mutex_);
+  const checked_lock lock(mutex_);
   peers_.clear();
 }
 
 void peer_board::show(uint64_t key, link_status status,
                       std::optional<std::chrono::system_clock::time_point> last_seen) {
-  const std::lock_guard lock(mutex_);
+  const checked_lock lock(mutex_);
   const auto found = peers_.find(key);
   if (found == peers_.end()) return;
   found->second.status = std::move(status);
@@ -36,7 +36,7 @@ void peer_board::show(uint64_t key, link_status status,
 std::vector<shown_peer> peer_board::all() const {
   std::vector<shown_peer> peers;
   {
-    const std::lock_guard lock(mutex_);
+    const checked_lock lock(mutex_);
     peers.reserve(peers_.size());
     for (const auto& [key, peer] : peers_) peers.push_back(peer);
   }
@@ -46,7 +46,7 @@ std::vector<shown_peer> peer_board::all() const {
 }
 
 size_t peer_board::count() const {
-  const std::lock_guard lock(mutex_);
+  const checked_lock lock(mutex_);
   return peers_.size();
 }
 

@@ -1,11 +1,11 @@
 #pragma once
 #include "net/node/link_status.hpp"
+#include "storage/base/lock_rules.hpp"
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
@@ -48,8 +48,8 @@ public:
   size_t count() const;
 
 private:
-  mutable std::mutex mutex_{};
-  std::map<uint64_t, shown_peer> peers_{};
+  mutable checked_mutex mutex_{};
+  std::map<uint64_t, shown_peer> peers_ GUARDED_BY(mutex_){};
 };
 
 } // namespace treadmill

@@ -14,12 +14,12 @@ std::string_view to_string(query_phase phase) {
 }
 
 last_states::shared last_states::find(std::optional<uint64_t> version) const {
-  const std::lock_guard lock(mutex_);
+  const checked_lock lock(mutex_);
   return version && version == version_ ? states_ : nullptr;
 }
 
 void last_states::keep(std::optional<uint64_t> version, shared states) {
-  const std::lock_guard lock(mutex_);
+  const checked_lock lock(mutex_);
   version_ = version;
   states_.swap(states);
 }
@@ -27,14 +27,14 @@ void last_states::keep(std::optional<uint64_t> version, shared states) {
 void query_board::show(uint32_t bucket, shown_query query) {
   std::string name = query.name;
   auto made = std::make_shared<const shown_query>(std::move(query));
-  const std::lock_guard lock(mutex_);
+  const checked_lock lock(mutex_);
   // The previous state, and the snapshot that it may hold, is destroyed after the lock is released.
   std::swap(buckets_[bucket][std::move(name)], made);
 }
 
 void query_board::remove(uint32_t bucket, const std::string& name, uint64_t owner) {
   shown removed;
-  const std::lock_guard lock(mutex_);
+  const checked_lock lock(mutex_);
   const auto queries = buckets_.find(bucket);
   if (queries == buckets_.end()) return;
   const auto found = queries->second.find(name);
@@ -45,7 +45,7 @@ void query_board::remove(uint32_t bucket, const std::string& name, uint64_t owne
 }
 
 query_board::shown query_board::find(uint32_t bucket, std::string_view name) const {
-  const std::lock_guard lock(mutex_);
+  const checked_lock lock(mutex_);
   const auto queries = buckets_.find(bucket);
   if (queries == buckets_.end()) return nullptr;
   const auto found = queries->second.find(name);
@@ -53,7 +53,7 @@ query_board::shown query_board::find(uint32_t bucket, std::string_view name) con
 }
 
 std::shared_ptr<void> query_board::follow(uint32_t bucket, const std::string& name) {
-  const std::lock_guard lock(mutex_);
+  const checked_lock lock(mutex_);
   std::weak_ptr<void>& known = followed_[{bucket, name}];
   auto handle = known.lock();
   if (!handle) known = handle = std::make_shared<int>(0);
@@ -61,14 +61,14 @@ std::shared_ptr<void> query_board::follow(uint32_t bucket, const std::string& na
 }
 
 bool query_board::followed(uint32_t bucket, const std::string& name) const {
-  const std::lock_guard lock(mutex_);
+  const checked_lock lock(mutex_);
   const auto found = followed_.find({bucket, name});
   return found != followed_.end() && !found->second.expired();
 }
 
 std::vector<query_board::shown> query_board::all(uint32_t bucket) const {
   std::vector<shown> queries;
-  const std::lock_guard lock(mutex_);
+  const checked_lock lock(mutex_);
   const auto found = buckets_.find(bucket);
   if (found == buckets_.end()) return queries;
   for (const auto& [name, query] : found->second) queries.push_back(query);

@@ -1,11 +1,11 @@
 #pragma once
+#include "storage/base/lock_rules.hpp"
 #include "storage/documents/query_definition.hpp"
 #include "storage/engine/store.hpp"
 #include "storage/index/index.hpp"
 #include "storage/index/partial_result.hpp"
 #include <map>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -38,9 +38,9 @@ public:
   void keep(std::optional<uint64_t> version, shared states);
 
 private:
-  mutable std::mutex mutex_{};
-  std::optional<uint64_t> version_{};
-  shared states_{};
+  mutable checked_mutex mutex_{};
+  std::optional<uint64_t> version_ GUARDED_BY(mutex_){};
+  shared states_ GUARDED_BY(mutex_){};
 };
 
 /// What the threads that answer requests see of a query.
@@ -79,9 +79,9 @@ public:
   bool followed(uint32_t bucket, const std::string& name) const;
 
 private:
-  mutable std::mutex mutex_{};
-  std::map<uint32_t, std::map<std::string, shown, std::less<>>> buckets_{};
-  std::map<std::pair<uint32_t, std::string>, std::weak_ptr<void>> followed_{};
+  mutable checked_mutex mutex_{};
+  std::map<uint32_t, std::map<std::string, shown, std::less<>>> buckets_ GUARDED_BY(mutex_){};
+  std::map<std::pair<uint32_t, std::string>, std::weak_ptr<void>> followed_ GUARDED_BY(mutex_){};
 };
 
 } // namespace treadmill

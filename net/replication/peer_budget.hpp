@@ -1,8 +1,8 @@
 #pragma once
+#include "storage/base/lock_rules.hpp"
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
-#include <mutex>
 #include <utility>
 
 /// Limits on what one peer may cost this node: bytes held for it, and processing time spent on it.
@@ -48,13 +48,13 @@ public:
   work_budget(double share, work most) : share_(share), most_(most), left_(most) {}
 
   void spend(work took, clock_time now) {
-    const std::lock_guard lock(mutex_);
+    const checked_lock lock(mutex_);
     refill(now);
     left_ = std::max(left_ - took, -most_); // bounds the wait
   }
   /// How long to wait before the next frame; 0: no wait.
   clock_time wait(clock_time now) {
-    const std::lock_guard lock(mutex_);
+    const checked_lock lock(mutex_);
     refill(now);
     if (left_ > work(0)) return clock_time(0);
     return clock_time(1 +
@@ -62,7 +62,7 @@ public:
   }
 
 private:
-  void refill(clock_time now) {
+  void refill(clock_time now) NEEDS_LOCK(mutex_) {
     if (now <= at_) return;
     const work since = std::min<work>(now - at_, std::chrono::hours(1));
     at_ = now;
@@ -72,9 +72,9 @@ private:
 
   const double share_;
   const work most_;
-  std::mutex mutex_{};
-  clock_time at_{0};
-  work left_;
+  checked_mutex mutex_{};
+  clock_time at_ GUARDED_BY(mutex_){0};
+  work left_ GUARDED_BY(mutex_);
 };
 
 } // namespace treadmill::replication

@@ -1,10 +1,10 @@
 #include "net/transport/host_resolver.hpp"
 #include "net/node/zmq_uri.hpp"
+#include "storage/base/lock_rules.hpp"
 #include <arpa/inet.h>
 #include <condition_variable>
 #include <csignal>
 #include <deque>
-#include <mutex>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
@@ -16,11 +16,11 @@ namespace treadmill::replication {
 
 struct host_resolver::shared {
   lookup look_up{};
-  std::mutex mutex{};
+  checked_mutex mutex{};
   std::condition_variable asked{};
-  std::deque<std::pair<std::string, answer>> questions{};
-  bool has_thread = false;
-  bool closed = false;
+  std::deque<std::pair<std::string, answer>> questions GUARDED_BY(mutex){};
+  bool has_thread GUARDED_BY(mutex) = false;
+  bool closed GUARDED_BY(mutex) = false;
 };
 
 host_resolver::host_resolver(lookup look_up) : shared_(std::make_shared<shared>()) {
@@ -28,7 +28,7 @@ host_resolver::host_resolver(lookup look_up) : shared_(std::make_shared<shared>(
 }
 
 host_resolver::~host_resolver() {
-  const std::scoped_lock lock(shared_->mutex);
+  const checked_lock lock(shared_->mutex);
   shared_->closed = true;
   shared_->questions.clear();
   shared_->asked.notify_all();
@@ -36,7 +36,7 @@ host_resolver::~host_resolver() {
 
 void host_resolver::ask(std::string name, answer then) {
   {
-    const std::scoped_lock lock(shared_->mutex);
+    const checked_lock lock(shared_->mutex);
     shared_->has_thread = shared_->has_thread || start_thread(shared_);
     if (shared_->has_thread) {
       shared_->questions.emplace_back(std::move(name), std::move(then));
@@ -64,9 +64,9 @@ bool host_resolver::start_thread(const std::shared_ptr<shared>& state) {
 }
 
 void host_resolver::run(const std::shared_ptr<shared>& state) {
-  std::unique_lock lock(state->mutex);
+  checked_lock lock(state->mutex);
   for (;;) {
-    state->asked.wait(lock, [&] { return state->closed || !state->questions.empty(); });
+    while (!state->closed && state->questions.empty()) lock.wait(state->asked);
     if (state->closed) return;
     auto [name, then] = std::move(state->questions.front());
     state->questions.pop_front();

@@ -13,19 +13,19 @@ peer_commands::~peer_commands() {
 }
 
 uint64_t peer_commands::add_incoming() {
-  const std::scoped_lock lock(mutex_);
+  const checked_lock lock(mutex_);
   if (ended_) return 0;
   known_.emplace(next_, std::make_shared<waiting_bytes>());
   return next_++;
 }
 
 void peer_commands::forget(uint64_t connection) {
-  const std::scoped_lock lock(mutex_);
+  const checked_lock lock(mutex_);
   known_.erase(connection);
 }
 
 uint64_t peer_commands::add_dial(zmq_address to) {
-  const std::scoped_lock lock(mutex_);
+  const checked_lock lock(mutex_);
   if (ended_) return 0;
   known_.emplace(next_, std::make_shared<waiting_bytes>());
   push(dial_command{next_, std::move(to)});
@@ -33,12 +33,12 @@ uint64_t peer_commands::add_dial(zmq_address to) {
 }
 
 void peer_commands::add_resolved(uint64_t connection, std::vector<std::string> addresses) {
-  const std::scoped_lock lock(mutex_);
+  const checked_lock lock(mutex_);
   push(resolved_command{connection, std::move(addresses)});
 }
 
 void peer_commands::add_hang_up(uint64_t connection) {
-  const std::scoped_lock lock(mutex_);
+  const checked_lock lock(mutex_);
   const auto found = known_.find(connection);
   if (found == known_.end()) return;
   push(hang_up_command{connection, std::move(found->second)});
@@ -46,7 +46,7 @@ void peer_commands::add_hang_up(uint64_t connection) {
 }
 
 bool peer_commands::add_frame(uint64_t connection, std::string bytes) {
-  const std::scoped_lock lock(mutex_);
+  const checked_lock lock(mutex_);
   const auto found = known_.find(connection);
   if (ended_ || found == known_.end() || bytes.size() > most_.frame_bytes ||
       found->second->now() >= most_.connection_bytes ||
@@ -58,14 +58,14 @@ bool peer_commands::add_frame(uint64_t connection, std::string bytes) {
 }
 
 void peer_commands::end() {
-  const std::scoped_lock lock(mutex_);
+  const checked_lock lock(mutex_);
   ended_ = true;
   wake();
 }
 
 bool peer_commands::take(std::vector<peer_command>& to) {
   to.clear();
-  const std::scoped_lock lock(mutex_);
+  const checked_lock lock(mutex_);
   if (std::exchange(is_awake_, false)) {
     uint64_t count = 0;
     [[maybe_unused]] const ssize_t size = ::read(wake_, &count, sizeof count);
@@ -74,13 +74,11 @@ bool peer_commands::take(std::vector<peer_command>& to) {
   return ended_;
 }
 
-// With the mutex held.
 void peer_commands::push(peer_command next) {
   queue_.push_back(std::move(next));
   wake();
 }
 
-// With the mutex held.
 void peer_commands::wake() {
   if (std::exchange(is_awake_, true)) return;
   const uint64_t one = 1;

@@ -1,9 +1,9 @@
 #pragma once
 #include "net/node/zmq_uri.hpp"
 #include "net/transport/peer_outbox.hpp"
+#include "storage/base/lock_rules.hpp"
 #include <cstdint>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <unordered_map>
 #include <variant>
@@ -71,18 +71,18 @@ public:
   bool take(std::vector<peer_command>& to);
 
 private:
-  void push(peer_command next);
-  void wake();
+  void push(peer_command next) NEEDS_LOCK(mutex_);
+  void wake() NEEDS_LOCK(mutex_);
 
   const limits most_;
   const int wake_;
   const std::shared_ptr<waiting_bytes> all_ = std::make_shared<waiting_bytes>();
-  std::mutex mutex_;
-  std::vector<peer_command> queue_;
-  std::unordered_map<uint64_t, std::shared_ptr<waiting_bytes>> known_;
-  uint64_t next_ = 1;
-  bool is_awake_ = false;
-  bool ended_ = false;
+  checked_mutex mutex_;
+  std::vector<peer_command> queue_ GUARDED_BY(mutex_);
+  std::unordered_map<uint64_t, std::shared_ptr<waiting_bytes>> known_ GUARDED_BY(mutex_);
+  uint64_t next_ GUARDED_BY(mutex_) = 1;
+  bool is_awake_ GUARDED_BY(mutex_) = false;
+  bool ended_ GUARDED_BY(mutex_) = false;
 };
 
 } // namespace treadmill::replication

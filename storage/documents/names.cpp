@@ -1,12 +1,12 @@
 #include "storage/documents/names.hpp"
 #include "storage/base/defaults.hpp"
 #include "storage/base/hash.hpp"
+#include "storage/base/lock_rules.hpp"
 #include "storage/base/utf8.hpp"
 #include <algorithm>
 #include <chrono>
 #include <cstdlib>
 #include <cstring>
-#include <mutex>
 #include <unistd.h>
 
 namespace treadmill {
@@ -35,7 +35,7 @@ public:
     const auto now = std::chrono::system_clock::now().time_since_epoch();
     const auto ms =
         static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(now).count());
-    std::lock_guard lock(mutex_);
+    const checked_lock lock(mutex_);
     if (ms > last_ms_) {
       last_ms_ = ms;
       draw(last_);
@@ -49,7 +49,7 @@ public:
 private:
   /// Takes random bytes from a pool; one system call fills the pool for many ids.
   template<size_t Size>
-  void draw(std::array<uint8_t, Size>& bytes) {
+  void draw(std::array<uint8_t, Size>& bytes) NEEDS_LOCK(mutex_) {
     if (pool_left_ < Size) {
       // Ids without randomness could equal those of another node, so abort.
       if (getentropy(pool_.data(), pool_.size()) != 0) std::abort();
@@ -60,7 +60,7 @@ private:
   }
 
   /// Adds 1 to 2^32 units of the lowest bit that a UUID contains; false if that overflows.
-  bool step() {
+  bool step() NEEDS_LOCK(mutex_) {
     std::array<uint8_t, 4> random{};
     draw(random);
     uint64_t increment = 1;
@@ -74,11 +74,12 @@ private:
     return increment == 0;
   }
 
-  std::mutex mutex_;
-  uint64_t last_ms_ = 0;
-  std::array<uint8_t, 10> last_{};
-  std::array<uint8_t, 250> pool_{}; // getentropy gives at most 256 bytes per call
-  size_t pool_left_ = 0;
+  checked_mutex mutex_;
+  uint64_t last_ms_ GUARDED_BY(mutex_) = 0;
+  std::array<uint8_t, 10> last_ GUARDED_BY(mutex_){};
+  // getentropy gives at most 256 bytes per call
+  std::array<uint8_t, 250> pool_ GUARDED_BY(mutex_){};
+  size_t pool_left_ GUARDED_BY(mutex_) = 0;
 };
 
 } // namespace

@@ -38,7 +38,7 @@ tl::unexpected<error> read_failure(const leveldb::Status& status) {
 
 read_view::pinned::~pinned() {
   const slice_gate::pass pass(owner->gate);
-  const std::lock_guard lock(owner->pinned_mutex);
+  const checked_lock lock(owner->pinned_mutex);
   owner->pinned_views.erase(this);
   if (snapshot != nullptr) owner->db->ReleaseSnapshot(snapshot);
 }
@@ -49,7 +49,7 @@ read_view store::latest() const {
   return view;
 }
 
-/// Precondition: the caller has passed the gate, or is the writer, and holds pinned_mutex.
+/// Precondition: the caller has passed the gate, or is the writer.
 std::shared_ptr<read_view::pinned> store::impl::pin() {
   auto made = std::make_shared<read_view::pinned>();
   made->owner = this;
@@ -65,7 +65,7 @@ std::shared_ptr<read_view::pinned> store::impl::pin() {
 read_view store::snapshot() const {
   read_view view = latest();
   const slice_gate::pass pass(impl_->gate);
-  const std::lock_guard lock(impl_->pinned_mutex);
+  const checked_lock lock(impl_->pinned_mutex);
   view.pinned_ = impl_->pin();
   return view;
 }
@@ -75,7 +75,7 @@ read_view store::snapshot() const {
 read_view store::synced() const {
   read_view view = latest();
   const slice_gate::pass pass(impl_->gate);
-  const std::lock_guard lock(impl_->pinned_mutex);
+  const checked_lock lock(impl_->pinned_mutex);
   view.pinned_ = impl_->synced != nullptr ? impl_->synced : impl_->pin();
   return view;
 }

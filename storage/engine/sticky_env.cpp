@@ -106,7 +106,7 @@ bool is_too_many_files(const leveldb::Status& status) {
 }
 
 bool sticky_env::give_up_spare() {
-  const std::lock_guard lock(spares_mutex_);
+  const checked_lock lock(spares_mutex_);
   if (spares_.empty()) return false;
   ::close(spares_.back());
   spares_.pop_back();
@@ -115,7 +115,7 @@ bool sticky_env::give_up_spare() {
 }
 
 void sticky_env::take_spares() {
-  const std::lock_guard lock(spares_mutex_);
+  const checked_lock lock(spares_mutex_);
   spares_.reserve(spare_files);
   while (spares_.size() < spare_files) {
     const int spare = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
@@ -147,7 +147,7 @@ leveldb::Status sticky_env::NewRandomAccessFile(const std::string& name,
 leveldb::Status sticky_env::noted(leveldb::Status status) {
   if (status.ok()) return status;
   {
-    const std::lock_guard lock(failure_mutex_);
+    const checked_lock lock(failure_mutex_);
     if (failed()) return status;
     failure_ = status;
     failed_.store(true, std::memory_order_release);
@@ -157,7 +157,7 @@ leveldb::Status sticky_env::noted(leveldb::Status status) {
 }
 
 leveldb::Status sticky_env::failure() const {
-  const std::lock_guard lock(failure_mutex_);
+  const checked_lock lock(failure_mutex_);
   return failure_;
 }
 

@@ -1,8 +1,8 @@
 #pragma once
+#include "storage/base/lock_rules.hpp"
 #include <atomic>
 #include <functional>
 #include <leveldb/env.h>
-#include <mutex>
 #include <string>
 #include <vector>
 
@@ -63,11 +63,11 @@ private:
 
   hooks hooks_;
   std::atomic<bool> failed_{false};
-  mutable std::mutex failure_mutex_{};
-  leveldb::Status failure_{}; ///< guarded by failure_mutex_
+  mutable checked_mutex failure_mutex_{};
+  leveldb::Status failure_ GUARDED_BY(failure_mutex_){};
   std::atomic<bool> lacks_spares_{false};
-  std::mutex spares_mutex_{};
-  std::vector<int> spares_{};
+  checked_mutex spares_mutex_{};
+  std::vector<int> spares_ GUARDED_BY(spares_mutex_){};
 };
 
 /// True if the status says that a file could not be opened because too many files are open.

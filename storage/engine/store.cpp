@@ -153,13 +153,13 @@ result<void> store::impl::write(std::span<const row_batch* const> batches, bool 
 
 /// Called before a commit without sync: followers continue to see the data as of now.
 void store::impl::hold_synced() {
-  const std::lock_guard guard(pinned_mutex);
+  const checked_lock guard(pinned_mutex);
   if (synced == nullptr) synced = pin();
 }
 
 void store::impl::release_synced() {
   std::shared_ptr<read_view::pinned> held;
-  const std::lock_guard guard(pinned_mutex);
+  const checked_lock guard(pinned_mutex);
   held.swap(synced);
 }
 
@@ -221,11 +221,16 @@ result<uint32_t> store::impl::take_bucket_number(row_batch& rows) const {
   return number;
 }
 
+size_t store::impl::bucket_count() const {
+  const checked_read_lock reading(catalogue_mutex);
+  return catalogue.size();
+}
+
 result<bucket_info> store::create_bucket(std::string_view name, bool for_peer) {
   if (auto good = check_bucket_name(name); !good) return tl::unexpected(good.error());
   if (auto there = find_bucket(name)) return *there;
   const size_t kept = for_peer ? impl_->options.buckets / defaults::buckets_of_clients : 0;
-  if (impl_->catalogue.size() + kept >= impl_->options.buckets) {
+  if (impl_->bucket_count() + kept >= impl_->options.buckets) {
     return fail(ec::too_large,
                 "the node has its " + std::to_string(impl_->options.buckets) + " buckets already");
   }
@@ -238,7 +243,7 @@ result<bucket_info> store::create_bucket(std::string_view name, bool for_peer) {
   rows.remove(keys::left_bucket(name));
   const row_batch* batch = &rows;
   if (auto done = commit({&batch, 1}, true); !done) return tl::unexpected(done.error());
-  const std::unique_lock lock(impl_->catalogue_mutex);
+  const checked_write_lock lock(impl_->catalogue_mutex);
   impl_->catalogue[info.name] = info;
   impl_->live_numbers.insert(info.number);
   return info;
@@ -253,7 +258,7 @@ result<bucket_info> store::drop_bucket(std::string_view name) {
   rows.put(keys::dead_bucket(info->number), "");
   if (!stays_local(name)) rows.put(keys::left_bucket(name), "");
   if (auto done = impl_->write(rows, true); !done) return tl::unexpected(done.error());
-  const std::unique_lock lock(impl_->catalogue_mutex);
+  const checked_write_lock lock(impl_->catalogue_mutex);
   impl_->catalogue.erase(info->name);
   impl_->live_numbers.erase(info->number);
   return *info;
@@ -334,12 +339,12 @@ std::string store::impl::compact_some(const std::string& from, std::string to) {
 bool store::impl::compact_asked() {
   asked_range next;
   {
-    const std::lock_guard guard(asked_mutex);
+    const checked_lock guard(asked_mutex);
     if (asked.empty()) return false;
     next = asked.front();
   }
   const std::string done = compact_some(next.from, next.end);
-  const std::lock_guard guard(asked_mutex);
+  const checked_lock guard(asked_mutex);
   asked.front().from = done; // other threads only append
   if (done >= next.end) asked.pop_front();
   return !asked.empty();
@@ -379,7 +384,7 @@ result<bool> store::clean_up() {
 // --------------------------------------------------------------------------------------------------------------
 
 void store::ask_compaction(std::optional<uint32_t> bucket) {
-  const std::lock_guard guard(impl_->asked_mutex);
+  const checked_lock guard(impl_->asked_mutex);
   impl::asked_range wanted{bucket ? keys::bucket_begin(*bucket) : keys::bucket_begin(0),
                            bucket ? keys::bucket_end(*bucket) : keys::buckets_end()};
   const bool there = std::any_of(impl_->asked.begin(), impl_->asked.end(), [&](const auto& one) {
@@ -389,7 +394,7 @@ void store::ask_compaction(std::optional<uint32_t> bucket) {
 }
 
 bool store::compacting() const {
-  const std::lock_guard guard(impl_->asked_mutex);
+  const checked_lock guard(impl_->asked_mutex);
   return !impl_->asked.empty();
 }
 
@@ -413,14 +418,14 @@ uint64_t store::reopens() const { return impl_->reopens.load(std::memory_order_a
 const std::string& store::node_id() const { return impl_->node_id; }
 
 std::optional<bucket_info> store::find_bucket(std::string_view name) const {
-  const std::shared_lock lock(impl_->catalogue_mutex);
+  const checked_read_lock lock(impl_->catalogue_mutex);
   const auto found = impl_->catalogue.find(name);
   if (found == impl_->catalogue.end()) return std::nullopt;
   return found->second;
 }
 
 std::vector<bucket_info> store::buckets() const {
-  const std::shared_lock lock(impl_->catalogue_mutex);
+  const checked_read_lock lock(impl_->catalogue_mutex);
   std::vector<bucket_info> all;
   all.reserve(impl_->catalogue.size());
   for (const auto& [name, info] : impl_->catalogue) all.push_back(info);
@@ -428,7 +433,7 @@ std::vector<bucket_info> store::buckets() const {
 }
 
 bool store::alive(uint32_t bucket) const {
-  const std::shared_lock lock(impl_->catalogue_mutex);
+  const checked_read_lock lock(impl_->catalogue_mutex);
   return impl_->live_numbers.count(bucket) != 0;
 }
 

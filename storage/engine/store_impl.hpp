@@ -1,4 +1,5 @@
 #pragma once
+#include "storage/base/lock_rules.hpp"
 #include "storage/engine/commit_doubts.hpp"
 #include "storage/engine/slice_gate.hpp"
 #include "storage/engine/sticky_env.hpp"
@@ -10,9 +11,7 @@
 #include <leveldb/db.h>
 #include <leveldb/filter_policy.h>
 #include <map>
-#include <mutex>
 #include <set>
-#include <shared_mutex>
 
 /// Shared by store.cpp, store_open.cpp, store_upgrade.cpp and read_view.cpp, the only files that
 /// use LevelDB's database.
@@ -67,6 +66,7 @@ struct store::impl {
   void hold_synced();
   void release_synced();
   result<uint32_t> take_bucket_number(row_batch& rows) const;
+  size_t bucket_count() const;
 
   // Dropped buckets and indexes
   struct dead_range;
@@ -77,7 +77,7 @@ struct store::impl {
   bool compact_asked();
 
   // Reading (read_view.cpp)
-  std::shared_ptr<read_view::pinned> pin();
+  std::shared_ptr<read_view::pinned> pin() NEEDS_LOCK(pinned_mutex);
   result<std::optional<std::string>> read(std::string_view key,
                                           const leveldb::Snapshot* snapshot) const;
 
@@ -104,11 +104,11 @@ struct store::impl {
 
   mutable slice_gate gate{};
   std::unique_ptr<leveldb::DB> db{}; ///< only the writer changes it, with the gate closed
-  mutable std::mutex pinned_mutex{};
-  std::set<read_view::pinned*> pinned_views{};
-  /// The snapshot before the first unsynced commit; nullptr: everything is synced. Guarded by
-  /// pinned_mutex, but must be released without holding it.
-  std::shared_ptr<read_view::pinned> synced{};
+  mutable checked_mutex pinned_mutex{};
+  std::set<read_view::pinned*> pinned_views GUARDED_BY(pinned_mutex){};
+  /// The snapshot before the first unsynced commit; nullptr: everything is synced. Must be
+  /// released without holding the mutex.
+  std::shared_ptr<read_view::pinned> synced GUARDED_BY(pinned_mutex){};
 
   std::atomic<uint64_t> writes{0}; ///< incremented before and after each write: odd during a write
   std::atomic<bool> failed{false}; ///< a write failed: read-only until the reopen
@@ -140,13 +140,13 @@ struct store::impl {
     std::string from{};
     std::string end{};
   };
-  mutable std::mutex asked_mutex{};
-  std::deque<asked_range> asked{};
+  mutable checked_mutex asked_mutex{};
+  std::deque<asked_range> asked GUARDED_BY(asked_mutex){};
 
   std::string node_id{};
-  mutable std::shared_mutex catalogue_mutex{};
-  std::map<std::string, bucket_info, std::less<>> catalogue{};
-  std::set<uint32_t> live_numbers{};
+  mutable checked_shared_mutex catalogue_mutex{};
+  std::map<std::string, bucket_info, std::less<>> catalogue GUARDED_BY(catalogue_mutex){};
+  std::set<uint32_t> live_numbers GUARDED_BY(catalogue_mutex){};
 };
 
 } // namespace treadmill

@@ -255,7 +255,7 @@ result<void> store::impl::read_catalogue() {
     found[name] = bucket_info{name, row->number, row->log_id};
   }
   if (!rows->status().ok()) return read_failure(rows->status());
-  const std::unique_lock writing(catalogue_mutex);
+  const checked_write_lock writing(catalogue_mutex);
   catalogue = std::move(found);
   live_numbers = std::move(numbers);
   return {};
@@ -286,7 +286,7 @@ std::shared_ptr<read_view::pinned> store::impl::close_database() {
   gate.close();
   std::shared_ptr<read_view::pinned> held;
   {
-    const std::lock_guard guard(pinned_mutex);
+    const checked_lock guard(pinned_mutex);
     held = std::move(synced);
     for (read_view::pinned* view : pinned_views) {
       db->ReleaseSnapshot(std::exchange(view->snapshot, nullptr));

@@ -66,7 +66,12 @@ result<void> store::impl::count_claims() {
   leveldb::ReadOptions checked;
   checked.verify_checksums = true;
   checked.fill_cache = false;
-  for (const uint32_t bucket : live_numbers) {
+  std::set<uint32_t> buckets;
+  {
+    const checked_read_lock reading(catalogue_mutex);
+    buckets = live_numbers;
+  }
+  for (const uint32_t bucket : buckets) {
     digest_sum sum([this](std::string_view key) { return read(key, nullptr); }, bucket);
     const std::unique_ptr<leveldb::Iterator> at(db->NewIterator(checked));
     const std::string end = keys::documents_end(bucket);
