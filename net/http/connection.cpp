@@ -1,5 +1,6 @@
 #include "net/http/connection.hpp"
 #include "net/http/error_body.hpp"
+#include "storage/base/free_text.hpp"
 #include <algorithm>
 #include <array>
 #include <unistd.h>
@@ -90,8 +91,8 @@ void connection::close() {
   charge_.release();
   waits_for_request_ = true;
   requests_ = drained_ = 0;
-  out_ = std::string();
-  body_ = std::string();
+  free_text(out_);
+  free_text(body_);
   body_held_.release();
   out_sent_ = body_sent_ = 0;
   head_request_ = false;

@@ -1,4 +1,5 @@
 #include "net/http/connection.hpp"
+#include "storage/base/free_text.hpp"
 #include <algorithm>
 #include <cstring>
 
@@ -90,7 +91,7 @@ bool connection::send_some() {
   out_sent_ += of_out;
   body_sent_ += written.bytes - of_out;
   if (out_sent_ == out_.size()) {
-    if (out_.capacity() > kept_buffer_bytes && !stream_) out_ = std::string();
+    if (out_.capacity() > kept_buffer_bytes && !stream_) free_text(out_);
     out_.clear();
     out_sent_ = 0;
   } else if (out_sent_ >= gathered_bytes) {
@@ -98,7 +99,7 @@ bool connection::send_some() {
     out_sent_ = 0;
   }
   if (!body_.empty() && body_sent_ == body_.size()) {
-    body_ = std::string();
+    free_text(body_);
     body_held_.release();
     body_sent_ = 0;
   }
