@@ -22,6 +22,8 @@ constexpr size_t linger_bytes = 64 * 1024 * 1024;
 // How long after a request's deadline the server answers instead of the handler.
 constexpr milliseconds answer_grace{1000};
 
+error late_request() { return {ec::request_timeout, "the request did not arrive in time"}; }
+
 } // namespace
 
 connection::~connection() {
@@ -43,7 +45,7 @@ void connection::run(uint32_t signals) noexcept {
     if (signals & signal::output) writable_ = true;
     if (signals & (signal::hangup | signal::broken)) look_at_peer();
     if (peer_ended_ && phase_ == phase::handling) client_.leave();
-    if (signals & woken) stream_waits_ = false;
+    if (signals & woken) note_wake();
     if (signals & signal::timer) check_time();
     advance();
     if (phase_ != phase::closed) core_.workers.set_due(*this, due());
@@ -79,6 +81,7 @@ void connection::close() {
   client_.leave();
   exchange_.reset();
   if (stream_) end_stream(false);
+  end_sink();
   channel_.close();
   if (counted_) core_.leave(address_);
   phase_ = phase::closed;
@@ -119,9 +122,10 @@ void connection::advance() {
     switch (phase_) {
     case phase::head: moved = read_head_step(); break;
     case phase::body: moved = read_body_step(); break;
+    case phase::uploading: moved = upload_step(); break;
     case phase::admission: moved = admit_step(); break;
     case phase::handling: moved = handle_step(); break;
-    case phase::streaming: moved = stream_step(); break;
+    case phase::streaming: moved = sink_ ? duplex_step() : stream_step(); break;
     case phase::finishing: moved = finish_step(); break;
     case phase::lingering: moved = linger_step(); break;
     case phase::closed: return;
@@ -174,32 +178,87 @@ bool connection::linger_step() {
   return false;
 }
 
-void connection::time_out_request() {
-  ++core_.timeouts;
-  refuse({ec::request_timeout, "the request did not arrive in time"});
+// The stream has data, or the sink can go on.
+void connection::note_wake() {
+  stream_waits_ = false;
+  if (!sink_) return;
+  sink_woken_ = true;
+  sink_due_ = now_ + core_.options.request_deadline;
+}
+
+// True: the client has to send more of the body.
+bool connection::awaits_body() const {
+  if (phase_ == phase::body) return true;
+  return sink_ && sink_phase_ == sink_phase::open &&
+         (phase_ == phase::uploading || phase_ == phase::streaming);
+}
+
+// True: the handler, or the sink, has to go on.
+bool connection::awaits_answer() const {
+  return phase_ == phase::handling ||
+         (phase_ == phase::uploading && sink_phase_ == sink_phase::waiting);
+}
+
+// True: the client has taken all of an answer that has begun, and the sink has to go on.
+bool connection::awaits_results() const {
+  return phase_ == phase::streaming && sink_ && sink_phase_ != sink_phase::open && stream_waits_ &&
+         !unsent();
+}
+
+// When the server answers instead of the handler, or cuts the answer that has begun.
+clock::time_point connection::answer_due() const {
+  return (sink_ ? sink_due_ : exchange_->request.deadline) + answer_grace;
 }
 
 void connection::check_time() {
-  const server_options& options = core_.options;
-  if (unsent() && now_ >= progress_at_ + options.send_timeout) {
+  if (unsent() && now_ >= progress_at_ + core_.options.send_timeout) {
     if (!client_took_some()) {
       ++core_.timeouts;
       return reset_peer();
     }
     progress_at_ = now_;
   }
-  if (phase_ == phase::head && waits_for_request_ && now_ >= since_ + options.idle_timeout) {
-    phase_ = phase::finishing;
-  } else if (phase_ == phase::head && !waits_for_request_ &&
-             now_ >= since_ + options.header_timeout) {
-    time_out_request();
-  } else if (phase_ == phase::body && now_ >= since_ + options.body_timeout) {
-    const auto window = std::chrono::duration<double>(now_ - since_).count();
-    if (static_cast<double>(window_bytes_) < window * static_cast<double>(options.body_rate))
-      return time_out_request();
+  if (phase_ == phase::head) {
+    check_head_time();
+  } else if (awaits_body()) {
+    check_body_time();
+  } else if (phase_ == phase::admission || awaits_answer()) {
+    check_answer_time();
+  } else if (awaits_results() && now_ >= answer_due()) {
+    ++core_.timeouts;
+    reset_peer();
+  } else if (phase_ == phase::lingering && now_ >= due()) {
+    close();
+  }
+}
+
+void connection::check_head_time() {
+  if (waits_for_request_) {
+    if (now_ >= since_ + core_.options.idle_timeout) phase_ = phase::finishing;
+  } else if (now_ >= since_ + core_.options.header_timeout) {
+    ++core_.timeouts;
+    refuse(late_request());
+  }
+}
+
+void connection::check_body_time() {
+  if (now_ < since_ + core_.options.body_timeout) return;
+  const auto window = std::chrono::duration<double>(now_ - since_).count();
+  const auto rate = static_cast<double>(core_.options.body_rate);
+  if (static_cast<double>(window_bytes_) >= window * rate) {
     since_ = now_;
     window_bytes_ = 0;
-  } else if (phase_ == phase::admission && now_ >= exchange_->request.deadline) {
+    return;
+  }
+  ++core_.timeouts;
+  if (phase_ == phase::body)
+    refuse(late_request());
+  else
+    fail_body(late_request());
+}
+
+void connection::check_answer_time() {
+  if (phase_ == phase::admission && now_ >= exchange_->request.deadline) {
     core_.forget_work(*this);
     ++core_.refused;
     begin_answer(
@@ -207,38 +266,33 @@ void connection::check_time() {
                                         "nothing was applied"}));
     take_back();
     next_request();
-  } else if (phase_ == phase::handling && now_ >= exchange_->request.deadline + answer_grace &&
-             exchange_->abandon()) {
+  } else if (awaits_answer() && now_ >= answer_due() && exchange_->abandon()) {
     ++core_.timeouts;
-    client_.leave(); // tells the handler that nobody waits for its answer
-    close_after_ = true;
     auto answer = error_response(
         {ec::ambiguous, "there was no answer in time; the request may or may not be applied"});
     answer.status = 504;
-    begin_answer(std::move(answer));
-    exchange_.reset();
-    begin_ = end_ = 0;
-    next_request();
-  } else if (phase_ == phase::lingering && now_ >= due()) {
-    close();
+    answer_unread(std::move(answer));
   }
 }
 
 clock::time_point connection::due() const {
   const server_options& options = core_.options;
   auto first = unsent() ? progress_at_ + options.send_timeout : clock::time_point::max();
+  if (awaits_body()) first = std::min(first, since_ + options.body_timeout);
+  if (awaits_answer() || awaits_results()) first = std::min(first, answer_due());
   switch (phase_) {
   case phase::head:
     return std::min(first,
                     since_ + (waits_for_request_ ? options.idle_timeout : options.header_timeout));
-  case phase::body: return std::min(first, since_ + options.body_timeout);
   case phase::admission: return std::min(first, exchange_->request.deadline);
-  case phase::handling: return std::min(first, exchange_->request.deadline + answer_grace);
   case phase::streaming:
     // In 1 ms at the earliest, so that the other connections get their turn.
     return stream_waits_ ? std::min(first, std::max(stream_->due(), now_ + milliseconds(1)))
                          : first;
   case phase::lingering: return since_ + (core_.stopping ? linger_time_at_stop : linger_time);
+  case phase::body:
+  case phase::uploading:
+  case phase::handling:
   case phase::finishing:
   case phase::closed: break;
   }

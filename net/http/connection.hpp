@@ -33,12 +33,21 @@ private:
     closed,
     head,      ///< reading a request's head, or waiting for one
     body,      ///< reading its body
+    uploading, ///< giving its body to a sink, before the answer begins
     admission, ///< the body is complete; waiting until there is memory to handle the request
     handling,  ///< waiting for its answer
-    streaming, ///< sending an answer that a stream produces piece by piece
+    streaming, ///< sending an answer that a stream produces piece by piece; the body may still go
+               ///< to a sink
     finishing, ///< sending the remaining bytes; no more requests are read
     lingering, ///< everything is sent; discarding further input, so that closing does not reset the
                ///< connection
+  };
+
+  /// What the sink of the current body does.
+  enum class sink_phase {
+    open,    ///< takes pieces
+    waiting, ///< has no room
+    done,    ///< gets no more: it has the whole body, refused the rest, or the body broke off
   };
 
   /// Largest buffer that is kept between two requests.
@@ -51,6 +60,7 @@ private:
   void close();
   void reset_peer();
   void look_at_peer();
+  void note_wake();
 
   void advance();
   bool read_head_step();
@@ -66,10 +76,30 @@ private:
   std::string_view received(size_t from, size_t to) const { return {in_.data() + from, to - from}; }
   result<void> begin_body(size_t head_size);
   result<bool> body_is_whole();
+  void send_continue();
+  void fill(http::request& request);
   void dispatch();
   bool admit_step();
   void hand_on();
   void take_back();
+  void rest_buffer();
+  void answer_unread(response&& answer);
+
+  void offer_body();
+  void begin_upload();
+  bool upload_step();
+  bool duplex_step();
+  bool feed_sink();
+  void give(std::string_view piece);
+  void resume_sink();
+  void heed(body_sink::state state);
+  void charge_sink();
+  result<void> decode();
+  bool receive_more();
+  void end_body();
+  void cut_body();
+  void fail_body(const error& problem);
+  void end_sink();
 
   static response internal_error();
   void begin_answer(response&& answer);
@@ -77,7 +107,6 @@ private:
   body_stream::state produce();
   void end_stream(bool complete);
   void refuse(const error& problem);
-  void time_out_request();
   void note_record(int status, std::string_view route, std::string_view method,
                    std::string_view path) noexcept;
   void next_request();
@@ -87,7 +116,14 @@ private:
   bool unsent() const { return !out_.empty() || !body_.empty(); }
   bool client_took_some();
 
+  bool awaits_body() const;
+  bool awaits_answer() const;
+  bool awaits_results() const;
+  clock::time_point answer_due() const;
   void check_time();
+  void check_head_time();
+  void check_body_time();
+  void check_answer_time();
   clock::time_point due() const;
 
   server_core& core_;
@@ -135,6 +171,17 @@ private:
   bool head_request_ = false;
   bool answer_1_0_ = false;
   bool line_feed_ = false; ///< the answer ends with a line feed
+
+  // The body that a sink takes: in_ holds decoded bytes from begin_ to ready_end_, and bytes that
+  // are not decoded from next_ on.
+  std::unique_ptr<body_sink> sink_;
+  std::shared_ptr<std::atomic<bool>> sink_lives_;
+  sink_phase sink_phase_ = sink_phase::open;
+  bool sink_woken_ = false;
+  clock::time_point sink_due_{}; ///< the work of the sink has to make progress by then
+  size_t ready_end_ = 0;
+  size_t body_left_ = 0; ///< bytes to come, if there is a Content-Length
+  bool body_ended_ = false;
 
   std::unique_ptr<body_stream> stream_;
   std::shared_ptr<std::atomic<bool>> stream_lives_;

@@ -194,6 +194,11 @@ void connection::end_stream(bool complete) {
   if (is_feed_) core_.end_feed();
   is_feed_ = false;
   note_record(record_status_, record_route_, record_method_, record_path_);
+  if (sink_ && sink_phase_ != sink_phase::done) { // the answer needed no more of the body
+    close_after_ = true;
+    begin_ = end_ = 0;
+  }
+  end_sink();
   if (!complete) return;
   if (!unsent()) progress_at_ = now_;
   if (!answer_1_0_) out_ += last_chunk;

@@ -58,19 +58,34 @@ result<void> connection::begin_body(size_t head_size) {
   since_ = now_;
   body_size_ = 0;
   window_bytes_ = end_ - begin_ - head_size;
-  chunks_ = chunk_reader(core_.limits.request_bytes);
-  const bool has_body = head_.chunked || head_.content_length > 0;
-  if (head_.expects_continue && has_body && end_ == begin_ + head_size_) {
-    if (!unsent()) progress_at_ = now_;
-    out_ += continue_line;
+  const bool is_large = head_.content_length > core_.options.request_bytes;
+  if (head_.chunked || is_large) offer_body();
+  if (is_large && !sink_) return fail(ec::too_large, "the request's body is larger than the limit");
+  chunks_ = chunk_reader(sink_ ? any_body_bytes : core_.options.request_bytes);
+  if (sink_ && (is_large || sink_->takes_small())) {
+    begin_upload();
+    return {};
   }
+  if (head_.chunked || head_.content_length > 0) send_continue();
   return {};
+}
+
+// Tells the client to send its body, if it waits for that.
+void connection::send_continue() {
+  if (!head_.expects_continue || end_ != begin_ + head_size_) return;
+  if (!unsent()) progress_at_ = now_;
+  out_ += continue_line;
 }
 
 bool connection::read_body_step() {
   const auto whole = body_is_whole();
   if (!whole) {
     refuse(whole.error());
+    return true;
+  }
+  if (sink_ && body_size_ > core_.options.request_bytes) {
+    body_ended_ = *whole;
+    begin_upload();
     return true;
   }
   if (*whole) {
@@ -119,21 +134,12 @@ void connection::dispatch() {
       return refuse(read.error());
   }
   ++slice_;
+  sink_.reset(); // the body is small enough for the handler
   exchange_ = std::make_shared<exchange>(core_.weak_from_this(), *this);
   request& request = exchange_->request;
-  request.method = head_.method;
-  request.target = head_.target;
-  request.path = head_.path;
-  request.query = head_.query;
-  request.headers.swap(head_.headers);
+  fill(request);
   request.body = received(begin_ + head_size_, begin_ + head_size_ + body_size_);
-  exchange_->remote_address = address_;
-  request.remote_address = exchange_->remote_address;
-  arrival_ = clock::now();
-  request.deadline = arrival_ + core_.options.request_deadline;
-  if (!client_.unused()) client_ = client_presence::make();
   if (peer_ended_) client_.leave();
-  request.client = client_;
   exchange_->charge = std::move(charge_);
   exchange_->bytes = std::move(in_);
   head_request_ = head_.method == "HEAD";
@@ -141,6 +147,21 @@ void connection::dispatch() {
   if (work < least_work_bytes) return hand_on();
   work_bytes_ = work;
   phase_ = phase::admission;
+}
+
+// Makes the request of the current head; head_ loses its headers.
+void connection::fill(http::request& request) {
+  request.method = head_.method;
+  request.target = head_.target;
+  request.path = head_.path;
+  request.query = head_.query;
+  request.headers.swap(head_.headers);
+  exchange_->remote_address = address_;
+  request.remote_address = exchange_->remote_address;
+  arrival_ = clock::now();
+  request.deadline = arrival_ + core_.options.request_deadline;
+  if (!client_.unused()) client_ = client_presence::make();
+  request.client = client_;
 }
 
 bool connection::admit_step() {
@@ -175,27 +196,51 @@ void connection::hand_on() {
 
 bool connection::handle_step() {
   if (!exchange_->answered()) {
+    if (sink_ && sink_woken_) {
+      resume_sink();
+      return true;
+    }
     flush();
     return false;
   }
   begin_answer(std::move(exchange_->answer_given));
   take_back();
-  if (!stream_) next_request();
+  if (stream_) return true;
+  end_sink();
+  next_request();
   return true;
 }
 
 // The request has been answered: the connection takes its buffer back.
 void connection::take_back() {
-  in_ = std::move(exchange_->bytes);
+  const bool had_sink = sink_ != nullptr; // then the exchange has a copy of the head alone
+  if (!had_sink) in_ = std::move(exchange_->bytes);
   exchange_->charge.release();
   exchange_->work.leave();
   head_.headers.swap(exchange_->request.headers);
   exchange_.reset();
+  if (had_sink) return;
   begin_ = next_;
-  if (begin_ == end_) {
-    begin_ = end_ = 0;
-    if (in_.capacity() > kept_buffer_bytes) in_.free();
-  }
+  rest_buffer();
+}
+
+// Keeps no large buffer, and no place in it, between two requests.
+void connection::rest_buffer() {
+  if (begin_ != end_) return;
+  begin_ = end_ = 0;
+  if (in_.capacity() > kept_buffer_bytes) in_.free();
+}
+
+// Answers a request that is not read, or not handled, to its end: the last one of the connection.
+void connection::answer_unread(response&& answer) {
+  client_.leave(); // tells the handler that nobody waits for its answer
+  close_after_ = true;
+  begin_answer(std::move(answer));
+  if (exchange_) exchange_->abandon();
+  exchange_.reset();
+  begin_ = end_ = 0;
+  end_sink();
+  next_request();
 }
 
 // Answers input that is no acceptable request and ends the connection, because nobody can tell
@@ -206,6 +251,7 @@ void connection::refuse(const error& problem) {
   close_after_ = true;
   begin_ = end_ = 0;
   charge_.release();
+  end_sink();
   auto answer = error_response(problem);
   answer.route = "refused";
   if (problem.code == ec::method_not_allowed)

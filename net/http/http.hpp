@@ -2,6 +2,7 @@
 #include "net/base/client_presence.hpp"
 #include "net/base/clock.hpp"
 #include "net/base/waker.hpp"
+#include "storage/base/result.hpp"
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -56,6 +57,46 @@ public:
   virtual bool is_feed() const { return false; }
 };
 
+class responder;
+
+/// Takes the body of one request piece by piece while it arrives, so that the body may be of any
+/// length. The answer may begin before the body's end if it has a stream: the server then sends it
+/// while it reads on. Any other answer before the end is the last one of its connection.
+///
+/// **Lifetime**: until the answer is complete; shorter if the client disconnects or the work makes
+/// no progress, and then neither `end` nor `fail` may have been called.
+/// **Thread**: one at a time, but not always the same one.
+class body_sink {
+public:
+  enum class state {
+    ok,      ///< the sink has room for the next piece
+    wait,    ///< it took this one and has no more room: the server reads on when `resume` is `ok`
+    refused, ///< it drops the rest of the body: the responder was answered, or will be
+  };
+  virtual ~body_sink() = default;
+  /// True: the sink takes a body in chunks from its first byte. False: the server gathers a body
+  /// within its limit and gives it to the handler; the sink gets only a larger one.
+  virtual bool takes_small() const = 0;
+  /// Bytes of memory that the sink holds now, and needs for the work on them. The server asks
+  /// again after each call of `take` and `resume`, and calls `fail` if there is no room.
+  virtual size_t memory() const = 0;
+  /// Called once, before all others. Each call of the waker means that the work makes progress. If
+  /// it makes none for longer than the deadline of a request, the server answers 504, or cuts the
+  /// answer that has begun.
+  virtual void start(responder answer, const waker& wake) = 0;
+  /// Takes a piece of at most 64 KiB. It must not block.
+  virtual state take(std::string_view piece) = 0;
+  /// Called after each call of the waker, also after the body's end: the sink goes on with its
+  /// work. The result counts only before the end.
+  virtual state resume() = 0;
+  /// The body is complete.
+  virtual void end() = 0;
+  /// The body breaks off: it is malformed, comes too slowly, needs more memory than there is, or
+  /// the server stops. The sink gets no more pieces and has to answer, with this problem unless it
+  /// knows better. It is the last answer of the connection.
+  virtual void fail(const error& problem) = 0;
+};
+
 /// One answer. Exactly one of `body` and `stream` is used.
 struct response {
   int status = 200;
@@ -88,5 +129,10 @@ private:
 /// wait keeps the responder and answers later. The request's views stay valid until the responder
 /// is called.
 using handler = std::function<void(const request&, responder)>;
+
+/// The function that a server calls with the head of a request whose body comes in chunks or is
+/// larger than the limit. It returns the sink of that body, or nullptr if there is none. The
+/// request has no body, and its views are valid during the call.
+using sink_factory = std::function<std::unique_ptr<body_sink>(const request& head)>;
 
 } // namespace treadmill::http

@@ -2,6 +2,7 @@
 #include "net/http/defaults.hpp"
 #include "storage/base/result.hpp"
 #include <cstddef>
+#include <cstdint>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -18,6 +19,9 @@ struct head_limits {
   size_t target_bytes = defaults::target_bytes;
   size_t request_bytes = defaults::request_bytes;
 };
+
+/// As `request_bytes`: a body may have any length.
+inline constexpr size_t any_body_bytes = SIZE_MAX / 32;
 
 /// A request's head. Views point into the text that was read.
 struct request_head {

@@ -17,7 +17,7 @@ head_limits limits_of(const server_options& options) {
   limits.header_bytes = options.header_bytes;
   limits.header_count = options.header_count;
   limits.target_bytes = options.target_bytes;
-  limits.request_bytes = options.request_bytes;
+  limits.request_bytes = options.open_sink ? any_body_bytes : options.request_bytes;
   return limits;
 }
 
@@ -46,9 +46,8 @@ bool body_charge::grow(const std::shared_ptr<std::atomic<size_t>>& budget, size_
 }
 
 void body_charge::set(const std::shared_ptr<std::atomic<size_t>>& budget, size_t bytes) {
-  release();
-  if (bytes == 0) return;
-  budget->fetch_add(bytes);
+  // In one step, so that the budget never looks smaller than it is. Unsigned: this may subtract.
+  budget->fetch_add(bytes - bytes_);
   budget_ = budget;
   bytes_ = bytes;
 }

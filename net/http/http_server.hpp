@@ -30,6 +30,9 @@ struct server_options {
   /// more than `total_request_bytes`; if no other one is handled, a request is admitted whatever it
   /// needs.
   std::function<size_t(const request&)> work{};
+  /// Finds the sinks of bodies; empty: no body has one. `request_bytes` does not hold for such a
+  /// body.
+  sink_factory open_sink{};
   std::chrono::milliseconds header_timeout = defaults::header_timeout;
   std::chrono::milliseconds body_timeout = defaults::body_timeout;
   std::chrono::milliseconds idle_timeout = defaults::idle_timeout;

@@ -97,7 +97,7 @@ public:
   server_counters counters() const;
 
   const server_options options;
-  const head_limits limits;
+  const head_limits limits; ///< without that of bodies if a body may have a sink
   const handler handle;
   const std::function<void(const request_record&)> record;
   listener front;
