@@ -120,8 +120,9 @@ api::api_options options_of_api(const settings& how) {
   return options;
 }
 
-http::server_options with_work(http::server_options options) {
+http::server_options with_handlers(http::server_options options, api::dispatcher& api) {
   options.work = api::work_bytes;
+  options.open_sink = [&api](const http::request& head) { return api.open_sink(head); };
   return options;
 }
 
@@ -163,7 +164,7 @@ public:
         gateway_(actors_, with_peers(options_of_gateway(how, rows_, counters_, board_))),
         api_(rest::native(), gateway_, options_of_api(how)),
         server_(
-            with_work(how.server),
+            with_handlers(how.server, api_),
             [this](const http::request& request, http::responder answer) {
               api_.handle(request, std::move(answer));
             },

@@ -148,6 +148,27 @@ result<void> check_request(exchange& x) {
   return check_parameters(x.query, x.where->parameters, rules.parameters, x.node.options);
 }
 
+/// Answers a request that failed its checks before its body arrived.
+class refused_upload final : public http::body_sink {
+public:
+  refused_upload(reply answer, error problem)
+      : answer_(std::move(answer)), problem_(std::move(problem)) {}
+  bool takes_small() const override { return false; }
+  size_t memory() const override { return 0; }
+  void start(http::responder answer, const waker&) override {
+    answer_.answer_to(std::move(answer));
+    answer_.refuse(problem_);
+  }
+  state take(std::string_view) override { return state::refused; }
+  state resume() override { return state::refused; }
+  void end() override {}
+  void fail(const error&) override {}
+
+private:
+  reply answer_;
+  error problem_;
+};
+
 } // namespace
 
 class dispatcher::impl {
@@ -176,9 +197,35 @@ public:
     dispatch(x, *found->where);
   }
 
+  std::unique_ptr<http::body_sink> open_sink(const http::request& head) {
+    path_pieces pieces;
+    const auto method = verb_of(head.method);
+    const auto split = pieces.split(head.path, context_.rules.trailing_slash);
+    if (!method || !split) return nullptr;
+    const auto found = router_.find(*split);
+    if (!found) return nullptr;
+    exchange x{context_, head, reply({}, context_.rules)};
+    x.where = found->where->of(*method);
+    if (x.where == nullptr || x.where->open_sink == nullptr) return nullptr;
+    x.values = found->values;
+    x.answer.label(x.where->name);
+    auto made = checked_sink(x);
+    if (made) return std::move(*made);
+    return std::make_unique<refused_upload>(std::move(x.answer), std::move(made.error()));
+  }
+
   context& shared() { return context_; }
 
 private:
+  result<std::unique_ptr<http::body_sink>> checked_sink(exchange& x) {
+    auto origin = check_origin(x.request, context_.options.cors_origins);
+    if (!origin) return tl::unexpected(std::move(origin.error()));
+    x.answer.allow_origin(std::move(*origin));
+    if (auto checked = check_request(x); !checked)
+      return tl::unexpected(std::move(checked.error()));
+    return x.where->open_sink(x);
+  }
+
   static void dispatch(exchange& x, const router::place& where) {
     const auto method = verb_of(x.request.method);
     if (method) x.where = where.of(*method);
@@ -205,6 +252,10 @@ dispatcher::~dispatcher() = default;
 
 void dispatcher::handle(const http::request& request, http::responder answer) {
   impl_->handle(request, std::move(answer));
+}
+
+std::unique_ptr<http::body_sink> dispatcher::open_sink(const http::request& head) {
+  return impl_->open_sink(head);
 }
 
 void dispatcher::record(const http::request_record& done) {

@@ -20,6 +20,9 @@ public:
   dispatcher(const dialect& rules, node_backend& backend, api_options options);
   ~dispatcher();
   void handle(const http::request& request, http::responder answer);
+  /// The sink of a body that may be large, as http::sink_factory. If the route has sinks and the
+  /// request fails its checks, the sink only answers the error.
+  std::unique_ptr<http::body_sink> open_sink(const http::request& head);
   /// Counts one finished request; pass it to the server as its record function.
   void record(const http::request_record& done);
   /// Sets the source of the server's own counters in the metrics.

@@ -18,6 +18,12 @@ void reply::refuse(const error& problem, std::string_view extra) {
   (*this)(rules_->error_answer(problem, extra));
 }
 
+void reply::refuse_rest(const error& problem, std::string_view extra) {
+  http::response answer = rules_->error_answer(problem, extra);
+  std::erase_if(answer.headers, [](const auto& header) { return header.first == "Retry-After"; });
+  (*this)(std::move(answer));
+}
+
 std::optional<uint64_t> exchange::number(std::string_view name) const {
   const auto value = query.find(name);
   return value ? read_number(*value) : std::nullopt;

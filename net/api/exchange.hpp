@@ -35,11 +35,16 @@ public:
   reply(http::responder answer, const dialect& rules)
       : answer_(std::move(answer)), rules_(&rules) {}
   void label(std::string_view route) { route_ = route; }
+  /// Sets the responder of a reply that was made before there was one.
+  void answer_to(http::responder answer) { answer_ = std::move(answer); }
   /// The value of Access-Control-Allow-Origin; empty: none is sent.
   void allow_origin(std::string origin) { origin_ = std::move(origin); }
   const std::string& allowed_origin() const { return origin_; }
   void operator()(http::response&& answer);
   void refuse(const error& problem, std::string_view extra = {});
+  /// Refuses the rest of a request of which a part was applied: without Retry-After, because the
+  /// client must not repeat the whole.
+  void refuse_rest(const error& problem, std::string_view extra);
 
 private:
   http::responder answer_;

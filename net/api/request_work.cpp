@@ -59,4 +59,9 @@ size_t work_bytes(const http::request& request) {
   return bytes;
 }
 
+size_t lines_work_bytes(std::string_view lines) {
+  return copies * lines.size() + member_bytes * (count(lines, ',') + 1) +
+         item_bytes * (count(lines, '\n') + 1);
+}
+
 } // namespace treadmill::api

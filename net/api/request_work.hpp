@@ -1,6 +1,7 @@
 #pragma once
 #include "net/http/http.hpp"
 #include <cstddef>
+#include <string_view>
 
 namespace treadmill::api {
 
@@ -9,5 +10,8 @@ namespace treadmill::api {
 /// a bulk with their results. Computed from the method, the path and a count of possible members
 /// and elements: cheap, and never too small for long (tested against the actual allocations).
 size_t work_bytes(const http::request& request);
+
+/// The same for a batch of lines that are documents.
+size_t lines_work_bytes(std::string_view lines);
 
 } // namespace treadmill::api

@@ -1,6 +1,8 @@
 #pragma once
+#include "net/http/http.hpp"
 #include "storage/base/result.hpp"
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string_view>
 
@@ -55,6 +57,10 @@ struct route {
   void (*handle)(exchange&) = nullptr;
   /// The handler evaluates If-Match and If-None-Match.
   bool conditional = false;
+  /// Makes the sink of a body in chunks or above the limit, for a request that passed all checks of
+  /// the route and has no body yet; it moves `answer` out. Returns nullptr if this request's body
+  /// goes to `handle`, within the limit. nullptr: no body of this route has a sink.
+  result<std::unique_ptr<http::body_sink>> (*open_sink)(exchange&) = nullptr;
 };
 
 } // namespace treadmill::api

@@ -39,4 +39,8 @@ void remove_peer(api::exchange& x);
 void read_console(api::exchange& x);
 void read_console_file(api::exchange& x);
 
+// The sinks of large bodies.
+result<std::unique_ptr<http::body_sink>> open_bulk(api::exchange& x);
+result<std::unique_ptr<http::body_sink>> open_import(api::exchange& x);
+
 } // namespace treadmill::rest

@@ -1,32 +1,33 @@
 #include "net/api/answer_text.hpp"
-#include "net/api/merged_lines.hpp"
 #include "net/rest/handlers.hpp"
+#include "net/rest/import_lines.hpp"
 #include "storage/base/text_lines.hpp"
 #include "storage/documents/document_line.hpp"
 #include "storage/documents/names.hpp"
 
 namespace treadmill::rest {
 
-namespace {
-
-/// Reads all lines or none: one invalid line refuses the whole text.
-result<void> read_lines(std::string_view text, api::merged_lines& into) {
-  return each_line(text, [&](size_t number, std::string_view line) -> result<void> {
-    if (line.starts_with(export_first_line) || line.starts_with(export_last_line)) return {};
-    return into.add(number, line);
-  });
+tree_limits trees_of(const api::exchange& x) {
+  return x.flag("restore") ? tree_limits{} : imported_tree;
 }
 
-} // namespace
+result<void> read_import_lines(std::string_view text, api::merged_lines& into, size_t first_line) {
+  const auto take = [&](size_t number, std::string_view line) -> result<void> {
+    if (line.starts_with(export_first_line) || line.starts_with(export_last_line)) return {};
+    return into.add(number, line);
+  };
+  return each_line(text, take, first_line);
+}
 
 void import_documents(api::exchange& x) {
   if (auto checked = check_bucket_name(x.bucket()); !checked)
     return x.answer.refuse(checked.error());
   merge_request asked;
-  if (!x.flag("restore")) asked.limits = imported_tree;
+  asked.limits = trees_of(x);
   asked.deadline = x.request.deadline;
   api::merged_lines lines(x.node.options.limits, asked.limits);
-  if (auto read = read_lines(x.request.body, lines); !read) return x.answer.refuse(read.error());
+  if (auto read = read_import_lines(x.request.body, lines); !read)
+    return x.answer.refuse(read.error());
   auto documents = lines.take();
   if (!documents) return x.answer.refuse(documents.error());
   asked.documents = std::move(*documents);

@@ -13,10 +13,10 @@ inline bool is_blank(std::string_view line) {
 }
 
 /// Calls `take(number, line)` for each line of a text that is not blank, until a call fails.
-/// Numbers start at 1 and include blank lines; a line excludes its line end.
+/// Numbers start at `first` and include blank lines; a line excludes its line end.
 template<typename Take>
-result<void> each_line(std::string_view text, Take take) {
-  for (size_t number = 1; !text.empty(); ++number) {
+result<void> each_line(std::string_view text, Take take, size_t first = 1) {
+  for (size_t number = first; !text.empty(); ++number) {
     const auto line = text.substr(0, text.find('\n'));
     text.remove_prefix(std::min(text.size(), line.size() + 1));
     if (is_blank(line)) continue;

@@ -53,10 +53,10 @@ result<client_document> parse_document(std::string_view text, bool take_deleted,
 result<std::vector<result<client_document>>> parse_bulk(std::string_view text,
                                                         const json_limits& limits = {});
 
-/// The same for NDJSON: one document per line, blank lines skipped; a reason names the line (from
-/// 1).
-result<std::vector<result<client_document>>> parse_bulk_lines(std::string_view text,
-                                                              const json_limits& limits = {});
+/// The same for NDJSON: one document per line, blank lines skipped; a reason names the line,
+/// counted from `first_line`.
+result<std::vector<result<client_document>>>
+parse_bulk_lines(std::string_view text, const json_limits& limits = {}, size_t first_line = 1);
 
 /// Reads `{"<member>":["…",…]}`: a list of strings and nothing else (`_get`'s ids).
 /// Errors: those of stored_form; not_object; bad_request; too_large.

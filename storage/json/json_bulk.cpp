@@ -63,11 +63,12 @@ result<documents> parse_bulk(std::string_view text, const json_limits& limits) {
   return list.finish(reader.written());
 }
 
-result<documents> parse_bulk_lines(std::string_view text, const json_limits& limits) {
+result<documents> parse_bulk_lines(std::string_view text, const json_limits& limits,
+                                   size_t first_line) {
   documents all;
   single_document document(true);
   json_reader reader(limits.depth, &document);
-  auto read = each_line(text, [&](size_t number, std::string_view line) -> result<void> {
+  const auto take = [&](size_t number, std::string_view line) -> result<void> {
     if (const auto written = reader.read(line); !written)
       return tl::unexpected(in_line(number, written.error()));
     if (all.size() == limits.items)
@@ -76,8 +77,9 @@ result<documents> parse_bulk_lines(std::string_view text, const json_limits& lim
     if (!taken) taken = tl::unexpected(in_line(number, taken.error()));
     all.push_back(std::move(taken));
     return {};
-  });
-  if (!read) return tl::unexpected(std::move(read.error()));
+  };
+  if (auto read = each_line(text, take, first_line); !read)
+    return tl::unexpected(std::move(read.error()));
   return all;
 }
 

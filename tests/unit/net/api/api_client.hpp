@@ -73,6 +73,58 @@ private:
   std::unique_ptr<http::body_stream> stream_;
 };
 
+/// Drives the sink of a body by hand, as the server does, and collects the answer.
+class sink_driver {
+public:
+  explicit sink_driver(std::unique_ptr<http::body_sink> sink) : sink_(std::move(sink)) {
+    sink_->start(http::responder([this](http::response&& response) {
+                   got = std::move(response);
+                   if (got->stream) stream_.emplace(std::move(got->stream));
+                 }),
+                 waker([this] { woken_ = true; }));
+  }
+  http::body_sink::state take(std::string_view piece) { return go_on(sink_->take(piece)); }
+  /// Gives pieces of `size` bytes until one is refused. False: that came.
+  bool take_all(std::string_view body, size_t size = 10'000) {
+    for (; !body.empty(); body.remove_prefix(std::min(size, body.size())))
+      if (take(body.substr(0, size)) != http::body_sink::state::ok) return false;
+    return true;
+  }
+  void end() {
+    sink_->end();
+    go_on(http::body_sink::state::refused);
+  }
+  void fail(const error& problem) {
+    sink_->fail(problem);
+    go_on(http::body_sink::state::refused);
+  }
+  void drop() { sink_.reset(); }
+  const http::body_sink& sink() const { return *sink_; }
+  bool streams() const { return stream_.has_value(); }
+  answer read() {
+    if (!got) throw std::runtime_error("an upload was not answered");
+    return {got->status, got->headers, got->content_type, stream_ ? stream_->text : got->body,
+            got->route,  nullptr};
+  }
+
+  std::optional<http::response> got;
+  bool stream_ended = false;
+
+private:
+  /// Takes what there is of the answer, and heeds the waker.
+  http::body_sink::state go_on(http::body_sink::state state) {
+    do {
+      if (stream_) stream_ended = stream_->run() == http::body_stream::state::done;
+      if (std::exchange(woken_, false)) state = sink_->resume();
+    } while (woken_);
+    return state;
+  }
+
+  std::unique_ptr<http::body_sink> sink_;
+  bool woken_ = false;
+  std::optional<stream_driver> stream_;
+};
+
 /// A node and a REST interface of it in one object.
 class api_node {
 public:
@@ -102,6 +154,25 @@ public:
     check(*got);
     return {got->status,          std::move(got->headers), std::move(got->content_type),
             std::move(got->body), std::move(got->route),   std::move(got->stream)};
+  }
+  /// The sink of a request's body; nullptr: it has none.
+  std::unique_ptr<http::body_sink> sink(std::string_view target, const header_list& headers) {
+    http::request head;
+    head.method = "POST";
+    head.target = target;
+    head.path = target.substr(0, target.find('?'));
+    if (head.path.size() < target.size()) head.query = target.substr(head.path.size() + 1);
+    for (const auto& [name, value] : headers) head.headers.emplace_back(name, value);
+    head.deadline = clock::now() + std::chrono::seconds(30);
+    return interface.open_sink(head);
+  }
+  /// Gives a whole body to its sink.
+  answer upload(std::string_view target, std::string_view body, const header_list& headers) {
+    sink_driver driver(sink(target, headers));
+    if (driver.take_all(body)) driver.end();
+    auto made = driver.read();
+    check(*driver.got);
+    return made;
   }
   answer get(std::string_view target, const header_list& headers = {}) {
     return send("GET", target, {}, headers);
