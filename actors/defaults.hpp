@@ -54,15 +54,6 @@ inline constexpr std::chrono::milliseconds peer_wait{3000};
 inline constexpr std::chrono::milliseconds peer_shown_every{100};
 /// How often the ZeroMQ gateway checks its connections.
 inline constexpr std::chrono::milliseconds peers_tick{500};
-/// A connection over which no frame came for this long does not count as alive. Longer than the
-/// heartbeat of links.
-inline constexpr std::chrono::milliseconds connection_silence{2000};
-/// How long a greeting from another process with a connected peer's identity waits, to find out
-/// whether that peer's own connection is alive.
-inline constexpr std::chrono::milliseconds identity_probe{1500};
-/// How long one of several connections with a peer must be in use before the gateway hangs up the
-/// others.
-inline constexpr std::chrono::milliseconds connection_settled{3000};
 /// Bytes of frames that wait for their actor, for one connection, or for all connections without a
 /// link together. The wire drops further frames, which the protocol treats as loss. Each frame
 /// counts `frame_overhead` more than its bytes.
@@ -76,12 +67,6 @@ inline constexpr double strangers_work_share = 0.5;
 inline constexpr std::chrono::milliseconds peer_work_saved{1000};
 /// Frames of a peer that wait for its work budget; with more, the peer is cut.
 inline constexpr size_t frames_deferred = 8192;
-/// Frames that a connection without a link may send before it is hung up.
-inline constexpr size_t frames_of_nobody = 64;
-/// How long a peer that was cut is not dialled.
-inline constexpr std::chrono::milliseconds cut_pause{5000};
-/// Bytes of the longest frame from a connection without a link: the longest greeting.
-inline constexpr size_t greeting_bytes = size_t{1} * 1024 * 1024;
 /// How long requests in progress may take after SIGTERM or SIGINT.
 inline constexpr std::chrono::milliseconds shutdown_grace{4000};
 

@@ -79,6 +79,21 @@ inline constexpr size_t refused_shown = 20;
 /// unreachable.
 inline constexpr milliseconds heartbeat{1000};
 inline constexpr milliseconds silence{5000};
+/// A connection over which no frame came for this long does not count as alive. Longer than the
+/// heartbeat of links.
+inline constexpr milliseconds connection_silence{2000};
+/// How long a greeting from another process with a connected peer's identity waits, to find out
+/// whether that peer's own connection is alive.
+inline constexpr milliseconds identity_probe{1500};
+/// How long one of several connections with a peer must be in use before this node hangs up the
+/// others.
+inline constexpr milliseconds connection_settled{3000};
+/// Frames that a connection without a link may send before it is hung up.
+inline constexpr size_t frames_of_nobody = 64;
+/// How long a peer that was cut is not dialled.
+inline constexpr milliseconds cut_pause{5000};
+/// Bytes of the longest frame from a connection without a link: the longest greeting.
+inline constexpr size_t greeting_bytes = size_t{1} * 1024 * 1024;
 /// An unanswered greeting is sent again after greet_first; the wait doubles each time up to
 /// greet_most. A refused one is sent again after greet_refused.
 inline constexpr milliseconds greet_first{100};

@@ -208,7 +208,7 @@ TEST_CASE("a connection that belongs to nobody is hung up when it goes on withou
   nobody.name = "no name";
   other.greet("a", nobody);
   CHECK(world.network.connections() == 1);
-  for (size_t n = 0; n < defaults::frames_of_nobody; ++n) other.send({0, nobody});
+  for (size_t n = 0; n < replication::defaults::frames_of_nobody; ++n) other.send({0, nobody});
   world.run();
   CHECK(world["a"].counters->cut_peers == 1);
 }
