@@ -208,7 +208,8 @@ void link_ended(gateway_pointer self, const caf::down_msg& down) {
   if (number.empty()) return;
   state.links.erase(number.mapped());
   handle(self, [&](auto& connections) {
-    if (connections.link_ended(number.mapped())) state.options.counters->restarts.fetch_add(1);
+    if (connections.link_ended(number.mapped(), now(self)))
+      state.options.counters->restarts.fetch_add(1);
   });
 }
 
@@ -283,7 +284,7 @@ void remove(gateway_pointer self, const remove_peer& asked) {
   asked.answer->begin(fail(ec::ambiguous, "the peer may or may not have been removed"));
   save(self, [self, asked, key, before](const error& problem) {
     if (problem.code == ec::none) {
-      handle(self, [&](auto& connections) { connections.removed(key); });
+      handle(self, [&](auto& connections) { connections.removed(key, now(self)); });
       return (*asked.answer)({});
     }
     self->state.registry.restore(key, before);

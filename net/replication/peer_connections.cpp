@@ -133,6 +133,7 @@ void peer_connections::lose_chosen(uint64_t key, peer& of, ticks now) {
 void peer_connections::hang_up(uint64_t id, ticks now) {
   const uint64_t key = peer_of(id);
   put(step::hang_up{id});
+  hung_up_[id] = now;
   forget_connection(id);
   if (peer* of = find_peer(key); of != nullptr && of->chosen == id) lose_chosen(key, *of, now);
 }
@@ -253,10 +254,10 @@ void peer_connections::added(uint64_t key, ticks now) {
   choose(key, of, now);
 }
 
-void peer_connections::removed(uint64_t key) { end_peer(key, parting::removed); }
+void peer_connections::removed(uint64_t key, ticks now) { end_peer(key, parting::removed, now); }
 
 /// The connections are hung up after the link has ended, so that it can send its last frames.
-void peer_connections::end_peer(uint64_t key, std::optional<parting> why) {
+void peer_connections::end_peer(uint64_t key, std::optional<parting> why, ticks now) {
   put(step::show{key, true});
   const auto found = peers_.find(key);
   if (found == peers_.end()) return;
@@ -264,6 +265,7 @@ void peer_connections::end_peer(uint64_t key, std::optional<parting> why) {
   for (const uint64_t id : found->second.connections) {
     put(step::route{id, 0});
     if (link == 0) put(step::hang_up{id});
+    hung_up_[id] = now;
     connections_.erase(id);
   }
   for (auto& [id, facts] : connections_)
@@ -276,9 +278,9 @@ void peer_connections::end_peer(uint64_t key, std::optional<parting> why) {
   tell_of_others();
 }
 
-void peer_connections::forget_peer(uint64_t key) {
+void peer_connections::forget_peer(uint64_t key, ticks now) {
   registry_.forget(key);
-  end_peer(key, std::nullopt);
+  end_peer(key, std::nullopt, now);
   put(step::save{});
 }
 
@@ -290,7 +292,7 @@ void peer_connections::forget_strangers(ticks now) {
     if (record.given || of == nullptr || !of->connections.empty()) continue;
     if (of->unproven || now - of->away_since >= defaults::stranger_memory) gone.push_back(key);
   }
-  for (const uint64_t key : gone) forget_peer(key);
+  for (const uint64_t key : gone) forget_peer(key, now);
 }
 
 /// Tells each link whether other links are established.
@@ -302,6 +304,10 @@ void peer_connections::tell_of_others() {
 }
 
 void peer_connections::tick(ticks now) {
+  for (const auto& [link, ids] : ending_)
+    for (const uint64_t id : ids) hung_up_[id] = now; // the caller has not hung up yet
+  std::erase_if(hung_up_,
+                [&](const auto& item) { return now - item.second >= defaults::late_frames; });
   forget_strangers(now);
   for (auto& [key, of] : peers_) {
     if (of.link == 0 && registry_.find(key) != nullptr) start_link(key, of);
@@ -341,7 +347,8 @@ void peer_connections::link_changed(uint64_t link, bool established, std::string
 }
 
 void peer_connections::link_refused(uint64_t link, parting why, ticks now) {
-  if (const uint64_t key = peer_of_link(link)) refused(key, why, std::string(to_string(why)), now);
+  if (const uint64_t key = peer_of_link(link))
+    refused(key, 0, why, std::string(to_string(why)), now);
 }
 
 void peer_connections::link_cut(uint64_t link, const std::string& reason, ticks now) {
@@ -352,15 +359,18 @@ void peer_connections::link_cut(uint64_t link, const std::string& reason, ticks 
   log(level::warn, "a peer was disconnected: it exceeded a limit", record->name, "reason", reason);
   put(step::count_cut{});
   hang_up_all(*of, now);
-  if (!record->given) return forget_peer(key);
+  if (!record->given) return forget_peer(key, now);
   of->dial_at = now + defaults::cut_pause;
   of->refusal = "it was cut: " + reason;
   put(step::show{key});
 }
 
-bool peer_connections::link_ended(uint64_t link) {
+bool peer_connections::link_ended(uint64_t link, ticks now) {
   if (const auto ending = ending_.find(link); ending != ending_.end()) {
-    for (const uint64_t id : ending->second) put(step::hang_up{id});
+    for (const uint64_t id : ending->second) {
+      put(step::hang_up{id});
+      hung_up_[id] = now;
+    }
     ending_.erase(ending);
     return false;
   }
@@ -376,23 +386,27 @@ bool peer_connections::link_ended(uint64_t link) {
   return true;
 }
 
-/// A dialled address leads to this node itself.
-void peer_connections::met_itself(uint64_t key, ticks now) {
+/// A dialled address leads to this node itself: that of the connection `id`, or, if it is 0, any.
+/// The peer may be reached at its other addresses.
+void peer_connections::met_itself(uint64_t key, uint64_t id, ticks now) {
   put(step::answer_requests{key, {ec::bad_request, "the address is this node's own"}});
   if (!registry_.led_here(key)) {
-    end_peer(key, std::nullopt);
+    end_peer(key, std::nullopt, now);
   } else if (peer* of = find_peer(key)) {
     // The address may lead to the peer again later.
     of->dial_at = now + defaults::cut_pause;
-    for (const uint64_t id : connections_of(key))
-      if (!connections_.at(id).dialled_uri.empty()) hang_up(id, now);
+    for (const uint64_t one : connections_of(key)) {
+      const bool is_dialled = !connections_.at(one).dialled_uri.empty();
+      if (is_dialled && (id == 0 || one == id)) hang_up(one, now);
+    }
     put(step::show{key});
   }
   put(step::save{});
 }
 
-/// Handles a refusal by either side.
-void peer_connections::refused(uint64_t key, parting why, const std::string& reason, ticks now) {
+/// Handles a refusal by either side. `id`: the connection that brought it; 0: unknown.
+void peer_connections::refused(uint64_t key, uint64_t id, parting why, const std::string& reason,
+                               ticks now) {
   const peer_record* record = registry_.find(key);
   peer* of = find_peer(key);
   if (record == nullptr || of == nullptr || why == parting::ending) return;
@@ -400,10 +414,11 @@ void peer_connections::refused(uint64_t key, parting why, const std::string& rea
     log(level::warn, "no link with a peer", record->name, "reason", reason);
     put(step::show{key});
   }
-  if (why == parting::itself) return met_itself(key, now);
+  if (why == parting::itself) return met_itself(key, id, now);
   const bool is_awaited = options_.is_awaited(key);
   put(step::answer_requests{key, {ec::conflict, reason}});
-  if (is_awaited || why == parting::removed || (of->unproven && !record->given)) forget_peer(key);
+  if (is_awaited || why == parting::removed || (of->unproven && !record->given))
+    forget_peer(key, now);
 }
 
 } // namespace treadmill::replication

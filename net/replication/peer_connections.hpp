@@ -150,7 +150,7 @@ public:
   /// The peer is in the registry: it is new, or its filter changed.
   void added(uint64_t key, ticks now);
   /// The peer is not in the registry any more.
-  void removed(uint64_t key);
+  void removed(uint64_t key, ticks now);
 
   // Events of connections
   // -----------------------------------------------------------------------------------------------
@@ -171,7 +171,7 @@ public:
   /// The link's peer exceeded a limit.
   void link_cut(uint64_t link, const std::string& reason, ticks now);
   /// Returns true if the link had not been told to end; the next tick replaces it.
-  bool link_ended(uint64_t link);
+  bool link_ended(uint64_t link, ticks now);
 
   /// The caller calls it every half second, about.
   void tick(ticks now);
@@ -196,8 +196,8 @@ private:
   /// A greeting that waits until it is known whether the peer's own connections are alive.
   struct probe {
     uint64_t peer = 0;
-    hello greeting{};
-    std::string frame{};
+    std::string frame{}; ///< not decoded: decoded, it can be many times as large
+    ticks until{0};
     std::map<uint64_t, uint64_t> heard{}; ///< frames per connection of the peer at the start
   };
   struct connection {
@@ -245,17 +245,18 @@ private:
   const peer* find_peer(uint64_t key) const;
   void start_link(uint64_t key, peer& of);
   void restart_link(uint64_t key, peer& of);
-  void end_peer(uint64_t key, std::optional<parting> why);
-  void forget_peer(uint64_t key);
+  void end_peer(uint64_t key, std::optional<parting> why, ticks now);
+  void forget_peer(uint64_t key, ticks now);
   void forget_strangers(ticks now);
   void tell_of_others();
-  void met_itself(uint64_t key, ticks now);
-  void refused(uint64_t key, parting why, const std::string& reason, ticks now);
+  void met_itself(uint64_t key, uint64_t id, ticks now);
+  void refused(uint64_t key, uint64_t id, parting why, const std::string& reason, ticks now);
 
   // Greetings
-  void greet(uint64_t id, hello greeting, const std::string& bytes, ticks now);
+  void greet(uint64_t id, const hello& greeting, const std::string& bytes, ticks now);
   greeting_verdict judge(const hello& greeting, uint64_t dialled, ticks now) const;
-  void begin_probe(uint64_t id, uint64_t key, hello greeting, const std::string& bytes);
+  bool fits_probes(uint64_t id, size_t bytes);
+  void begin_probe(uint64_t id, uint64_t key, const std::string& bytes, ticks now);
   void accept(uint64_t id, const greeting_verdict& verdict, const hello& greeting,
               const std::string& bytes, ticks now);
   void claim(uint64_t id, uint64_t key, const hello& greeting, ticks now);
@@ -276,6 +277,9 @@ private:
   std::map<uint64_t, peer> peers_{};
   /// Links that were told to end, with the connections to hang up when they have ended.
   std::map<uint64_t, std::vector<uint64_t>> ending_{};
+  /// Connections that were hung up, or will be when their link has ended, and since when. Their
+  /// late frames are dropped.
+  std::map<uint64_t, ticks> hung_up_{};
   uint64_t last_link_ = 0;
   std::vector<connection_step> steps_{};
 };

@@ -23,6 +23,7 @@ std::string own_reason(parting why) {
 
 /// Handles greetings, and goodbyes over dialled connections; drops all other frames.
 void peer_connections::received(uint64_t id, const std::string& bytes, ticks now) {
+  if (hung_up_.count(id) > 0) return;
   connection& facts = connections_[id];
   const peer* of = find_peer(facts.peer);
   // The frame arrived before its connection was routed to the link.
@@ -35,8 +36,8 @@ void peer_connections::received(uint64_t id, const std::string& bytes, ticks now
   if (bytes.size() > defaults::greeting_bytes) return;
   auto opened = decode_frame(bytes, defaults::greeting_bytes);
   if (!opened) return;
-  if (auto* greeting = std::get_if<hello>(&opened->content))
-    return greet(id, std::move(*greeting), bytes, now);
+  if (const auto* greeting = std::get_if<hello>(&opened->content))
+    return greet(id, *greeting, bytes, now);
   if (const auto* last = std::get_if<goodbye>(&opened->content); last != nullptr && of != nullptr)
     take_goodbye(id, last->why, bytes, now);
 }
@@ -45,11 +46,13 @@ void peer_connections::take_goodbye(uint64_t id, parting why, const std::string&
   const uint64_t key = peer_of(id);
   const peer& of = *find_peer(key);
   if (!of.established) {
+    // The link does not know that the peer may be reached over its other connections.
+    if (why == parting::itself) return refused(key, id, why, std::string(to_string(why)), now);
     if (of.link != 0) put(step::forward{of.link, id, bytes});
     return;
   }
   // The peer is reached over another connection, so this connection leads to another node.
-  if (why == parting::itself) return met_itself(key, now);
+  if (why == parting::itself) return met_itself(key, id, now);
   hang_up(id, now);
 }
 
@@ -71,43 +74,65 @@ greeting_verdict peer_connections::judge(const hello& greeting, uint64_t dialled
 }
 
 /// A greeting arrived over a connection that belongs to no link yet.
-void peer_connections::greet(uint64_t id, hello greeting, const std::string& bytes, ticks now) {
+void peer_connections::greet(uint64_t id, const hello& greeting, const std::string& bytes,
+                             ticks now) {
   const uint64_t dialled = peer_of(id);
   const greeting_verdict verdict = judge(greeting, dialled, now);
   switch (verdict.what) {
   case greeting_verdict::kind::ignore: return;
-  case greeting_verdict::kind::probe:
-    return begin_probe(id, verdict.key, std::move(greeting), bytes);
+  case greeting_verdict::kind::probe: return begin_probe(id, verdict.key, bytes, now);
   case greeting_verdict::kind::accept: return accept(id, verdict, greeting, bytes, now);
   case greeting_verdict::kind::refuse: break;
   }
   put(step::send_goodbye{id, greeting.session, verdict.why});
   // If the greeter was removed here, do not mark the peer configured for this address as refused.
   if (dialled != 0 && verdict.why != parting::removed)
-    refused(dialled, verdict.why, own_reason(verdict.why), now);
+    refused(dialled, id, verdict.why, own_reason(verdict.why), now);
 }
 
 // Probes
 // -------------------------------------------------------------------------------------------------
 
-void peer_connections::begin_probe(uint64_t id, uint64_t key, hello greeting,
-                                   const std::string& bytes) {
+/// Makes room for a greeting in `probed_bytes`: drops the longest one, so that long greetings of
+/// strangers do not keep out short ones. False: the new one is the longest.
+bool peer_connections::fits_probes(uint64_t id, size_t bytes) {
+  size_t all = bytes;
+  size_t most = bytes;
+  connection* longest = nullptr;
+  for (auto& [other, facts] : connections_) {
+    if (other == id || !facts.probing) continue;
+    const size_t held = facts.probing->frame.size();
+    all += held;
+    if (held <= most) continue;
+    most = held;
+    longest = &facts;
+  }
+  if (all <= defaults::probed_bytes) return true;
+  if (longest != nullptr) longest->probing.reset();
+  return longest != nullptr;
+}
+
+void peer_connections::begin_probe(uint64_t id, uint64_t key, const std::string& bytes, ticks now) {
+  if (!fits_probes(id, bytes.size())) return;
   connection& facts = connections_.at(id);
   if (facts.probing) { // it greeted again during the probe
-    facts.probing->greeting = std::move(greeting);
     facts.probing->frame = bytes;
     return;
   }
-  facts.probing = probe{key, std::move(greeting), bytes, {}};
+  facts.probing = probe{key, bytes, now + defaults::identity_probe, {}};
   for (const uint64_t own : connections_of(key)) facts.probing->heard[own] = options_.heard(own);
   put(step::probe{id});
 }
 
 void peer_connections::probe_over(uint64_t id, ticks now) {
   connection* facts = find_connection(id);
-  if (facts == nullptr || !facts->probing) return;
-  probe probing = std::move(*facts->probing);
+  // The probe may be a later one: the connection was lost, made again and greeted over.
+  if (facts == nullptr || !facts->probing || now < facts->probing->until) return;
+  const probe probing = std::move(*facts->probing);
   facts->probing.reset();
+  const auto opened = decode_frame(probing.frame, defaults::greeting_bytes);
+  if (!opened) return;
+  const hello& greeting = std::get<hello>(opened->content);
   std::vector<uint64_t> silent;
   bool alive = false;
   for (const auto& [own, heard] : probing.heard) {
@@ -118,12 +143,12 @@ void peer_connections::probe_over(uint64_t id, ticks now) {
   }
   if (alive) {
     log(step::write_log::level::warn, "a second node with the identity of a peer: a copied store",
-        probing.greeting.name, "node_id", probing.greeting.node_id);
-    return put(step::send_goodbye{id, probing.greeting.session, parting::same_identity});
+        greeting.name, "node_id", greeting.node_id);
+    return put(step::send_goodbye{id, greeting.session, parting::same_identity});
   }
   for (const uint64_t own : silent)
     if (own != id) hang_up(own, now);
-  greet(id, std::move(probing.greeting), probing.frame, now);
+  greet(id, greeting, probing.frame, now);
 }
 
 // Accepting
@@ -137,7 +162,7 @@ void peer_connections::accept(uint64_t id, const greeting_verdict& verdict, cons
   const uint64_t key = done.key;
   if (done.merged != 0) absorb(done.merged, key);
   claim(id, key, greeting, now);
-  if (verdict.evict != 0) end_peer(verdict.evict, parting::too_many);
+  if (verdict.evict != 0) end_peer(verdict.evict, parting::too_many, now);
   peer& of = peers_.at(key);
   if (verdict.key == 0) of.unproven = true;
   if (of.established) registry_.established(key); // no invitation is needed

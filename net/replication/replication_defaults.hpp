@@ -85,11 +85,16 @@ inline constexpr milliseconds connection_silence{2000};
 /// How long a greeting from another process with a connected peer's identity waits, to find out
 /// whether that peer's own connection is alive.
 inline constexpr milliseconds identity_probe{1500};
+/// Bytes of such greetings, for all peers together. With more, the longest one is dropped, and its
+/// sender repeats it.
+inline constexpr size_t probed_bytes = size_t{8} * 1024 * 1024;
 /// How long one of several connections with a peer must be in use before this node hangs up the
 /// others.
 inline constexpr milliseconds connection_settled{3000};
 /// Frames that a connection without a link may send before it is hung up.
 inline constexpr size_t frames_of_nobody = 64;
+/// How long frames of a connection that was hung up may still arrive.
+inline constexpr milliseconds late_frames{3000};
 /// How long a peer that was cut is not dialled.
 inline constexpr milliseconds cut_pause{5000};
 /// Bytes of the longest frame from a connection without a link: the longest greeting.

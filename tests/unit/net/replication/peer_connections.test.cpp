@@ -190,7 +190,7 @@ TEST_CASE("a stranger makes room for the next one when it is not in use any more
   CHECK(node.only<step::end_link>().why == parting::too_many);
   CHECK(node.subject.peer_of(incoming) == 0);
   CHECK_FALSE(node.hung_up(incoming)); // the link says goodbye over it
-  CHECK_FALSE(node.subject.link_ended(link));
+  CHECK_FALSE(node.subject.link_ended(link, node.now));
   node.settle();
   CHECK(node.hung_up(incoming));
   CHECK(node.subject.peer_of(incoming + 1) != 0);
@@ -204,6 +204,29 @@ TEST_CASE("a connection of nobody is hung up after so many frames") {
   CHECK(node.hung_up(incoming));
   CHECK(node.all<step::count_cut>().size() == 1);
   CHECK(node.subject.connections().empty());
+}
+
+TEST_CASE("frames that arrive after their connection was hung up leave nothing behind") {
+  lone_node node;
+  SUBCASE("it was nobody's") {
+    for (size_t n = 0; n <= defaults::frames_of_nobody; ++n) node.receive(incoming, heads{});
+  }
+  SUBCASE("it was a peer's") {
+    node.greet(incoming, greeting("s"));
+    node.subject.link_cut(node.link_of(node.subject.peer_of(incoming)), "it flooded", node.now);
+  }
+  SUBCASE("its peer's link is ending") {
+    node.greet(incoming, greeting("s"));
+    const uint64_t key = node.subject.peer_of(incoming);
+    node.registry.forget(key);
+    node.subject.removed(key, node.now);
+    node.pass(defaults::late_frames); // the link has not ended yet
+  }
+  node.settle();
+  node.greet(incoming, greeting("t"));
+  CHECK(node.steps.empty());
+  CHECK(node.subject.connections().empty());
+  CHECK(node.registry.peers().empty());
 }
 
 TEST_CASE("a greeting is not read from a frame that is too long") {
@@ -254,13 +277,61 @@ TEST_CASE("a probe ends with its connection, and with its peer") {
   SUBCASE("the connection is lost") { node.subject.lost(incoming, node.now); }
   SUBCASE("the peer is removed") {
     node.registry.remove(key);
-    node.subject.removed(key);
+    node.subject.removed(key, node.now);
   }
   node.settle();
   node.now += defaults::identity_probe;
   node.subject.probe_over(incoming, node.now);
   node.settle();
   CHECK(node.steps.empty());
+}
+
+TEST_CASE("greetings that wait for their probes are bounded in bytes") {
+  lone_node node;
+  node.linked("a");
+  hello large = greeting("a", 2);
+  large.all_buckets = false;
+  large.buckets.assign(10'000, std::string(64, 'x'));
+  const size_t most = defaults::probed_bytes / encode_frame({0, large}, false).size();
+  size_t probes = 0;
+  for (uint64_t n = 0; n < 2 * most; ++n) {
+    node.greet(incoming + n, large);
+    probes += node.all<step::probe>().size();
+  }
+  CHECK(probes == most);
+  // A shorter one takes the place of a longer one, whose probe is over.
+  large.buckets.resize(9'000);
+  node.greet(incoming + 2 * most, large);
+  CHECK(node.all<step::probe>().size() == 1);
+  node.now += defaults::identity_probe;
+  ++node.heard[1];
+  size_t answered = 0;
+  for (uint64_t n = 0; n <= 2 * most; ++n) {
+    node.subject.probe_over(incoming + n, node.now);
+    node.settle();
+    answered += node.all<step::send_goodbye>().size();
+  }
+  CHECK(answered == most);
+}
+
+TEST_CASE("a probe of a connection that was lost does not end the next one before its time") {
+  lone_node node;
+  node.linked("a");
+  node.add("tcp://alias:1");
+  node.greet(2, greeting("a", 2));
+  REQUIRE(node.all<step::probe>().size() == 1);
+  node.subject.lost(2, node.now);
+  node.now += defaults::identity_probe / 2;
+  node.greet(2, greeting("a", 2));
+  REQUIRE(node.all<step::probe>().size() == 1);
+  node.now += defaults::identity_probe / 2;
+  node.subject.probe_over(2, node.now);
+  node.settle();
+  CHECK(node.steps.empty());
+  node.now += defaults::identity_probe / 2;
+  node.subject.probe_over(2, node.now);
+  node.settle();
+  CHECK(node.hung_up(1));
 }
 
 TEST_CASE("a peer that greets its link under another identity loses its connections") {
@@ -300,7 +371,7 @@ TEST_CASE("an address that leads to the node itself is forgotten, unless its pee
     CHECK(node.only<step::answer_requests>().problem.code == ec::bad_request);
     CHECK_FALSE(node.subject.is_running(key));
     CHECK(node.registry.find(key) == nullptr);
-    CHECK_FALSE(node.subject.link_ended(node.only<step::end_link>().link));
+    CHECK_FALSE(node.subject.link_ended(node.only<step::end_link>().link, node.now));
     node.settle();
     CHECK(node.hung_up(1));
   }
@@ -318,6 +389,25 @@ TEST_CASE("an address that leads to the node itself is forgotten, unless its pee
   }
 }
 
+TEST_CASE(
+    "one address of a peer that leads to the node itself does not end the attempt at another") {
+  lone_node node;
+  const uint64_t key = node.linked("a");
+  node.add("tcp://alias:1");
+  node.greet(2, greeting("a"));
+  node.subject.lost(1, node.now);
+  node.subject.lost(2, node.now);
+  node.subject.link_changed(node.link_of(key), false, {}, node.now);
+  node.subject.made(1, node.now);
+  node.subject.made(2, node.now);
+  SUBCASE("it is told") { node.receive(2, goodbye{parting::itself}); }
+  SUBCASE("it sees its own greeting") { node.receive(2, greeting("m", 7)); }
+  CHECK(node.hung_up(2));
+  CHECK(node.subject.connections_of(key) == std::vector<uint64_t>{1});
+  node.greet(1, greeting("a"));
+  CHECK(node.only<step::forward>().link == node.link_of(key));
+}
+
 TEST_CASE("two records that turn out to be one peer become one, with one link") {
   lone_node node;
   const uint64_t a = node.linked("a");
@@ -333,7 +423,7 @@ TEST_CASE("two records that turn out to be one peer become one, with one link") 
   CHECK(node.subject.connections_of(a) == std::vector<uint64_t>{1, 2});
   CHECK(node.registry.find(a)->zmq_uri == "tcp://alias:1");
   for (const auto& ended : node.all<step::end_link>())
-    CHECK_FALSE(node.subject.link_ended(ended.link));
+    CHECK_FALSE(node.subject.link_ended(ended.link, node.now));
   node.settle();
   CHECK(node.steps.empty()); // the connections stay
 }
@@ -343,14 +433,14 @@ TEST_CASE("a removed peer is told by its link; then its connections are hung up"
   const uint64_t key = node.linked("a");
   const uint64_t link = node.link_of(key);
   node.registry.remove(key);
-  node.subject.removed(key);
+  node.subject.removed(key, node.now);
   node.settle();
   CHECK(node.only<step::end_link>().why == parting::removed);
   CHECK(node.only<step::show>().gone);
   CHECK(node.only<step::route>().link == 0);
   CHECK(node.all<step::hang_up>().empty());
   CHECK(node.subject.connections().empty());
-  CHECK_FALSE(node.subject.link_ended(link));
+  CHECK_FALSE(node.subject.link_ended(link, node.now));
   node.settle();
   CHECK(node.hung_up(1));
   // It is told again when it greets.
@@ -455,7 +545,7 @@ TEST_CASE("a peer that was cut is hung up, and dialled again after a pause") {
 TEST_CASE("a link that died is started again at the next tick, with its connections") {
   lone_node node;
   const uint64_t key = node.linked("a");
-  CHECK(node.subject.link_ended(node.link_of(key)));
+  CHECK(node.subject.link_ended(node.link_of(key), node.now));
   node.settle();
   CHECK(node.only<step::route>().link == 0);
   CHECK_FALSE(node.subject.is_established(key));
