@@ -32,25 +32,25 @@ void refuse(const bucket_actor_state::waiting_answer& waiting, ec code, const st
   if (waiting.merge) (*waiting.merge)({code, reason, {}});
 }
 
-void begin_new_generation(bucket_pointer self) {
+void begin_new_epoch(bucket_pointer self) {
   if (std::exchange(self->state.beginning, true)) return;
   self->state.core.reset();
-  self->send(self->state.options.storage, begin_generation{self->state.options.number});
+  self->send(self->state.options.storage, begin_epoch{self->state.options.number});
 }
 
-void hand_over(bucket_pointer self, bool makes_room = false) {
+void submit(bucket_pointer self, bool makes_room = false) {
   bucket_actor_state& state = self->state;
   if (!state.core || !state.core->dirty() || state.core->in_group()) return;
   bucket_core::batch batch = state.core->take_batch();
   const bool lazy = batch.sequence == std::exchange(state.last_sequence, batch.sequence);
-  state.handed_over = batch.number;
+  state.submitted = batch.number;
   const size_t bytes = batch.rows.bytes();
   state.on_their_way.push_back({batch.number, batch.sequence, bytes});
   state.bytes_on_their_way += bytes;
   if (state.options.counters) state.options.counters->bytes_on_their_way.fetch_add(bytes);
   if (batch.queries) state.query_batch = batch.number;
   self->send(state.options.storage,
-             commit_batch{state.options.number, state.generation, batch.number,
+             commit_batch{state.options.number, state.epoch, batch.number,
                           std::make_shared<const row_batch>(std::move(batch.rows)), lazy,
                           makes_room});
 }
@@ -65,12 +65,12 @@ bool is_held(const bucket_actor_state& state) {
 
 /// Submits the batch at once if it is large. Otherwise, if no batch is on its way, submits it after
 /// the messages that are already in the mailbox, so that they share it.
-void hand_over_soon(bucket_pointer self) {
+void submit_soon(bucket_pointer self) {
   bucket_actor_state& state = self->state;
   if (!state.core->dirty() || state.core->in_group()) return;
   if (state.core->batch_bytes() >= defaults::batch_bytes) {
-    hand_over(self);
-  } else if (state.finished == state.handed_over && !std::exchange(state.flush_sent, true)) {
+    submit(self);
+  } else if (state.finished == state.submitted && !std::exchange(state.flush_sent, true)) {
     self->send(self, flush_batch{});
   }
 }
@@ -128,7 +128,7 @@ enum class slice_end : uint8_t {
 /// The batch whose commit allows the answer to the current work. Even work that was refused or
 /// changed nothing waits for it, because the outcome may depend on uncommitted writes.
 uint64_t batch_of_now(const bucket_actor_state& state) {
-  return state.core->dirty() ? state.handed_over + 1 : state.handed_over;
+  return state.core->dirty() ? state.submitted + 1 : state.submitted;
 }
 
 void answer_write(bucket_pointer self, const write_documents& asked) {
@@ -138,7 +138,7 @@ void answer_write(bucket_pointer self, const write_documents& asked) {
     (*asked.answer)(write_answer{{ec::none, {}}, std::move(state.now.outcomes)});
     return;
   }
-  const bool in_parts = state.handed_over >= state.now.first;
+  const bool in_parts = state.submitted >= state.now.first;
   state.answers.push_back({in_parts ? state.now.first : batch,
                            batch,
                            asked.answer,
@@ -147,7 +147,7 @@ void answer_write(bucket_pointer self, const write_documents& asked) {
                            {},
                            state.now.begun});
   const bool room = makes_room(*asked.group);
-  in_parts || room ? hand_over(self, room) : hand_over_soon(self);
+  in_parts || room ? submit(self, room) : submit_soon(self);
 }
 
 /// The deadline of a write has passed. The applied part of a write that is not atomic stays.
@@ -165,14 +165,14 @@ void answer_late(bucket_actor_state& state, const write_documents& asked) {
 
 /// Starts an atomic group in a batch of its own.
 void begin_group(bucket_pointer self) {
-  hand_over(self);
+  submit(self);
   self->state.core->begin_group();
 }
 
 void start_work(bucket_pointer self, bool whole) {
   if (whole) begin_group(self);
   self->state.now.started = true;
-  self->state.now.first = self->state.handed_over + 1;
+  self->state.now.first = self->state.submitted + 1;
 }
 
 /// False if the group is refused.
@@ -192,7 +192,7 @@ slice_end go_on(bucket_pointer self, const write_documents& asked, steady_time u
   const write_group& group = *asked.group;
   if (state.options.clock() > asked.deadline) {
     answer_late(state, asked);
-    hand_over_soon(self);
+    submit_soon(self);
     return slice_end::done;
   }
   if (!state.now.started) {
@@ -211,7 +211,7 @@ slice_end go_on(bucket_pointer self, const write_documents& asked, steady_time u
   for (size_t& next = state.now.next; next < group.ops.size();) {
     state.now.outcomes.push_back(state.core->apply(group.ops[next++]));
     if (group.atomic && !keeps_group(state, group)) break;
-    if (many && state.core->batch_bytes() >= defaults::bulk_batch_bytes) hand_over(self);
+    if (many && state.core->batch_bytes() >= defaults::bulk_batch_bytes) submit(self);
     if (next == group.ops.size()) break;
     if (is_held(state)) return slice_end::held;
     if (state.options.clock() >= until) return slice_end::time_over;
@@ -271,7 +271,7 @@ void answer_merge(bucket_pointer self, const merge_documents& asked) {
   const uint64_t batch = batch_of_now(state);
   if (batch == state.finished) return (*asked.answer)(std::move(state.now.merged));
   state.answers.push_back({batch, batch, {}, {}, asked.answer, std::move(state.now.merged), false});
-  hand_over_soon(self);
+  submit_soon(self);
 }
 
 slice_end go_on(bucket_pointer self, const merge_documents& asked, steady_time until) {
@@ -296,7 +296,7 @@ slice_end go_on(bucket_pointer self, const merge_documents& asked, steady_time u
   for (size_t& next = state.now.next; next < documents.size();) {
     if (!merge_one(state, what, documents[next++])) break;
     if (next == documents.size()) break;
-    if (state.core->batch_bytes() >= defaults::batch_bytes) hand_over(self);
+    if (state.core->batch_bytes() >= defaults::batch_bytes) submit(self);
     if (is_held(state)) return slice_end::held;
     if (state.options.clock() >= until) return slice_end::time_over;
   }
@@ -311,7 +311,7 @@ slice_end go_on(bucket_pointer self, const record_checkpoint& asked, steady_time
   bucket_actor_state& state = self->state;
   if (is_stale(state, asked.reopens) || lack_of_room(state)) return slice_end::done;
   state.core->note_checkpoint(asked.peer, asked.reached);
-  hand_over_soon(self);
+  submit_soon(self);
   return slice_end::done;
 }
 
@@ -373,7 +373,7 @@ void refuse_waiting(bucket_actor_state& state, ec code, const std::string& reaso
   for (const auto& work : std::exchange(state.waiting, {})) refuse(work, code, reason);
 }
 
-void start_core(bucket_pointer self, uint64_t generation) {
+void start_core(bucket_pointer self, uint64_t epoch) {
   bucket_actor_state& state = self->state;
   const auto stored = state.options.rows->latest().state(state.options.number);
   if (!stored) {
@@ -382,8 +382,8 @@ void start_core(bucket_pointer self, uint64_t generation) {
     refuse_waiting(state, stored.error().code, stored.error().reason);
     return;
   }
-  state.generation = generation;
-  state.handed_over = state.finished = 0;
+  state.epoch = epoch;
+  state.submitted = state.finished = 0;
   state.last_sequence = stored->sequence;
   state.forget_batches(UINT64_MAX);
   // A batch with an unknown fate may have defined queries.
@@ -395,10 +395,10 @@ void start_core(bucket_pointer self, uint64_t generation) {
   go_on(self);
 }
 
-void begun(bucket_pointer self, const generation_begun& answer) {
+void begun(bucket_pointer self, const epoch_begun& answer) {
   self->state.beginning = false;
   if (answer.code == ec::none) {
-    start_core(self, answer.generation);
+    start_core(self, answer.epoch);
   } else {
     refuse_waiting(self->state, answer.code, answer.reason);
   }
@@ -423,17 +423,17 @@ void fail_batch(bucket_pointer self, const batch_done& done) {
     state.answers.pop_front();
   }
   if (!state.core) return; // it is already starting over
-  while (!state.answers.empty() && state.answers.back().batch > state.handed_over) {
+  while (!state.answers.empty() && state.answers.back().batch > state.submitted) {
     refuse(state.answers.back(), ec::disk_full, "an earlier write failed; nothing was applied");
     state.answers.pop_back();
   }
   give_up_work(state, ec::disk_full, "an earlier write failed; nothing was applied");
-  begin_new_generation(self);
+  begin_new_epoch(self);
 }
 
 void finish(bucket_pointer self, const batch_done& done) {
   bucket_actor_state& state = self->state;
-  if (done.generation != state.generation) return;
+  if (done.epoch != state.epoch) return;
   if (done.code != ec::none) {
     fail_batch(self, done);
     return;
@@ -453,7 +453,7 @@ void finish(bucket_pointer self, const batch_done& done) {
     state.query_batch = 0;
     tell_of_queries(self);
   }
-  hand_over_soon(self);
+  submit_soon(self);
   go_on(self);
 }
 
@@ -461,7 +461,7 @@ void finish(bucket_pointer self, const batch_done& done) {
 void take(bucket_pointer self, bucket_actor_state::work&& asked) {
   bucket_actor_state& state = self->state;
   state.waiting.push_back(std::move(asked));
-  if (!state.core) return begin_new_generation(self);
+  if (!state.core) return begin_new_epoch(self);
   if (state.waiting.size() == 1) go_on(self);
 }
 
@@ -482,7 +482,7 @@ bucket_actor::behavior_type bucket(bucket_pointer self, bucket_options options) 
   self->state.options = std::move(options);
   // A predecessor may have died after it submitted a batch with query definitions.
   self->state.query_batch = 1;
-  begin_new_generation(self);
+  begin_new_epoch(self);
   return {
       [self](const write_documents& asked) { take(self, asked); },
       [self](const merge_documents& asked) { take(self, asked); },
@@ -493,13 +493,13 @@ bucket_actor::behavior_type bucket(bucket_pointer self, bucket_options options) 
         self->state.planned = false;
         go_on(self);
       },
-      [self](const generation_begun& answer) { begun(self, answer); },
+      [self](const epoch_begun& answer) { begun(self, answer); },
       [self](const batch_done& done) { finish(self, done); },
       [self](batches_synced) { tell_what_is_synced(self); },
       [self](const followers_changed& news) { self->state.options.followers = news.followers; },
       [self](flush_batch) {
         self->state.flush_sent = false;
-        if (self->state.finished == self->state.handed_over) hand_over(self);
+        if (self->state.finished == self->state.submitted) submit(self);
       },
   };
 }

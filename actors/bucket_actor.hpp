@@ -64,10 +64,10 @@ struct bucket_actor_state {
   bucket_options options{};
   row_finder* finder = nullptr;      ///< set while one operation changes many documents
   std::optional<bucket_core> core{}; ///< empty: an epoch is being started
-  uint64_t generation = 0;
+  uint64_t epoch = 0;
   bool beginning = false;
   bool flush_sent = false;
-  uint64_t handed_over = 0;   ///< number of the last batch submitted to storage
+  uint64_t submitted = 0;     ///< number of the last batch submitted to storage
   uint64_t finished = 0;      ///< number of the last batch that storage answered
   uint64_t last_sequence = 0; ///< of the submitted batches
   std::deque<batch_on_its_way> on_their_way{};

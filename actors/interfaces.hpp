@@ -25,7 +25,7 @@ using query_keeper_actor = caf::typed_actor<caf::reacts_to<queries_changed>>;
 /// Owns LevelDB's writing side.
 using storage_actor = caf::typed_actor<
     // A bucket starts over: storage commits or refuses its older batches before the answer.
-    caf::replies_to<begin_generation>::with<generation_begun>,
+    caf::replies_to<begin_epoch>::with<epoch_begun>,
     // Write a batch together with all waiting batches; one fsync for all.
     caf::replies_to<commit_batch>::with<batch_done>,
     // Make a bucket, or answer with the existing one.
@@ -51,8 +51,8 @@ using bucket_actor = caf::typed_actor<
     caf::reacts_to<write_documents>,
     // From peer links: merge documents; the answer goes through the message's own reply.
     caf::reacts_to<merge_documents>, caf::reacts_to<record_checkpoint>, caf::reacts_to<tick>,
-    // Storage's answer to begin_generation.
-    caf::reacts_to<generation_begun>,
+    // Storage's answer to begin_epoch.
+    caf::reacts_to<epoch_begun>,
     // Storage's answer to commit_batch.
     caf::reacts_to<batch_done>,
     // From storage, after an interval's sync or a reopen: more activity may be on disk.
@@ -108,7 +108,7 @@ using peer_link_actor = follower_actor::extend<
     // From the gateway: the connection to send over, and whether other links are established.
     caf::reacts_to<connection_chosen>, caf::reacts_to<others_linked>,
     // From the gateway: the link ends after this.
-    caf::reacts_to<part_link>,
+    caf::reacts_to<disconnect_link>,
     // INTERNAL: answers of buckets and the node.
     caf::reacts_to<documents_merged>, caf::reacts_to<bucket_found>,
     // INTERNAL: a timer is due.

@@ -55,13 +55,13 @@ struct record_checkpoint {
 // --------------------------------------------------------------------------------------------------
 
 /// Start a new epoch of this bucket, after committing or refusing all batches of older epochs.
-struct begin_generation {
+struct begin_epoch {
   uint32_t bucket = 0;
 };
 
-/// Answers begin_generation. Code none: the bucket may read its state and continue.
-struct generation_begun {
-  uint64_t generation = 0;
+/// Answers begin_epoch. Code none: the bucket may read its state and continue.
+struct epoch_begun {
+  uint64_t epoch = 0;
   ec code = ec::none; ///< disk_full, not_found (the bucket was dropped)
   std::string reason{};
 };
@@ -69,7 +69,7 @@ struct generation_begun {
 /// Write this batch. Answered by batch_done, in the order of the bucket's batches. LOCAL.
 struct commit_batch {
   uint32_t bucket = 0;
-  uint64_t generation = 0;
+  uint64_t epoch = 0;
   uint64_t number = 0;
   std::shared_ptr<const row_batch> rows{};
   bool lazy = false;       ///< it adds no activity: storage does not sync for it alone
@@ -80,7 +80,7 @@ struct commit_batch {
 /// and batches_synced follows unless the batch was lazy. ambiguous: the write failed. Any other
 /// code: storage did not attempt the write.
 struct batch_done {
-  uint64_t generation = 0;
+  uint64_t epoch = 0;
   uint64_t number = 0;
   ec code = ec::none;
   std::string reason{};
@@ -258,8 +258,8 @@ struct others_linked {
   bool any = false;
 };
 /// Send a goodbye to the peer. The exit message that ends the link follows.
-struct part_link {
-  uint8_t why = 0; ///< a replication::parting
+struct disconnect_link {
+  uint8_t why = 0; ///< a replication::disconnect_reason
 };
 /// The link was established, or is no longer established.
 struct link_changed {
@@ -270,7 +270,7 @@ struct link_changed {
 /// The peer refuses this node, or has removed it.
 struct link_refused {
   uint64_t peer = 0;
-  uint8_t why = 0; ///< a replication::parting
+  uint8_t why = 0; ///< a replication::disconnect_reason
 };
 /// The peer exceeded a limit of the link: the gateway closes its connections.
 struct link_cut {
@@ -326,16 +326,16 @@ struct job_done {
 };
 
 template<class Inspector>
-typename Inspector::result_type inspect(Inspector& f, begin_generation& x) {
-  return f(caf::meta::type_name("begin_generation"), x.bucket);
+typename Inspector::result_type inspect(Inspector& f, begin_epoch& x) {
+  return f(caf::meta::type_name("begin_epoch"), x.bucket);
 }
 template<class Inspector>
-typename Inspector::result_type inspect(Inspector& f, generation_begun& x) {
-  return f(caf::meta::type_name("generation_begun"), x.generation, x.code, x.reason);
+typename Inspector::result_type inspect(Inspector& f, epoch_begun& x) {
+  return f(caf::meta::type_name("epoch_begun"), x.epoch, x.code, x.reason);
 }
 template<class Inspector>
 typename Inspector::result_type inspect(Inspector& f, batch_done& x) {
-  return f(caf::meta::type_name("batch_done"), x.generation, x.number, x.code, x.reason, x.synced);
+  return f(caf::meta::type_name("batch_done"), x.epoch, x.number, x.code, x.reason, x.synced);
 }
 template<class Inspector>
 typename Inspector::result_type inspect(Inspector& f, batches_synced&) {
@@ -431,8 +431,8 @@ typename Inspector::result_type inspect(Inspector& f, others_linked& x) {
   return f(caf::meta::type_name("others_linked"), x.any);
 }
 template<class Inspector>
-typename Inspector::result_type inspect(Inspector& f, part_link& x) {
-  return f(caf::meta::type_name("part_link"), x.why);
+typename Inspector::result_type inspect(Inspector& f, disconnect_link& x) {
+  return f(caf::meta::type_name("disconnect_link"), x.why);
 }
 template<class Inspector>
 typename Inspector::result_type inspect(Inspector& f, link_changed& x) {

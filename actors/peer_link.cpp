@@ -14,7 +14,7 @@ namespace {
 
 using link_pointer = peer_link_actor::stateful_pointer<peer_link_state>;
 using replication::apply_batch;
-using replication::parting;
+using replication::disconnect_reason;
 using written_bucket = peer_link_state::written_bucket;
 
 /// The actor system's clock, which a test controls.
@@ -93,7 +93,7 @@ void look_for(link_pointer self, const std::string& name, uint32_t number, bool 
                          true});
 }
 
-void hand_over(link_pointer self, const bucket_actor& bucket, apply_batch&& batch) {
+void forward(link_pointer self, const bucket_actor& bucket, apply_batch&& batch) {
   const peer_link_actor me(self);
   auto answer = [me, number = batch.bucket, ticket = batch.ticket,
                  reopens = self->state.reopens](replication::batch_outcome done) {
@@ -107,14 +107,14 @@ void hand_over(link_pointer self, const bucket_actor& bucket, apply_batch&& batc
                              std::move(answer), replication::batch_outcome{ec::ambiguous})});
 }
 
-void hand_over(link_pointer self, const bucket_actor& bucket, replication::note_checkpoint&& note) {
+void forward(link_pointer self, const bucket_actor& bucket, replication::note_checkpoint&& note) {
   self->send(bucket, record_checkpoint{std::move(note.peer_id), note.reached, self->state.reopens});
 }
 
 void give(link_pointer self, uint32_t number, peer_link_state::for_bucket&& what) {
   written_bucket& to = self->state.buckets[number];
   if (to.actor) {
-    std::visit([&](auto&& one) { hand_over(self, to.actor, std::forward<decltype(one)>(one)); },
+    std::visit([&](auto&& one) { forward(self, to.actor, std::forward<decltype(one)>(one)); },
                std::move(what));
     return;
   }
@@ -330,8 +330,10 @@ peer_link_actor::behavior_type peer_link(link_pointer self, peer_link_options op
         self->state.patient = others.any;
         self->state.link->set_patient(others.any);
       },
-      [self](const part_link& last) {
-        handle(self, [&](ticks) { self->state.link->say_goodbye(static_cast<parting>(last.why)); });
+      [self](const disconnect_link& last) {
+        handle(self, [&](ticks) {
+          self->state.link->say_goodbye(static_cast<disconnect_reason>(last.why));
+        });
       },
       [self](const documents_merged& answer) {
         handle(self, [&](ticks at) { merged(self, answer, at); });

@@ -74,7 +74,7 @@ struct peer_link_state {
 /// wire's queue for each connection. The actor charges frames that bring nothing this node asked
 /// for to the peer's `work`. When that budget is used up, frames wait here; if more than
 /// `defaults::frames_deferred` wait, the peer is cut. **Errors**: if a bucket refuses a batch, the
-/// link retries it. **On exit**: it sends no goodbye (part_link does); the peer notices the
+/// link retries it. **On exit**: it sends no goodbye (disconnect_link does); the peer notices the
 /// silence.
 peer_link_actor::behavior_type peer_link(peer_link_actor::stateful_pointer<peer_link_state> self,
                                          peer_link_options options);

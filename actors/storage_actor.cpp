@@ -17,11 +17,11 @@ namespace {
 using storage_pointer = storage_actor::stateful_pointer<storage_state>;
 
 batch_done refusal(const commit_batch& batch, ec code, std::string reason) {
-  return {batch.generation, batch.number, code, std::move(reason), false};
+  return {batch.epoch, batch.number, code, std::move(reason), false};
 }
 
 batch_done success(const commit_batch& batch, bool synced) {
-  return {batch.generation, batch.number, ec::none, {}, synced};
+  return {batch.epoch, batch.number, ec::none, {}, synced};
 }
 
 void count_commit(node_counters& counters, size_t batches, clock::duration took) {
@@ -40,8 +40,8 @@ void flush_soon(storage_pointer self) {
 
 /// A bucket in doubt has no epoch: its later batches rest on some that may be gone.
 bool is_current(storage_state& state, const commit_batch& batch) {
-  const auto generation = state.generations.find(batch.bucket);
-  return generation != state.generations.end() && generation->second == batch.generation &&
+  const auto epoch = state.epochs.find(batch.bucket);
+  return epoch != state.epochs.end() && epoch->second == batch.epoch &&
          !state.options.rows->in_doubt({batch.bucket});
 }
 
@@ -164,7 +164,7 @@ void look_after(storage_pointer self) {
   clean_up(state);
 }
 
-caf::result<generation_begun> begin(storage_pointer self, const begin_generation& asked) {
+caf::result<epoch_begun> begin(storage_pointer self, const begin_epoch& asked) {
   storage_state& state = self->state;
   flush(state);
   store& rows = *state.options.rows;
@@ -173,15 +173,15 @@ caf::result<generation_begun> begin(storage_pointer self, const begin_generation
     told->second = self->current_sender();
   }
   if (!rows.alive(asked.bucket)) {
-    return generation_begun{0, ec::not_found, "the bucket was dropped"};
+    return epoch_begun{0, ec::not_found, "the bucket was dropped"};
   }
   if (rows.failed()) {
     const error why = rows.why_not_writable();
-    return generation_begun{0, why.code, why.reason};
+    return epoch_begun{0, why.code, why.reason};
   }
   rows.clear_doubt({asked.bucket});
-  state.generations[asked.bucket] = ++state.last_generation;
-  return generation_begun{state.last_generation, ec::none, {}};
+  state.epochs[asked.bucket] = ++state.last_epoch;
+  return epoch_begun{state.last_epoch, ec::none, {}};
 }
 
 // Indexes
@@ -308,7 +308,7 @@ caf::result<bucket_facts> drop(storage_state& state, const std::string& name) {
   flush(state);
   auto info = state.options.rows->drop_bucket(name);
   if (!info) return to_caf(info.error());
-  state.generations.erase(info->number);
+  state.epochs.erase(info->number);
   state.to_tell.erase(info->number);
   state.cleaning = true;
   return bucket_facts{info->name, info->number, info->log_id, false};
@@ -335,7 +335,7 @@ storage_actor::behavior_type storage(storage_pointer self, storage_options optio
   self->state.logged_failures = self->state.options.rows->failures();
   self->delayed_send(self, defaults::tick_interval, tick{});
   return {
-      [self](const begin_generation& asked) { return begin(self, asked); },
+      [self](const begin_epoch& asked) { return begin(self, asked); },
       [self](const commit_batch& batch) -> caf::result<batch_done> {
         caf::strong_actor_ptr from = self->current_sender(); // make_response_promise takes it
         auto answer = self->make_response_promise<batch_done>();

@@ -42,9 +42,9 @@ struct storage_state {
   std::vector<waiting_batch> waiting{};
   std::deque<waiting_index> indexes{}; ///< written one at a time, after the batches of clients
   bool flush_sent = false;
-  uint64_t last_generation = 0;
+  uint64_t last_epoch = 0;
   /// Current epochs. A bucket without one, or in doubt (store::in_doubt), must begin one.
-  std::unordered_map<uint32_t, uint64_t> generations{};
+  std::unordered_map<uint32_t, uint64_t> epochs{};
   bool unsynced = false; ///< there were commits without a sync since the last sync
   /// Actors of buckets, by number, with batches that are, or may be, committed without a sync. They
   /// are told when these are on disk.

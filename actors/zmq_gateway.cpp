@@ -18,7 +18,7 @@ namespace treadmill {
 namespace {
 
 using gateway_pointer = zmq_gateway_actor::stateful_pointer<zmq_gateway_state>;
-using replication::parting;
+using replication::disconnect_reason;
 using replication::peer_record;
 namespace step = replication::step;
 
@@ -152,7 +152,7 @@ struct carry_out {
   }
   void operator()(const step::end_link& what) const {
     const auto ended = state.links.extract(what.link);
-    if (what.why) self->send(ended.mapped(), part_link{static_cast<uint8_t>(*what.why)});
+    if (what.why) self->send(ended.mapped(), disconnect_link{static_cast<uint8_t>(*what.why)});
     self->send_exit(ended.mapped(), caf::exit_reason::user_shutdown);
     state.are_links_told = false;
   }
@@ -340,7 +340,7 @@ void end(gateway_pointer self, const caf::exit_msg& exit) {
   zmq_gateway_state& state = self->state;
   state.options.wire->detach();
   for (const auto& [number, link] : state.links) {
-    self->send(link, part_link{static_cast<uint8_t>(parting::ending)});
+    self->send(link, disconnect_link{static_cast<uint8_t>(disconnect_reason::ending)});
     self->send_exit(link, caf::exit_reason::user_shutdown);
   }
   state.requests.refuse_all({ec::shutting_down, "the node is ending"});
@@ -399,7 +399,8 @@ zmq_gateway_actor::behavior_type zmq_gateway(gateway_pointer self, zmq_gateway_o
       },
       [self](const link_refused& news) {
         handle(self, [&](auto& connections) {
-          connections.link_refused(sending_link(self), static_cast<parting>(news.why), now(self));
+          connections.link_refused(sending_link(self), static_cast<disconnect_reason>(news.why),
+                                   now(self));
         });
       },
       [self](const link_cut& news) {

@@ -44,7 +44,7 @@ bool is_for_now(ec code) {
 bool document_sender::pause() {
   const auto now = clock::now();
   if (!give_up_) {
-    give_up_ = now + import_patience;
+    give_up_ = now + give_up_after;
     pauses_.reset();
   }
   if (now >= *give_up_) return false;

@@ -22,10 +22,10 @@ struct outgoing {
 
 /// How long a request is repeated while the node cannot accept it. The same request may be sent
 /// twice, so it must be idempotent.
-inline constexpr std::chrono::seconds import_patience{60};
+inline constexpr std::chrono::seconds give_up_after{60};
 
 /// Sends documents. **Errors**: those of the node that no document causes; if another attempt may
-/// help, only after `import_patience`.
+/// help, only after `give_up_after`.
 class document_sender {
 public:
   using clock = std::chrono::steady_clock;
@@ -39,9 +39,9 @@ public:
   /// into several: `refused` gets each such document, `taken` the others with the node's answers.
   result<void> send(std::span<const outgoing> items, const taken_fn& taken,
                     const refused_fn& refused);
-  /// Waits before the next attempt; returns false after `import_patience` of attempts.
+  /// Waits before the next attempt; returns false after `give_up_after` of attempts.
   bool pause();
-  /// The node accepted something: restarts `import_patience`.
+  /// The node accepted something: restarts `give_up_after`.
   void rest() { give_up_.reset(); }
   /// True if a request whose answer was lost may have written some documents.
   bool uncertain() const { return uncertain_; }

@@ -30,7 +30,7 @@ connection::~connection() {
   if (const int socket = inbox_.exchange(-1); socket >= 0) ::close(socket);
 }
 
-void connection::hand_over(int socket) {
+void connection::submit(int socket) {
   inbox_.store(socket);
   core_.workers.signal(*this, opened);
 }

@@ -26,7 +26,7 @@ public:
 
   /// Takes ownership of a socket. **Thread**: the accepting one, and only while the connection is
   /// free.
-  void hand_over(int socket);
+  void submit(int socket);
 
 private:
   enum class phase {

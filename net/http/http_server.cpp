@@ -100,7 +100,7 @@ void server_core::incoming(int socket) {
   } catch (const std::bad_alloc&) {
     // Out of memory: refuse this connection and keep the accepting thread.
   }
-  if (taker) return taker->hand_over(socket);
+  if (taker) return taker->submit(socket);
   ++refused;
   ::close(socket);
 }

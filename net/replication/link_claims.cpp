@@ -67,7 +67,7 @@ bool agrees(const peer_change& told, const known_claim& known) {
 }
 
 result<void> list_leaves(const row_view& rows, uint32_t bucket, const std::string& id,
-                         const local_document& here, want::wanted& into) {
+                         const local_document& here, fetch_documents::item& into) {
   size_t read = 0;
   for (const revision_tree::node& leaf : here.tree.nodes()) {
     if (!leaf.leaf || leaf.deleted) continue;

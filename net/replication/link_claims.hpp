@@ -46,6 +46,6 @@ result<hash128> digest_of(const row_view& rows, uint32_t bucket, const std::stri
 /// Lists the live leaves of a document after `into.after`, as many as a frame may hold and as may
 /// be read: leaves made by Treadmill by name, others with their claims.
 result<void> list_leaves(const row_view& rows, uint32_t bucket, const std::string& id,
-                         const local_document& here, want::wanted& into);
+                         const local_document& here, fetch_documents::item& into);
 
 } // namespace treadmill::replication

@@ -14,8 +14,10 @@ namespace {
 /// The leaves that the peer says it has.
 class peer_leaves {
 public:
-  explicit peer_leaves(const want::wanted& asked) : own_(asked.leaves.begin(), asked.leaves.end()) {
-    for (const want::claimed_leaf& leaf : asked.elsewhere) elsewhere_[leaf.rev] = leaf.claim;
+  explicit peer_leaves(const fetch_documents::item& asked)
+      : own_(asked.leaves.begin(), asked.leaves.end()) {
+    for (const fetch_documents::claimed_leaf& leaf : asked.elsewhere)
+      elsewhere_[leaf.rev] = leaf.claim;
   }
   bool has_named(const revision& rev) const { return own_.count(rev) != 0; }
   bool has_claimed(const revision_tree::node& leaf, std::string_view body) const {
@@ -40,7 +42,7 @@ struct document_source {
 /// A document whose rows are read, and the part of it to send.
 struct answered_document {
   document_source& from;
-  const want::wanted& asked;
+  const fetch_documents::item& asked;
   const peer_leaves had;
   stored_document stored{};
   revision_tree tree{};
@@ -194,7 +196,7 @@ documents::sent unreadable(const std::string& id) {
 
 /// The parts of the document that the peer lacks. If the document does not exist, or has no leaf
 /// after `asked.after`, the answer has no tree and repeats `asked.after` as `next`.
-result<documents::sent> document_for(document_source& from, const want::wanted& asked) {
+result<documents::sent> document_for(document_source& from, const fetch_documents::item& asked) {
   answered_document of{from, asked, peer_leaves(asked)};
   of.made.id = asked.id;
   const auto done = read_and_append(of);
@@ -213,14 +215,15 @@ size_t bytes_of(const documents::sent& item) {
 
 } // namespace
 
-void serve_documents(link_context& shared, const bucket_info& bucket, const want& asked) {
+void serve_documents(link_context& shared, const bucket_info& bucket,
+                     const fetch_documents& asked) {
   // One snapshot, so that the rows of a document are consistent.
   const auto rows = shared.rows->synced();
   documents answer;
   answer.bucket = bucket.name;
   size_t bytes = 0;
   document_source from{*rows, bucket.number, asked.in_parts};
-  for (const want::wanted& item : asked.documents) {
+  for (const fetch_documents::item& item : asked.documents) {
     auto made = document_for(from, item);
     if (!made) break; // the peer asks again
     bytes += bytes_of(*made);
@@ -234,7 +237,7 @@ namespace {
 
 /// Empty if the revision is no longer a leaf.
 result<std::optional<std::string>> body_of(const row_view& rows, const bucket_info& bucket,
-                                           const want_part& asked) {
+                                           const fetch_part& asked) {
   const auto found = read_document(rows, bucket.number, asked.id);
   if (!found) return tl::unexpected(found.error());
   if (!*found) return std::optional<std::string>();
@@ -243,7 +246,7 @@ result<std::optional<std::string>> body_of(const row_view& rows, const bucket_in
 
 } // namespace
 
-void serve_part(link_context& shared, const bucket_info& bucket, const want_part& asked) {
+void serve_part(link_context& shared, const bucket_info& bucket, const fetch_part& asked) {
   const auto rows = shared.rows->synced();
   auto body = body_of(*rows, bucket, asked);
   if (!body && body.error().code != ec::corrupt) return; // the peer asks again

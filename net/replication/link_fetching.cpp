@@ -26,7 +26,7 @@ bool are_of_leaves(const std::vector<documents::sent_body>& bodies, const revisi
 /// Requests what is due, submits what is complete, and removes what is done.
 void following::go_on(ticks now) {
   ask(now);
-  hand_over();
+  submit();
   pop_done(now);
 }
 
@@ -46,7 +46,7 @@ void following::ask(ticks now) {
     return;
   }
   ask_again_at_ = now + shared_.answer_wait();
-  want asked;
+  fetch_documents asked;
   asked.bucket = bucket_.name;
   size_t bytes = 0;
   size_t leaves = 0;
@@ -77,7 +77,8 @@ void following::ask(ticks now) {
 /// Adds a document to the request. Revisions that arrived from another peer meanwhile are not
 /// fetched, unless a part of the document arrived: then all of it is. Returns false if rows cannot
 /// be read now.
-bool following::ask_for(const std::string& id, const row_view& rows, want& asked, ticks now) {
+bool following::ask_for(const std::string& id, const row_view& rows, fetch_documents& asked,
+                        ticks now) {
   const auto found = wanted_.find(id);
   if (found == wanted_.end() || found->second.at > now) return true;
   const auto here = read_local(rows, bucket_.number, id);
@@ -106,7 +107,7 @@ bool following::ask_for(const std::string& id, const row_view& rows, want& asked
     wanted_.erase(found);
     return true;
   }
-  want::wanted one;
+  fetch_documents::item one;
   one.id = id;
   one.after = found->second.after;
   if (*here && !list_leaves(rows, bucket_.number, id, **here, one)) return false;
@@ -259,7 +260,7 @@ void following::begin_assembly(ticks now) {
 
 void following::ask_part(const std::string& id, assembly& of, ticks now) {
   of.asked_at = now;
-  want_part asked;
+  fetch_part asked;
   asked.bucket = bucket_.name;
   asked.id = id;
   asked.rev = of.left.front().first;
@@ -346,7 +347,7 @@ void following::complete(replicated_document&& document, uint32_t newest, ticks 
       lacking = true;
     }
   }
-  if (lacking) wanted_[id] = {now + defaults::patience, false, {}};
+  if (lacking) wanted_[id] = {now + defaults::other_link_wait, false, {}};
 }
 
 /// Marks the revisions that this part of a document contains.

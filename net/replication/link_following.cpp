@@ -93,14 +93,14 @@ void following::stopped(ticks now) {
   peer_sequence_ = head_sequence_ = 0; // accepts its next announcement, however small the sequence
 }
 
-void following::announced(const heads::head& head, ticks now) {
-  if (head.log_id == peer_log_ && head.sequence < peer_sequence_) return; // a delayed, older frame
-  peer_log_ = head.log_id;
-  peer_sequence_ = head_sequence_ = head.sequence;
-  peer_digest_ = head.digest;
+void following::announced(const bucket_digests::item& item, ticks now) {
+  if (item.log_id == peer_log_ && item.sequence < peer_sequence_) return; // a delayed, older frame
+  peer_log_ = item.log_id;
+  peer_sequence_ = head_sequence_ = item.sequence;
+  peer_digest_ = item.digest;
   gone_ = false;
   // The queue belongs to a log that the peer has replaced: documents it waits for may never arrive.
-  if (!queue_.empty() && head.log_id != received_.log_id) start_over(now);
+  if (!queue_.empty() && item.log_id != received_.log_id) start_over(now);
   if (!caught_up() && behind_since_ < ticks(0)) behind_since_ = now;
   if (!streaming_ && again_at_ <= now) begin_stream(now);
 }
@@ -304,7 +304,8 @@ result<void> following::look_at(peer_entry&& entry, const row_view& rows, looked
       change.body.reset();
       into.missing[entry.id].push_back(std::move(change));
       if (assembling_.count(entry.id) != 0) break;
-      wanted_.try_emplace(entry.id, wanted{elsewhere ? now + defaults::patience : now, false, {}});
+      wanted_.try_emplace(entry.id,
+                          wanted{elsewhere ? now + defaults::other_link_wait : now, false, {}});
       break;
     }
   }
@@ -375,7 +376,7 @@ void following::refused(const std::string& id) {
 /// first incomplete batch still waits for documents, the ones that have arrived are submitted
 /// early: merging is a union, and the checkpoint stays before the batch. So few documents are held
 /// in memory, and two peers that announce each other's writes do not wait for each other.
-void following::hand_over() {
+void following::submit() {
   for (batch& next : queue_) {
     if (next.done || next.ticket != 0) continue;
     if (applying_.size() >= defaults::applying) return;

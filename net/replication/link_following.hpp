@@ -23,7 +23,7 @@ public:
   const bucket_info& bucket() const { return bucket_; }
 
   // Events
-  void announced(const heads::head& head, ticks now);
+  void announced(const bucket_digests::item& item, ticks now);
   void taken_in(activity&& what, ticks now);
   void delivered(documents&& what, ticks now);
   void delivered(part&& what, ticks now);
@@ -76,7 +76,7 @@ private:
   struct wanted {
     ticks at{0}; ///< when to request it, or to repeat the request
     bool asked = false;
-    revision after{};    ///< the last leaf that arrived, see want::wanted
+    revision after{};    ///< the last leaf that arrived, see fetch_documents::item
     uint32_t newest = 0; ///< the largest revision number that arrived
   };
   /// A document, or a part of one, whose bodies arrive in parts.
@@ -116,7 +116,7 @@ private:
   void forget_pending(const batch& applied);
   void go_on(ticks now);
   void ask(ticks now);
-  bool ask_for(const std::string& id, const row_view& rows, want& asked, ticks now);
+  bool ask_for(const std::string& id, const row_view& rows, fetch_documents& asked, ticks now);
   bool is_asked(const documents::sent& item) const;
   bool settle(documents::sent&& item, ticks now);
   bool finish(assembly&& whole, ticks now);
@@ -138,7 +138,7 @@ private:
   size_t queued_bytes() const;
   bool has_room(ticks now);
   batch& open_batch();
-  void hand_over();
+  void submit();
   void go_ahead(batch& waiting);
   void submit(batch& of, std::vector<replicated_document> left, bool whole);
   void pop_done(ticks now);

@@ -65,7 +65,7 @@ private:
 };
 
 /// Answer requests for documents and for parts of bodies; they keep no state.
-void serve_documents(link_context& shared, const bucket_info& bucket, const want& asked);
-void serve_part(link_context& shared, const bucket_info& bucket, const want_part& asked);
+void serve_documents(link_context& shared, const bucket_info& bucket, const fetch_documents& asked);
+void serve_part(link_context& shared, const bucket_info& bucket, const fetch_part& asked);
 
 } // namespace treadmill::replication

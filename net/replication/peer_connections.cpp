@@ -254,10 +254,12 @@ void peer_connections::added(uint64_t key, ticks now) {
   choose(key, of, now);
 }
 
-void peer_connections::removed(uint64_t key, ticks now) { end_peer(key, parting::removed, now); }
+void peer_connections::removed(uint64_t key, ticks now) {
+  end_peer(key, disconnect_reason::removed, now);
+}
 
 /// The connections are hung up after the link has ended, so that it can send its last frames.
-void peer_connections::end_peer(uint64_t key, std::optional<parting> why, ticks now) {
+void peer_connections::end_peer(uint64_t key, std::optional<disconnect_reason> why, ticks now) {
   put(step::show{key, true});
   const auto found = peers_.find(key);
   if (found == peers_.end()) return;
@@ -346,7 +348,7 @@ void peer_connections::link_changed(uint64_t link, bool established, std::string
   put(step::answer_requests{key});
 }
 
-void peer_connections::link_refused(uint64_t link, parting why, ticks now) {
+void peer_connections::link_refused(uint64_t link, disconnect_reason why, ticks now) {
   if (const uint64_t key = peer_of_link(link))
     refused(key, 0, why, std::string(to_string(why)), now);
 }
@@ -405,19 +407,19 @@ void peer_connections::met_itself(uint64_t key, uint64_t id, ticks now) {
 }
 
 /// Handles a refusal by either side. `id`: the connection that brought it; 0: unknown.
-void peer_connections::refused(uint64_t key, uint64_t id, parting why, const std::string& reason,
-                               ticks now) {
+void peer_connections::refused(uint64_t key, uint64_t id, disconnect_reason why,
+                               const std::string& reason, ticks now) {
   const peer_record* record = registry_.find(key);
   peer* of = find_peer(key);
-  if (record == nullptr || of == nullptr || why == parting::ending) return;
+  if (record == nullptr || of == nullptr || why == disconnect_reason::ending) return;
   if (std::exchange(of->refusal, reason) != reason) {
     log(level::warn, "no link with a peer", record->name, "reason", reason);
     put(step::show{key});
   }
-  if (why == parting::itself) return met_itself(key, id, now);
+  if (why == disconnect_reason::itself) return met_itself(key, id, now);
   const bool is_awaited = options_.is_awaited(key);
   put(step::answer_requests{key, {ec::conflict, reason}});
-  if (is_awaited || why == parting::removed || (of->unproven && !record->given))
+  if (is_awaited || why == disconnect_reason::removed || (of->unproven && !record->given))
     forget_peer(key, now);
 }
 

@@ -51,7 +51,7 @@ struct forward {
 struct send_goodbye {
   uint64_t connection = 0;
   uint64_t session = 0; ///< of the receiver
-  parting why = parting::removed;
+  disconnect_reason why = disconnect_reason::removed;
 };
 /// Call peer_connections::probe_over after `defaults::identity_probe`.
 struct probe {
@@ -64,7 +64,7 @@ struct start_link {
 /// Tell the link to end, with a goodbye for this reason. peer_connections::link_ended answers.
 struct end_link {
   uint64_t link = 0;
-  std::optional<parting> why{}; ///< empty: without a goodbye
+  std::optional<disconnect_reason> why{}; ///< empty: without a goodbye
 };
 /// Tell the link whether other links are established.
 struct tell_others {
@@ -167,7 +167,7 @@ public:
   // Events of links; those of a link that was told to end are ignored, except its end
   // -----------------------------------------------------------------------------------------------
   void link_changed(uint64_t link, bool established, std::string_view node_id, ticks now);
-  void link_refused(uint64_t link, parting why, ticks now);
+  void link_refused(uint64_t link, disconnect_reason why, ticks now);
   /// The link's peer exceeded a limit.
   void link_cut(uint64_t link, const std::string& reason, ticks now);
   /// Returns true if the link had not been told to end; the next tick replaces it.
@@ -245,12 +245,13 @@ private:
   const peer* find_peer(uint64_t key) const;
   void start_link(uint64_t key, peer& of);
   void restart_link(uint64_t key, peer& of);
-  void end_peer(uint64_t key, std::optional<parting> why, ticks now);
+  void end_peer(uint64_t key, std::optional<disconnect_reason> why, ticks now);
   void forget_peer(uint64_t key, ticks now);
   void forget_strangers(ticks now);
   void tell_of_others();
   void met_itself(uint64_t key, uint64_t id, ticks now);
-  void refused(uint64_t key, uint64_t id, parting why, const std::string& reason, ticks now);
+  void refused(uint64_t key, uint64_t id, disconnect_reason why, const std::string& reason,
+               ticks now);
 
   // Greetings
   void greet(uint64_t id, const hello& greeting, const std::string& bytes, ticks now);
@@ -262,7 +263,7 @@ private:
   void claim(uint64_t id, uint64_t key, const hello& greeting, ticks now);
   void absorb(uint64_t from, uint64_t into);
   void take_greeting(uint64_t id, uint64_t key, const std::string& bytes, ticks now);
-  void take_goodbye(uint64_t id, parting why, const std::string& bytes, ticks now);
+  void take_goodbye(uint64_t id, disconnect_reason why, const std::string& bytes, ticks now);
 
   template<class Step>
   void put(Step what) {

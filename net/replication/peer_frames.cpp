@@ -192,29 +192,29 @@ void put(std::string& out, const goodbye& x) { out += static_cast<char>(x.why); 
 
 void take(fields& in, goodbye& x) {
   const uint8_t why = in.byte();
-  in.require(why >= 1 && why <= static_cast<uint8_t>(last_parting));
-  if (in.ok()) x.why = static_cast<parting>(why);
+  in.require(why >= 1 && why <= static_cast<uint8_t>(last_disconnect_reason));
+  if (in.ok()) x.why = static_cast<disconnect_reason>(why);
 }
 
-void put(std::string& out, const heads& x) {
+void put(std::string& out, const bucket_digests& x) {
   put_flag(out, x.complete);
   put_varint(out, x.buckets.size());
-  for (const heads::head& head : x.buckets) {
-    put_bytes(out, head.bucket);
-    put_hash(out, head.log_id);
-    put_varint(out, head.sequence);
-    put_hash(out, head.digest);
+  for (const bucket_digests::item& item : x.buckets) {
+    put_bytes(out, item.bucket);
+    put_hash(out, item.log_id);
+    put_varint(out, item.sequence);
+    put_hash(out, item.digest);
   }
 }
 
-void take(fields& in, heads& x) {
+void take(fields& in, bucket_digests& x) {
   x.complete = in.flag();
   x.buckets.resize(in.count(2 * packed_bytes + 3));
-  for (heads::head& head : x.buckets) {
-    head.bucket = in.bucket();
-    head.log_id = in.hash();
-    head.sequence = in.number();
-    head.digest = in.hash();
+  for (bucket_digests::item& item : x.buckets) {
+    item.bucket = in.bucket();
+    item.log_id = in.hash();
+    item.sequence = in.number();
+    item.digest = in.hash();
   }
 }
 
@@ -359,30 +359,30 @@ void take(fields& in, activity& x) {
   take_hashes(in, digests);
 }
 
-void put(std::string& out, const want& x) {
+void put(std::string& out, const fetch_documents& x) {
   put_bytes(out, x.bucket);
   put_varint(out, x.documents.size());
-  for (const want::wanted& item : x.documents) {
+  for (const fetch_documents::item& item : x.documents) {
     put_bytes(out, item.id);
     put_varint(out, item.leaves.size());
     for (const revision& rev : item.leaves) put_rev(out, rev);
   }
-  for (const want::wanted& item : x.documents) {
+  for (const fetch_documents::item& item : x.documents) {
     put_varint(out, item.elsewhere.size());
-    for (const want::claimed_leaf& leaf : item.elsewhere) {
+    for (const fetch_documents::claimed_leaf& leaf : item.elsewhere) {
       put_rev(out, leaf.rev);
       put_hash(out, leaf.claim);
     }
   }
   if (!x.in_parts) return;
   put_varint(out, x.documents.size());
-  for (const want::wanted& item : x.documents) put_rev(out, item.after);
+  for (const fetch_documents::item& item : x.documents) put_rev(out, item.after);
 }
 
-void take(fields& in, want& x) {
+void take(fields& in, fetch_documents& x) {
   x.bucket = in.bucket();
   x.documents.resize(in.count(3));
-  for (want::wanted& item : x.documents) {
+  for (fetch_documents::item& item : x.documents) {
     item.id = in.id();
     item.leaves.resize(in.count(2));
     for (revision& rev : item.leaves) rev = in.rev();
@@ -390,9 +390,9 @@ void take(fields& in, want& x) {
   }
   x.in_parts = false;
   if (!in.more()) return;
-  for (want::wanted& item : x.documents) {
+  for (fetch_documents::item& item : x.documents) {
     item.elsewhere.resize(in.count(2 + packed_bytes));
-    for (want::claimed_leaf& leaf : item.elsewhere) {
+    for (fetch_documents::claimed_leaf& leaf : item.elsewhere) {
       leaf.rev = in.rev();
       leaf.claim = in.hash();
     }
@@ -401,7 +401,7 @@ void take(fields& in, want& x) {
   if (!in.more()) return;
   x.in_parts = true;
   if (!in.require(in.count(1) == x.documents.size())) return;
-  for (want::wanted& item : x.documents) item.after = in.rev_or_none();
+  for (fetch_documents::item& item : x.documents) item.after = in.rev_or_none();
 }
 
 void put(std::string& out, const documents& x) {
@@ -441,14 +441,14 @@ void take(fields& in, documents& x) {
   for (documents::sent& item : x.items) item.next = in.rev_or_none();
 }
 
-void put(std::string& out, const want_part& x) {
+void put(std::string& out, const fetch_part& x) {
   put_bytes(out, x.bucket);
   put_bytes(out, x.id);
   put_rev(out, x.rev);
   put_varint(out, x.offset);
 }
 
-void take(fields& in, want_part& x) {
+void take(fields& in, fetch_part& x) {
   x.bucket = in.bucket();
   x.id = in.id();
   x.rev = in.rev();
@@ -486,10 +486,11 @@ result<frame> read_payload(std::string_view payload) {
 using reader = result<frame> (*)(std::string_view);
 
 /// By type: the position in `frame`, from 1. Frozen.
-constexpr reader readers[] = {
-    read_payload<hello>,     read_payload<goodbye>,  read_payload<heads>, read_payload<follow>,
-    read_payload<leave>,     read_payload<activity>, read_payload<want>,  read_payload<documents>,
-    read_payload<want_part>, read_payload<part>};
+constexpr reader readers[] = {read_payload<hello>,           read_payload<goodbye>,
+                              read_payload<bucket_digests>,  read_payload<follow>,
+                              read_payload<leave>,           read_payload<activity>,
+                              read_payload<fetch_documents>, read_payload<documents>,
+                              read_payload<fetch_part>,      read_payload<part>};
 static_assert(std::size(readers) == std::variant_size_v<frame>);
 
 // Compression
@@ -523,15 +524,16 @@ result<std::string> unpacked(std::string_view packed, size_t most) {
 
 } // namespace
 
-std::string_view to_string(parting why) {
+std::string_view to_string(disconnect_reason why) {
   switch (why) {
-  case parting::removed: return "the peer has removed this node";
-  case parting::ending: return "the peer is shutting down";
-  case parting::itself: return "the address is this node's own";
-  case parting::same_identity: return "another node has the same identity: a copied store";
-  case parting::same_name: return "the peer knows another node of this name";
-  case parting::version: return "the peer speaks another version of the protocol";
-  case parting::too_many: return "the peer has reached its --max-peers";
+  case disconnect_reason::removed: return "the peer has removed this node";
+  case disconnect_reason::ending: return "the peer is shutting down";
+  case disconnect_reason::itself: return "the address is this node's own";
+  case disconnect_reason::same_identity:
+    return "another node has the same identity: a copied store";
+  case disconnect_reason::same_name: return "the peer knows another node of this name";
+  case disconnect_reason::version: return "the peer speaks another version of the protocol";
+  case disconnect_reason::too_many: return "the peer has reached its --max-peers";
   }
   return "unknown";
 }

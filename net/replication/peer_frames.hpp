@@ -37,7 +37,7 @@ struct hello {
 };
 
 /// The disconnect reason: why a link is refused, or ends.
-enum class parting : uint8_t {
+enum class disconnect_reason : uint8_t {
   removed = 1,       ///< an operator removed the peer: the receiver forgets the sender, too
   ending = 2,        ///< the sender's process ends; it will be back
   itself = 3,        ///< the two are one process
@@ -46,24 +46,24 @@ enum class parting : uint8_t {
   version = 6,       ///< no common protocol version
   too_many = 7,      ///< the sender has reached its maximum number of peers
 };
-inline constexpr parting last_parting = parting::too_many;
+inline constexpr disconnect_reason last_disconnect_reason = disconnect_reason::too_many;
 /// A phrase for operators.
-std::string_view to_string(parting why);
+std::string_view to_string(disconnect_reason why);
 
 struct goodbye {
-  parting why = parting::ending;
+  disconnect_reason why = disconnect_reason::ending;
 };
 
 /// The positions and digests of the sender's buckets; also its heartbeat.
-struct heads {
-  struct head {
+struct bucket_digests {
+  struct item {
     std::string bucket{};
     hash128 log_id{};
     uint64_t sequence = 0;
     hash128 digest{};
   };
   bool complete = false; ///< true: all buckets of the sender; false: some of them
-  std::vector<head> buckets{};
+  std::vector<item> buckets{};
 };
 
 /// Requests the activity of a bucket, acknowledges what was applied, and renews the window.
@@ -117,25 +117,26 @@ struct activity {
 };
 
 /// Asks for documents.
-struct want {
+struct fetch_documents {
   /// A live leaf that was made elsewhere, as the sender of this frame has it.
   struct claimed_leaf {
     revision rev{};
     hash128 claim{};
   };
-  struct wanted {
+  struct item {
     std::string id{};
     std::vector<revision> leaves{}; ///< live leaves that the sender of this frame has, by name
     std::vector<claimed_leaf> elsewhere{}; ///< leaves whose names do not identify their content
     revision after{}; ///< request only the branches of leaves after it, newest first
   };
   std::string bucket{};
-  std::vector<wanted> documents{};
+  std::vector<item> documents{};
   /// A large document may be sent branch by branch; false: from an older node.
   bool in_parts = true;
 };
 
-/// Answers `want`: some of the requested documents, in order; the receiver requests the rest again.
+/// Answers `fetch_documents`: some of the requested documents, in order; the receiver requests the
+/// rest again.
 struct documents {
   struct sent_body {
     revision rev{};
@@ -144,7 +145,8 @@ struct documents {
   };
   struct sent {
     std::string id{};
-    std::string tree{}; ///< encoded; empty: no such document, or no leaf after want::wanted::after
+    std::string
+        tree{}; ///< encoded; empty: no such document, or no leaf after fetch_documents::item::after
     std::vector<sent_body> bodies{};
     revision next{}; ///< if not empty: there is more; request it with this as `after`
   };
@@ -153,7 +155,7 @@ struct documents {
 };
 
 /// Requests a part of a large body.
-struct want_part {
+struct fetch_part {
   std::string bucket{};
   std::string id{};
   revision rev{};
@@ -169,8 +171,8 @@ struct part {
   std::string bytes{};
 };
 
-using frame =
-    std::variant<hello, goodbye, heads, follow, leave, activity, want, documents, want_part, part>;
+using frame = std::variant<hello, goodbye, bucket_digests, follow, leave, activity, fetch_documents,
+                           documents, fetch_part, part>;
 
 /// A frame with its envelope.
 struct addressed_frame {

@@ -6,15 +6,16 @@ namespace treadmill::replication {
 namespace {
 
 /// Why this node refuses a peer. The peer is told the same reason from its point of view.
-std::string own_reason(parting why) {
+std::string own_reason(disconnect_reason why) {
   switch (why) {
-  case parting::same_name: return "another node of its name is known here";
-  case parting::same_identity: return "another node with its identity is known: a copied store";
-  case parting::version: return "it speaks another version of the protocol";
-  case parting::too_many: return "this node has reached --max-peers";
-  case parting::removed:
-  case parting::ending:
-  case parting::itself: break;
+  case disconnect_reason::same_name: return "another node of its name is known here";
+  case disconnect_reason::same_identity:
+    return "another node with its identity is known: a copied store";
+  case disconnect_reason::version: return "it speaks another version of the protocol";
+  case disconnect_reason::too_many: return "this node has reached --max-peers";
+  case disconnect_reason::removed:
+  case disconnect_reason::ending:
+  case disconnect_reason::itself: break;
   }
   return std::string(to_string(why));
 }
@@ -42,17 +43,19 @@ void peer_connections::received(uint64_t id, const std::string& bytes, ticks now
     take_goodbye(id, last->why, bytes, now);
 }
 
-void peer_connections::take_goodbye(uint64_t id, parting why, const std::string& bytes, ticks now) {
+void peer_connections::take_goodbye(uint64_t id, disconnect_reason why, const std::string& bytes,
+                                    ticks now) {
   const uint64_t key = peer_of(id);
   const peer& of = *find_peer(key);
   if (!of.established) {
     // The link does not know that the peer may be reached over its other connections.
-    if (why == parting::itself) return refused(key, id, why, std::string(to_string(why)), now);
+    if (why == disconnect_reason::itself)
+      return refused(key, id, why, std::string(to_string(why)), now);
     if (of.link != 0) put(step::forward{of.link, id, bytes});
     return;
   }
   // The peer is reached over another connection, so this connection leads to another node.
-  if (why == parting::itself) return met_itself(key, id, now);
+  if (why == disconnect_reason::itself) return met_itself(key, id, now);
   hang_up(id, now);
 }
 
@@ -86,7 +89,7 @@ void peer_connections::greet(uint64_t id, const hello& greeting, const std::stri
   }
   put(step::send_goodbye{id, greeting.session, verdict.why});
   // If the greeter was removed here, do not mark the peer configured for this address as refused.
-  if (dialled != 0 && verdict.why != parting::removed)
+  if (dialled != 0 && verdict.why != disconnect_reason::removed)
     refused(dialled, id, verdict.why, own_reason(verdict.why), now);
 }
 
@@ -144,7 +147,7 @@ void peer_connections::probe_over(uint64_t id, ticks now) {
   if (alive) {
     log(step::write_log::level::warn, "a second node with the identity of a peer: a copied store",
         greeting.name, "node_id", greeting.node_id);
-    return put(step::send_goodbye{id, greeting.session, parting::same_identity});
+    return put(step::send_goodbye{id, greeting.session, disconnect_reason::same_identity});
   }
   for (const uint64_t own : silent)
     if (own != id) hang_up(own, now);
@@ -162,7 +165,7 @@ void peer_connections::accept(uint64_t id, const greeting_verdict& verdict, cons
   const uint64_t key = done.key;
   if (done.merged != 0) absorb(done.merged, key);
   claim(id, key, greeting, now);
-  if (verdict.evict != 0) end_peer(verdict.evict, parting::too_many, now);
+  if (verdict.evict != 0) end_peer(verdict.evict, disconnect_reason::too_many, now);
   peer& of = peers_.at(key);
   if (verdict.key == 0) of.unproven = true;
   if (of.established) registry_.established(key); // no invitation is needed

@@ -28,9 +28,11 @@ bool is_plain(std::string_view text, std::string_view others) {
          std::all_of(text.begin(), text.end(), [&](char c) { return is_plain(c, others); });
 }
 
-greeting_verdict refuse(parting why) { return {greeting_verdict::kind::refuse, why, 0, 0}; }
+greeting_verdict refuse(disconnect_reason why) {
+  return {greeting_verdict::kind::refuse, why, 0, 0};
+}
 greeting_verdict accepted(uint64_t key) {
-  return {greeting_verdict::kind::accept, parting::removed, key, 0};
+  return {greeting_verdict::kind::accept, disconnect_reason::removed, key, 0};
 }
 
 void put_record(std::string& out, const peer_record& record) {
@@ -257,12 +259,13 @@ greeting_verdict peer_registry::judge(const hello& greeting, uint64_t dialled,
                                       const in_use& used) const {
   if (!is_plain(greeting.name, "._-") || !is_plain(greeting.node_id, "-")) return {};
   if (greeting.node_id == own.node_id)
-    return refuse(greeting.instance == own.instance ? parting::itself : parting::same_identity);
+    return refuse(greeting.instance == own.instance ? disconnect_reason::itself
+                                                    : disconnect_reason::same_identity);
   if (greeting.newest < protocol_oldest || greeting.oldest > protocol_version)
-    return refuse(parting::version);
+    return refuse(disconnect_reason::version);
   const peer_record* const of = find(dialled);
   const bool invited = greeting.invites || (of != nullptr && of->invites);
-  if (removed(greeting.node_id) && !invited) return refuse(parting::removed);
+  if (removed(greeting.node_id) && !invited) return refuse(disconnect_reason::removed);
 
   const uint64_t known = find_node(greeting.node_id);
   const uint64_t namesake = find_namesake(greeting, known);
@@ -270,17 +273,17 @@ greeting_verdict peer_registry::judge(const hello& greeting, uint64_t dialled,
   const bool vouched = of != nullptr && of->given && namesake != 0 && !now(namesake);
   const bool yields = namesake != 0 && of_operator && !find(namesake)->given;
   if (greeting.name == own.name || (namesake != 0 && !vouched && !yields))
-    return refuse(parting::same_name);
+    return refuse(disconnect_reason::same_name);
   if (known != 0) {
     const auto instance = now(known);
     if (!instance || *instance == greeting.instance) return accepted(known);
-    return {greeting_verdict::kind::probe, parting::same_identity, known, 0};
+    return {greeting_verdict::kind::probe, disconnect_reason::same_identity, known, 0};
   }
   if (vouched) return accepted(namesake); // the node has a new identity: its store was deleted
   if (of != nullptr && (of->node_id.empty() || !now(dialled))) return accepted(dialled);
   if (of_operator) return accepted(0); // accept takes over the address
   const auto evicted = place_for_stranger(now, used);
-  if (!evicted) return refuse(parting::too_many);
+  if (!evicted) return refuse(disconnect_reason::too_many);
   auto verdict = accepted(0);
   verdict.evict = *evicted;
   return verdict;

@@ -53,7 +53,7 @@ struct greeting_verdict {
     ignore, ///< its name or node id is invalid
   };
   kind what = kind::ignore;
-  parting why = parting::removed;
+  disconnect_reason why = disconnect_reason::removed;
   uint64_t key = 0;   ///< accept: the peer; 0: a peer that is new here
   uint64_t evict = 0; ///< accept: a stranger to remove to make room; 0: none
 };

@@ -43,10 +43,10 @@ inline constexpr size_t applying = 4;
 inline constexpr size_t served_at_once = 4;
 /// Largest body, in bytes, that is sent inside its activity entry.
 inline constexpr size_t inline_bytes = size_t{64} * 1024;
-/// Leaves named in one `want` frame for a document; a frame that names this many asks for no
-/// further document.
+/// Leaves named in one `fetch_documents` frame for a document; a frame that names this many asks
+/// for no further document.
 inline constexpr size_t wanted_leaves = 10'000;
-/// Documents in one `want` frame; bytes of the `documents` frame that answers it, about.
+/// Documents in one `fetch_documents` frame; bytes of the `documents` frame that answers it, about.
 inline constexpr size_t wanted_documents = 1000;
 inline constexpr size_t documents_bytes = size_t{1024} * 1024;
 /// Bytes above which a body is sent in parts, and bytes of one part.
@@ -58,8 +58,8 @@ inline constexpr size_t part_nodes = 4000;
 inline constexpr size_t sent_changes = 10'000;
 /// Bytes of bodies read to report body sizes to a node of an older version.
 inline constexpr size_t sized_bytes = size_t{64} * 1024 * 1024;
-/// Bytes of bodies read to list the leaves in one `want`, and read to answer one. The answer's
-/// limit is lower, so that the answer only looks at leaves that the request could list.
+/// Bytes of bodies read to list the leaves in one `fetch_documents`, and read to answer one. The
+/// answer's limit is lower, so that the answer only looks at leaves that the request could list.
 inline constexpr size_t named_bytes = size_t{64} * 1024 * 1024;
 inline constexpr size_t compared_bytes = size_t{32} * 1024 * 1024;
 /// Bytes in memory for a peer, about. Above fetched_bytes a bucket requests documents only if none
@@ -118,7 +118,7 @@ inline constexpr milliseconds read_again{50};
 inline constexpr milliseconds again_soon{100};
 /// How long an entry that a third node wrote waits for that node's own frame, which brings the
 /// body.
-inline constexpr milliseconds patience{30};
+inline constexpr milliseconds other_link_wait{30};
 /// A checkpoint that only moved over entries that were known here is written this long after the
 /// previous one.
 inline constexpr milliseconds note_after{1000};

@@ -24,27 +24,27 @@ struct link::impl {
   void begin_session(hello&& what, ticks now);
   void establish(ticks now);
   void end_session(std::string why, ticks now);
-  void refused(parting why, ticks now);
+  void refused(disconnect_reason why, ticks now);
 
   // Frames of a session
   void received(std::string_view bytes, ticks now);
   void handle(frame&& what, ticks now);
   void handle(hello&&, ticks) {} // link::impl::received handles it
   void handle(const goodbye& what, ticks now);
-  void handle(heads&& what, ticks now);
+  void handle(bucket_digests&& what, ticks now);
   void handle(follow&& what, ticks now);
   void handle(leave&& what, ticks now);
   void handle(activity&& what, ticks now);
-  void handle(want&& what, ticks now);
+  void handle(fetch_documents&& what, ticks now);
   void handle(documents&& what, ticks now);
-  void handle(want_part&& what, ticks now);
+  void handle(fetch_part&& what, ticks now);
   void handle(part&& what, ticks now);
 
   // Buckets
   bool takes(const std::string& bucket) const;
   std::optional<bucket_info> served_bucket(const std::string& name);
   following* followed(const std::string& name);
-  void announced(const heads::head& head, ticks now);
+  void announced(const bucket_digests::item& item, ticks now);
   void start_following(const std::string& name, ticks now);
   void forget_gone();
   void end_contradicted(ticks now);
@@ -104,12 +104,13 @@ void link::impl::greet(ticks now) {
 bool link::impl::accept(const hello& what, ticks now) {
   if (what.newest < protocol_oldest || what.oldest > protocol_version) {
     shared.peer_session = what.session;
-    shared.send(goodbye{parting::version});
-    refused(parting::version, now);
+    shared.send(goodbye{disconnect_reason::version});
+    refused(disconnect_reason::version, now);
     return false;
   }
   if (what.node_id == shared.options.node_id) {
-    refused(what.instance == shared.options.instance ? parting::itself : parting::same_identity,
+    refused(what.instance == shared.options.instance ? disconnect_reason::itself
+                                                     : disconnect_reason::same_identity,
             now);
     return false;
   }
@@ -163,10 +164,10 @@ void link::impl::end_session(std::string why, ticks now) {
   greet_at = now + greeting.next(shared.options.random());
 }
 
-void link::impl::refused(parting why, ticks now) {
+void link::impl::refused(disconnect_reason why, ticks now) {
   end_session(std::string(replication::to_string(why)), now);
-  if (why != parting::ending) greet_at = now + defaults::greet_refused;
-  if (why != parting::ending) shared.out.ended = why;
+  if (why != disconnect_reason::ending) greet_at = now + defaults::greet_refused;
+  if (why != disconnect_reason::ending) shared.out.ended = why;
 }
 
 // Frames
@@ -178,10 +179,10 @@ void link::impl::handle(frame&& what, ticks now) {
 
 void link::impl::handle(const goodbye& what, ticks now) { refused(what.why, now); }
 
-void link::impl::handle(heads&& what, ticks now) {
+void link::impl::handle(bucket_digests&& what, ticks now) {
   if (what.complete) making.forget_refused();
-  for (const heads::head& head : what.buckets) announced(head, now);
-  for (const heads::head& head : what.buckets) compare(head.bucket, now);
+  for (const bucket_digests::item& item : what.buckets) announced(item, now);
+  for (const bucket_digests::item& item : what.buckets) compare(item.bucket, now);
 }
 
 void link::impl::handle(follow&& what, ticks now) {
@@ -205,7 +206,7 @@ void link::impl::handle(activity&& what, ticks now) {
   if (following* bucket = followed(what.bucket)) bucket->taken_in(std::move(what), now);
 }
 
-void link::impl::handle(want&& what, ticks) {
+void link::impl::handle(fetch_documents&& what, ticks) {
   if (const auto bucket = served_bucket(what.bucket)) return serve_documents(shared, *bucket, what);
   shared.send(leave{what.bucket});
 }
@@ -215,7 +216,7 @@ void link::impl::handle(documents&& what, ticks now) {
   share_room(now);
 }
 
-void link::impl::handle(want_part&& what, ticks) {
+void link::impl::handle(fetch_part&& what, ticks) {
   if (const auto bucket = served_bucket(what.bucket)) return serve_part(shared, *bucket, what);
   shared.send(leave{what.bucket});
 }
@@ -263,16 +264,16 @@ following* link::impl::followed(const std::string& name) {
   return nullptr;
 }
 
-void link::impl::announced(const heads::head& head, ticks now) {
-  if (!takes(head.bucket)) return;
-  if (following* bucket = followed(head.bucket)) return bucket->announced(head, now);
-  if (shared.rows->find_bucket(head.bucket)) {
-    making.exists(head.bucket);
-    start_following(head.bucket, now);
-    if (following* bucket = followed(head.bucket)) bucket->announced(head, now);
+void link::impl::announced(const bucket_digests::item& item, ticks now) {
+  if (!takes(item.bucket)) return;
+  if (following* bucket = followed(item.bucket)) return bucket->announced(item, now);
+  if (shared.rows->find_bucket(item.bucket)) {
+    making.exists(item.bucket);
+    start_following(item.bucket, now);
+    if (following* bucket = followed(item.bucket)) bucket->announced(item, now);
     return;
   }
-  if (!shared.rows->left(head.bucket)) making.announced(head.bucket, now);
+  if (!shared.rows->left(item.bucket)) making.announced(item.bucket, now);
 }
 
 void link::impl::start_following(const std::string& name, ticks now) {
@@ -340,7 +341,7 @@ void link::impl::serve_all(ticks now) {
 /// Announces the buckets that changed since the last announcement, and some unchanged ones in
 /// rotation, because a frame may get lost.
 void link::impl::send_heads(bool all, ticks) {
-  heads mine;
+  bucket_digests mine;
   mine.complete = all;
   const auto rows = shared.rows->synced();
   size_t again = 0;
@@ -480,7 +481,7 @@ void link::lost(ticks now) {
 
 void link::set_patient(bool patient) { impl_->shared.patient = patient; }
 
-void link::say_goodbye(parting why) { impl_->shared.send(goodbye{why}); }
+void link::say_goodbye(disconnect_reason why) { impl_->shared.send(goodbye{why}); }
 
 effects link::take() { return std::exchange(impl_->shared.out, {}); }
 

@@ -60,12 +60,12 @@ struct note_checkpoint {
 
 /// What the caller has to do for a link, in the order of each list.
 struct effects {
-  std::vector<std::string> frames{};       ///< to send to the peer; they may get lost
-  std::vector<apply_batch> batches{};      ///< to apply
-  std::vector<note_checkpoint> notes{};    ///< to write without urgency
-  std::vector<std::string> make_buckets{}; ///< to create; answered by link::bucket_made
-  std::optional<parting> ended{};          ///< the peer refuses, or has removed, this node
-  std::string cut{};                       ///< why to cut the connection; empty: keep it
+  std::vector<std::string> frames{};        ///< to send to the peer; they may get lost
+  std::vector<apply_batch> batches{};       ///< to apply
+  std::vector<note_checkpoint> notes{};     ///< to write without urgency
+  std::vector<std::string> make_buckets{};  ///< to create; answered by link::bucket_made
+  std::optional<disconnect_reason> ended{}; ///< the peer refuses, or has removed, this node
+  std::string cut{};                        ///< why to cut the connection; empty: keep it
 };
 
 class following;
@@ -111,7 +111,7 @@ public:
   /// fetches.
   void set_patient(bool patient);
   /// Sends a goodbye frame with this disconnect reason.
-  void say_goodbye(parting why);
+  void say_goodbye(disconnect_reason why);
 
   // Results
   // -----------------------------------------------------------------------------------------------

@@ -83,7 +83,7 @@ bool dialled_peers::read_message(uint64_t connection, peer& from, turn& done) {
   done.took(bytes);
   if (from.intake) from.intake->took(bytes, context_.now);
   if (rest == 0)
-    hand_over(context_, connection, frame_);
+    forward(context_, connection, frame_);
   else
     ++context_.counters.refused_frames;
   return true;

@@ -123,7 +123,7 @@ uint64_t incoming_peers::take_message() {
   const std::string identity = identity_.to_string();
   const uint64_t connection = connection_of(identity, descriptor);
   count_taken(identity, descriptor, bytes);
-  if (connection != 0) hand_over(context_, connection, frame_);
+  if (connection != 0) forward(context_, connection, frame_);
   return bytes;
 }
 

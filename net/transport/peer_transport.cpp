@@ -48,9 +48,9 @@ public:
 private:
   void run();
   void wait();
-  milliseconds patience() const;
+  milliseconds poll_timeout() const;
   void look();
-  bool obey();
+  bool run_commands();
   void apply(dial_command& next) { dialled_->dial(next.connection, std::move(next.to)); }
   void apply(resolved_command& next) { dialled_->resolved(next.connection, next.addresses); }
   void apply(hang_up_command& next);
@@ -108,7 +108,7 @@ void transport::loop::run() {
     incoming_->read(items_);
     dialled_->read(items_);
     // After receiving, so that a frame that a handler sends in answer leaves in the same turn.
-    goes_on = obey();
+    goes_on = run_commands();
     dialled_->try_again();
     look();
     counters_.connections = incoming_->count() + dialled_->count();
@@ -128,12 +128,12 @@ void transport::loop::wait() {
     dialled_->add_poll_items(items_);
   }
   // The poll was interrupted: nothing is ready.
-  if (zmq_poll(items_.data(), static_cast<int>(items_.size()), patience().count()) < 0)
+  if (zmq_poll(items_.data(), static_cast<int>(items_.size()), poll_timeout().count()) < 0)
     for (zmq_pollitem_t& each : items_) each.revents = 0;
 }
 
 // How long to wait for events if none arrive. -1: forever.
-milliseconds transport::loop::patience() const {
+milliseconds transport::loop::poll_timeout() const {
   if (incoming_->has_gone()) return milliseconds(0);
   auto next = dialled_->next_try();
   const auto sooner = [&next](clock::time_point when) {
@@ -160,7 +160,7 @@ void transport::loop::look() {
 }
 
 // Runs the queued commands. Returns false after the last ones.
-bool transport::loop::obey() {
+bool transport::loop::run_commands() {
   const bool ended = commands_.take(taken_);
   for (peer_command& each : taken_) std::visit([this](auto& next) { apply(next); }, each);
   taken_.clear();

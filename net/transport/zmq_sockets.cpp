@@ -104,7 +104,7 @@ bool peer_socket::send(std::unique_ptr<waiting_frame> frame) {
   return zmq_msg_send(message.handle(), socket_.handle(), ZMQ_DONTWAIT) >= 0;
 }
 
-void hand_over(transport_context& context, uint64_t connection, const zmq::message_t& frame) {
+void forward(transport_context& context, uint64_t connection, const zmq::message_t& frame) {
   ++context.counters.frames_in;
   context.counters.bytes_in += frame.size();
   context.handlers.received(connection,

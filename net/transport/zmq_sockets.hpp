@@ -90,6 +90,6 @@ private:
 };
 
 /// Counts a received frame and forwards it to the handler.
-void hand_over(transport_context& context, uint64_t connection, const zmq::message_t& frame);
+void forward(transport_context& context, uint64_t connection, const zmq::message_t& frame);
 
 } // namespace treadmill::replication

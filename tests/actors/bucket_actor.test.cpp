@@ -105,7 +105,7 @@ TEST_CASE("a refusal that rests on an uncommitted write waits for its commit") {
   CHECK(refused.code() == ec::ambiguous); // what it saw may not be there
 }
 
-TEST_CASE("writes wait until the bucket's generation has begun") {
+TEST_CASE("writes wait until the bucket's epoch has begun") {
   bucket_world world;
   answer_box box;
   world.write(box, {put("a", "{}")});
@@ -114,7 +114,7 @@ TEST_CASE("writes wait until the bucket's generation has begun") {
   world.script.begin(7);
   world.run();
   REQUIRE(world.script.commits.size() == 1);
-  CHECK(world.script.commits.front().generation == 7);
+  CHECK(world.script.commits.front().epoch == 7);
   world.script.commit(*world.rows);
   world.run();
   CHECK(box.ok());
@@ -139,7 +139,7 @@ TEST_CASE("after a failed commit its writes are ambiguous, later ones are refuse
   CHECK(stored.ok());
   CHECK(failed.code() == ec::ambiguous);
   CHECK(never.code() == ec::disk_full);
-  CHECK(world.script.commits.empty()); // nothing of the old generation follows
+  CHECK(world.script.commits.empty()); // nothing of the old epoch follows
   world.write(after, {put("a", R"({"n":4})")});
   world.run();
   CHECK(after.given == 0);

@@ -250,7 +250,7 @@ TEST_CASE("a bulk whose bucket starts over while it is applied is answered by wh
     world.run();
   }
   CHECK(bulk.code() == (some_is_there ? ec::ambiguous : ec::disk_full));
-  CHECK(waiting.given == 0); // it was not begun: it goes on in the next generation
+  CHECK(waiting.given == 0); // it was not begun: it goes on in the next epoch
   world.script.begin(2);
   world.commit_all();
   CHECK(waiting.ok());

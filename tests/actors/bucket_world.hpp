@@ -15,8 +15,8 @@ struct scripted_storage {
   size_t begins = 0;
   std::deque<commit_batch> commits{};
 
-  void begin(uint64_t generation) { give(generation_begun{generation, ec::none, {}}); }
-  void refuse_begin(ec code) { give(generation_begun{0, code, "no"}); }
+  void begin(uint64_t epoch) { give(epoch_begun{epoch, ec::none, {}}); }
+  void refuse_begin(ec code) { give(epoch_begun{0, code, "no"}); }
   /// Writes the batch to the store, as the real one does, and says so.
   void commit(store& rows, bool sync = true) {
     REQUIRE(!commits.empty());
@@ -27,13 +27,12 @@ struct scripted_storage {
   void answer(ec code, bool synced = false) {
     REQUIRE(!commits.empty());
     const commit_batch& front = commits.front();
-    caf::anon_send(bucket,
-                   batch_done{front.generation, front.number, code, "said the test", synced});
+    caf::anon_send(bucket, batch_done{front.epoch, front.number, code, "said the test", synced});
     commits.pop_front();
   }
 
 private:
-  void give(generation_begun answer) {
+  void give(epoch_begun answer) {
     REQUIRE(begins > 0);
     --begins;
     caf::anon_send(bucket, std::move(answer));
@@ -43,9 +42,9 @@ private:
 inline storage_actor::behavior_type scripted(storage_actor::pointer self,
                                              scripted_storage* script) {
   return {
-      [=](const begin_generation&) -> caf::result<generation_begun> {
+      [=](const begin_epoch&) -> caf::result<epoch_begun> {
         ++script->begins;
-        return self->make_response_promise<generation_begun>();
+        return self->make_response_promise<epoch_begun>();
       },
       [=](const commit_batch& batch) -> caf::result<batch_done> {
         script->commits.push_back(batch);

@@ -507,7 +507,7 @@ TEST_CASE("frames of nobody, or that are none, do nothing") {
   }
   world.network.send(id, std::string(2 << 20, 'x'));
   world.network.send(id, replication::encode_frame({0, replication::goodbye{}}, false));
-  world.network.send(id, replication::encode_frame({0, replication::heads{}}, false));
+  world.network.send(id, replication::encode_frame({0, replication::bucket_digests{}}, false));
   world.run();
   world.advance(2s);
   CHECK(lists(world, "a", {"b"}));

@@ -48,15 +48,15 @@ Message round_trip(actor_world& world, Message message) {
 
 TEST_CASE("every message that could travel comes back as it was, member by member") {
   actor_world world;
-  CHECK(round_trip(world, begin_generation{7}).bucket == 7);
+  CHECK(round_trip(world, begin_epoch{7}).bucket == 7);
 
-  const auto begun = round_trip(world, generation_begun{9, ec::disk_full, "full"});
-  CHECK(begun.generation == 9);
+  const auto begun = round_trip(world, epoch_begun{9, ec::disk_full, "full"});
+  CHECK(begun.epoch == 9);
   CHECK(begun.code == ec::disk_full);
   CHECK(begun.reason == "full");
 
   const auto done = round_trip(world, batch_done{1, 2, ec::ambiguous, "why", true});
-  CHECK(done.generation == 1);
+  CHECK(done.epoch == 1);
   CHECK(done.number == 2);
   CHECK(done.code == ec::ambiguous);
   CHECK(done.reason == "why");
@@ -118,7 +118,7 @@ TEST_CASE("every message that could travel comes back as it was, member by membe
   CHECK(chosen.connection == 7);
   CHECK(chosen.lost);
   CHECK(round_trip(world, others_linked{true}).any);
-  CHECK(round_trip(world, part_link{2}).why == 2);
+  CHECK(round_trip(world, disconnect_link{2}).why == 2);
   const auto changed = round_trip(world, link_changed{3, true, "node"});
   CHECK(changed.peer == 3);
   CHECK(changed.established);

@@ -339,7 +339,7 @@ TEST_CASE("whatever call meets a failing disk, a bucket with unsynced writes sta
   write_one("b", "a", 1);
   write_one("gone", "a", 1);
   const uint32_t number = world.rows->find_bucket("b")->number;
-  constexpr uint64_t generation = 1; // the first that began
+  constexpr uint64_t epoch = 1; // the first that began
   for (int i = 0; i < 10; ++i) world.advance(std::chrono::milliseconds(100)); // all is cleaned up
   if (world.rows->failures() != 0) FAIL("nothing failed yet");
   SUBCASE("the drop of a bucket") {
@@ -371,7 +371,7 @@ TEST_CASE("whatever call meets a failing disk, a bucket with unsynced writes sta
   rows->put(keys::document(number, "ahead"), "x");
   caf::scoped_actor self(world.system, true);
   auto asked = self->request(world.storage_now, std::chrono::seconds(1),
-                             commit_batch{number, generation, 1, std::move(rows)});
+                             commit_batch{number, epoch, 1, std::move(rows)});
   world.run();
   asked.receive([](const batch_done& done) { CHECK(done.code == ec::overloaded); },
                 [](const caf::error&) { FAIL("storage answers"); });
@@ -415,7 +415,7 @@ TEST_CASE("after a failure the next batch of an index that was not synced is ref
   CHECK(commit(9, false) == ec::none); // which its view did when it was told of the failure
 }
 
-TEST_CASE("a refused generation: storage writes nothing of a bucket that did not begin anew") {
+TEST_CASE("a refused epoch: storage writes nothing of a bucket that did not begin anew") {
   node_world world;
   answer_box before;
   world.write(before, "b", {put("a", "{}")});

@@ -23,7 +23,7 @@ constexpr std::array cases{
     fault_case{fault::known_body_kept, "the body that is here is kept", by_checker, 20},
     fault_case{fault::wrong_body_stored, "another body is stored", by_checker, 10},
     fault_case{fault::core_kept_after_failure, "no new core after a failure", by_checker, 20},
-    fault_case{fault::generation_ignored, "batches of a failed generation", by_checker, 40},
+    fault_case{fault::epoch_ignored, "batches of a failed epoch", by_checker, 40},
     fault_case{fault::checkpoint_of_another_peer, "checkpoint of another peer", by_checker, 20},
     fault_case{fault::record_lost_in_the_middle, "an older record is lost", by_checker, 80},
     fault_case{fault::sync_lies, "what was synced is lost", by_checker, 20},
@@ -43,7 +43,7 @@ constexpr std::array cases{
     fault_case{fault::log_id_kept, "a bucket made anew keeps its log id", by_checker, 40},
     fault_case{fault::after_shifted, "a frame begins elsewhere", by_checker, 40},
     fault_case{fault::through_shifted, "a frame reaches further than it does", by_checker, 40},
-    fault_case{fault::heads_too_high, "heads are too high", by_checker, 40},
+    fault_case{fault::digests_too_high, "announced sequences are too high", by_checker, 40},
 
     fault_case{fault::node_id_kept, "an empty store keeps its node id", by_core, 40},
     fault_case{fault::merged_twice, "documents are merged twice", by_core, 40},
@@ -64,7 +64,7 @@ constexpr std::array cases{
     fault_case{fault::restart_told, "restarts are told without need", by_core, 40},
     fault_case{fault::taken_too_high, "more is acknowledged than was taken", by_core, 40},
     fault_case{fault::window_closed, "windows are closed", by_core, 40},
-    fault_case{fault::heads_of_another_log, "heads name another log", by_core, 40},
+    fault_case{fault::digests_of_another_log, "digests name another log", by_core, 40},
     fault_case{fault::wrong_digest, "digests are changed", by_core, 40},
     fault_case{fault::checkpoint_changed, "checkpoints are changed", by_core, 40},
     fault_case{fault::requests_dropped, "most requests are lost", by_core, 40},
@@ -76,7 +76,7 @@ constexpr std::array cases{
 std::span<const fault_case> all_faults() { return cases; }
 
 bool is_frame_fault(fault what) {
-  return (what >= fault::entry_left_out && what <= fault::heads_too_high) ||
+  return (what >= fault::entry_left_out && what <= fault::digests_too_high) ||
          what >= fault::bits_flipped;
 }
 

@@ -32,7 +32,7 @@ plan plan_with(fault what, uint64_t seed) {
     break;
   case fault::failure_ignored:
   case fault::core_kept_after_failure:
-  case fault::generation_ignored: d.failed_commits += 40; break;
+  case fault::epoch_ignored: d.failed_commits += 40; break;
   case fault::left_mark_forgotten:
   case fault::bucket_number_reused:
   case fault::log_id_kept: d.drops += 2; break;

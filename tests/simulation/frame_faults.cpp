@@ -9,16 +9,16 @@ namespace treadmill::simulation {
 namespace {
 
 using replication::activity;
+using replication::bucket_digests;
 using replication::documents;
+using replication::fetch_documents;
+using replication::fetch_part;
 using replication::follow;
 using replication::goodbye;
-using replication::heads;
 using replication::hello;
 using replication::leave;
 using replication::part;
 using replication::peer_change;
-using replication::want;
-using replication::want_part;
 
 /// Puts one fault into one frame; true where the frame is of a kind that can have it.
 struct spoiler {
@@ -29,16 +29,16 @@ struct spoiler {
   bool operator()(hello&) const { return false; }
   bool operator()(goodbye&) const { return false; }
   bool operator()(leave&) const { return false; }
-  bool operator()(want_part&) const { return what == fault::requests_dropped; }
-  bool operator()(want&) const { return what == fault::requests_dropped; }
+  bool operator()(fetch_part&) const { return what == fault::requests_dropped; }
+  bool operator()(fetch_documents&) const { return what == fault::requests_dropped; }
 
-  bool operator()(heads& x) const {
+  bool operator()(bucket_digests& x) const {
     if (x.buckets.empty()) return false;
-    heads::head& head = x.buckets[random.below(x.buckets.size())];
+    bucket_digests::item& item = x.buckets[random.below(x.buckets.size())];
     switch (what) {
-    case fault::heads_too_high: head.sequence += 1 + random.below(50); return true;
-    case fault::heads_of_another_log: head.log_id[3] ^= 1; return true;
-    case fault::wrong_digest: head.digest[5] ^= 1; return true;
+    case fault::digests_too_high: item.sequence += 1 + random.below(50); return true;
+    case fault::digests_of_another_log: item.log_id[3] ^= 1; return true;
+    case fault::wrong_digest: item.digest[5] ^= 1; return true;
     default: return false;
     }
   }
@@ -196,11 +196,11 @@ struct describer {
         << (x.invites ? " invites" : "");
   }
   void operator()(const goodbye& x) const { out << "goodbye: " << to_string(x.why); }
-  void operator()(const heads& x) const {
-    out << "heads" << (x.complete ? " (all)" : "");
-    for (const auto& head : x.buckets)
-      out << " " << head.bucket << "=" << head.sequence << "@" << to_hex(head.log_id).substr(0, 6)
-          << " digest " << to_hex(head.digest).substr(0, 6);
+  void operator()(const bucket_digests& x) const {
+    out << "digests" << (x.complete ? " (all)" : "");
+    for (const auto& item : x.buckets)
+      out << " " << item.bucket << "=" << item.sequence << "@" << to_hex(item.log_id).substr(0, 6)
+          << " digest " << to_hex(item.digest).substr(0, 6);
   }
   void operator()(const follow& x) const {
     out << "follow " << x.bucket << " stream " << x.stream << " from " << text(x.from) << " taken "
@@ -221,8 +221,8 @@ struct describer {
       out << "]";
     }
   }
-  void operator()(const want& x) const {
-    out << "want " << x.bucket;
+  void operator()(const fetch_documents& x) const {
+    out << "fetch_documents " << x.bucket;
     for (const auto& item : x.documents)
       out << " " << item.id << "(" << item.leaves.size() << "+" << item.elsewhere.size() << ")";
   }
@@ -236,8 +236,8 @@ struct describer {
       out << "]";
     }
   }
-  void operator()(const want_part& x) const {
-    out << "want_part " << x.bucket << "/" << x.id << " from " << x.offset;
+  void operator()(const fetch_part& x) const {
+    out << "fetch_part " << x.bucket << "/" << x.id << " from " << x.offset;
   }
   void operator()(const part& x) const {
     out << "part " << x.bucket << "/" << x.id << " from " << x.offset << " of " << x.size;

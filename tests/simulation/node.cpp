@@ -75,7 +75,7 @@ void node::crash() {
   hosts_.clear();
   waiting_.clear();
   in_flight_.reset();
-  wants_generation_.clear();
+  wants_epoch_.clear();
   refused_.clear();
   commit_planned_ = false;
 }
@@ -143,7 +143,7 @@ void node::remove_peer(size_t peer) {
   removed_.insert(peer);
   const auto found = links_.find(peer);
   if (found == links_.end()) return;
-  found->second.link->say_goodbye(replication::parting::removed);
+  found->second.link->say_goodbye(replication::disconnect_reason::removed);
   pump(peer);
   drop_link(peer);
 }
@@ -215,9 +215,11 @@ void node::greet_stranger(size_t from, const std::string& bytes) {
   const auto* hello = std::get_if<replication::hello>(&opened->content);
   if (hello == nullptr) return;
   if (removed_.count(from) != 0 && !hello->invites) {
-    around_.send(index_, from,
-                 replication::encode_frame(
-                     {hello->session, replication::goodbye{replication::parting::removed}}, false));
+    around_.send(
+        index_, from,
+        replication::encode_frame(
+            {hello->session, replication::goodbye{replication::disconnect_reason::removed}},
+            false));
     return;
   }
   removed_.erase(from);
@@ -282,7 +284,7 @@ void node::pump(size_t peer) {
     later(ticks(random().between(0, 5)), [this, bucket, peer, in = found->second.incarnation] {
       make_for_peer(bucket, peer, in);
     });
-  if (wanted.ended == replication::parting::removed) return forget_peer(peer);
+  if (wanted.ended == replication::disconnect_reason::removed) return forget_peer(peer);
   plan_wake(peer, found->second);
 }
 

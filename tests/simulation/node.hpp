@@ -11,7 +11,7 @@ namespace treadmill::simulation {
 
 /// A node: the real `bucket_core`s and `replication::link`s, and around them what the actors are in
 /// a process: a store that gathers batches and commits them with one sync, buckets that pipeline,
-/// a generation for what follows a failed commit, peers that come and go.
+/// a epoch for what follows a failed commit, peers that come and go.
 class node final : public participant, public replication::local_rows {
 public:
   node(surroundings& around, size_t index);
@@ -54,7 +54,7 @@ private:
   // -----------------------------------------------------------------------------------------------
   struct batch {
     uint32_t bucket = 0;
-    uint64_t generation = 0;
+    uint64_t epoch = 0;
     uint64_t number = 0;
     disk::record rows{};
     bool sync = true;
@@ -68,7 +68,7 @@ private:
   void commit_done(std::vector<batch>& group);
   void commit_failed(std::vector<batch>& group);
   void reopen_store(disk::record landed);
-  void settle_generations();
+  void settle_epochs();
   void sync_now();
   void note_synced();
   void log_entries(const std::string& bucket, uint32_t number, uint64_t from, uint64_t to);
@@ -83,8 +83,8 @@ private:
   struct host {
     bucket_info info{};
     std::optional<bucket_core> core{};
-    uint64_t generation = 0;
-    uint64_t handed_over = 0;
+    uint64_t epoch = 0;
+    uint64_t submitted = 0;
     uint64_t finished = 0;
     uint64_t told = 0; ///< the sequence that links know to be durable
     bool beginning = false;
@@ -97,13 +97,13 @@ private:
   host* host_of(const std::string& bucket);
   host* host_of(uint32_t number);
   void load_hosts();
-  void begin_generation(host& of);
+  void begin_epoch(host& of);
   void start_core(host& of);
-  void hand_over(host& of);
-  void hand_over_soon(host& of);
+  void submit_batch(host& of);
+  void submit_soon(host& of);
   void answer_after(host& of, answer done);
   void finish(host& of, const batch& done, ec code);
-  void fail_generation(host& of, uint64_t number, ec code);
+  void fail_epoch(host& of, uint64_t number, ec code);
   void apply(host& of, const write_group& group);
   void take_import(host& of, const replicated_document& document);
   void record_begun(const std::string& bucket, const write_group& group,
@@ -179,9 +179,9 @@ private:
   batch_group in_flight_{}; ///< of the commit that is on its way
   bool commit_planned_ = false;
   store_life store_ = store_life::open;
-  std::vector<uint32_t> wants_generation_{};
-  uint64_t generations_ = 0;
-  std::map<uint32_t, uint64_t> refused_{}; ///< generations, by bucket
+  std::vector<uint32_t> wants_epoch_{};
+  uint64_t epochs_ = 0;
+  std::map<uint32_t, uint64_t> refused_{}; ///< epochs, by bucket
   std::vector<std::pair<history::document_key, rev_id>> unsynced_acknowledged_{};
   link_counts counts_{};       ///< of links that are gone
   mutable uint64_t event_ = 0; ///< which one it is, so that no view outlives it

@@ -42,27 +42,27 @@ void node::load_hosts() {
     // What was on its way in the crash may have become durable.
     log_entries(info.name, info.number, std::min(known, sequence) + 1, sequence);
     of.told = sequence;
-    begin_generation(of);
+    begin_epoch(of);
   }
 }
 
-// Generations
+// Epochs
 // -------------------------------------------------------------------------------------------------
 
-void node::begin_generation(host& of) {
+void node::begin_epoch(host& of) {
   if (std::exchange(of.beginning, true)) return;
   of.core.reset();
-  wants_generation_.push_back(of.info.number);
-  later(ticks(random().below(3)), [this] { settle_generations(); });
+  wants_epoch_.push_back(of.info.number);
+  later(ticks(random().below(3)), [this] { settle_epochs(); });
 }
 
 void node::start_core(host& of) {
   auto state = replication::read_state(*latest(), of.info.number);
-  if (!state) return begin_generation(of); // the read failed
-  if (state->sequence > 1 && of.generation == 0 && around_.injects(fault::sequence_reused))
+  if (!state) return begin_epoch(of); // the read failed
+  if (state->sequence > 1 && of.epoch == 0 && around_.injects(fault::sequence_reused))
     --state->sequence;
-  of.generation = ++generations_;
-  of.handed_over = of.finished = 0;
+  of.epoch = ++epochs_;
+  of.submitted = of.finished = 0;
   of.needs_sync = false;
   of.core.emplace(of.info.number, *state,
                   [this](std::string_view key) { return read_latest(key); });
@@ -72,15 +72,15 @@ void node::start_core(host& of) {
 
 void node::reset_all_cores() {
   for (auto& [name, of] : hosts_) {
-    refused_[of.info.number] = of.generation;
+    refused_[of.info.number] = of.epoch;
     of.notes.clear();
     for (auto& [number, done] : std::exchange(of.answers, {})) done(ec::ambiguous);
-    begin_generation(of);
+    begin_epoch(of);
   }
 }
 
 /// Each batch that was handed over gets an answer of its own; what was not never will be.
-void node::fail_generation(host& of, uint64_t number, ec code) {
+void node::fail_epoch(host& of, uint64_t number, ec code) {
   while (!of.answers.empty() && of.answers.front().first <= number) {
     const answer done = std::move(of.answers.front().second);
     of.answers.pop_front();
@@ -89,20 +89,20 @@ void node::fail_generation(host& of, uint64_t number, ec code) {
   if (!of.core) return; // it starts over already
   if (around_.injects(fault::core_kept_after_failure)) {
     of.finished = std::max(of.finished, number);
-    of.generation = ++generations_;
+    of.epoch = ++epochs_;
     return;
   }
-  while (!of.answers.empty() && of.answers.back().first > of.handed_over) {
+  while (!of.answers.empty() && of.answers.back().first > of.submitted) {
     const answer done = std::move(of.answers.back().second);
     of.answers.pop_back();
     done(ec::disk_full);
   }
-  begin_generation(of);
+  begin_epoch(of);
 }
 
 void node::finish(host& of, const batch& done, ec code) {
-  if (done.generation != of.generation) return;
-  if (code != ec::none) return fail_generation(of, done.number, code);
+  if (done.epoch != of.epoch) return;
+  if (code != ec::none) return fail_epoch(of, done.number, code);
   of.finished = done.number;
   if (of.core) of.core->committed(done.number);
   std::erase_if(of.notes, [&](const auto& item) {
@@ -113,7 +113,7 @@ void node::finish(host& of, const batch& done, ec code) {
     of.answers.pop_front();
     next(ec::none);
   }
-  if (of.core) hand_over_soon(of);
+  if (of.core) submit_soon(of);
 }
 
 // Batches
@@ -139,32 +139,32 @@ disk::record node::rows_of(host& of, const row_batch& rows) {
   return made;
 }
 
-void node::hand_over(host& of) {
+void node::submit_batch(host& of) {
   if (!of.core || !of.core->dirty()) return;
   bucket_core::batch made = of.core->take_batch();
-  of.handed_over = made.number;
+  of.submitted = made.number;
   const bool sync = std::exchange(of.needs_sync, false) && !around_.planned().interval;
-  submit({of.info.number, of.generation, made.number, rows_of(of, made.rows), sync});
+  submit({of.info.number, of.epoch, made.number, rows_of(of, made.rows), sync});
 }
 
-void node::hand_over_soon(host& of) {
+void node::submit_soon(host& of) {
   if (!of.core || !of.core->dirty()) return;
-  if (of.core->batch_bytes() >= full_batch || random().chance(100)) return hand_over(of);
-  if (of.finished != of.handed_over || std::exchange(of.flush_planned, true)) return;
+  if (of.core->batch_bytes() >= full_batch || random().chance(100)) return submit_batch(of);
+  if (of.finished != of.submitted || std::exchange(of.flush_planned, true)) return;
   later(ticks(random().below(2)), [this, number = of.info.number] {
     host* planned = host_of(number);
     if (planned == nullptr) return;
     planned->flush_planned = false;
-    if (planned->finished == planned->handed_over) hand_over(*planned);
+    if (planned->finished == planned->submitted) submit_batch(*planned);
   });
 }
 
 /// Answers after the batch that is open now, or the last one that was handed over.
 void node::answer_after(host& of, answer done) {
-  const uint64_t number = of.core->dirty() ? of.handed_over + 1 : of.handed_over;
+  const uint64_t number = of.core->dirty() ? of.submitted + 1 : of.submitted;
   if (number == of.finished) return done(ec::none);
   of.answers.emplace_back(number, std::move(done));
-  hand_over_soon(of);
+  submit_soon(of);
 }
 
 // Clients
@@ -395,7 +395,7 @@ void node::take_in(size_t peer, replication::apply_batch asked) {
     later(ticks(0), [tell, merged] { tell(merged); });
     if (of->core->dirty()) {
       of->needs_sync = true;
-      hand_over_soon(*of);
+      submit_soon(*of);
     }
     return;
   }
@@ -413,7 +413,7 @@ void node::take_in(size_t peer, replication::apply_batch asked) {
   }
   if (around_.injects(fault::applied_too_early)) {
     later(ticks(0), [tell] { tell(ec::none); });
-    return hand_over_soon(*of);
+    return submit_soon(*of);
   }
   answer_after(*of, [this, tell](ec code) { later(ticks(0), [tell, code] { tell(code); }); });
 }
@@ -481,9 +481,9 @@ void node::write_notes(uint32_t number) {
   for (auto& [peer, noted] : of.notes) {
     if (noted.batch != 0) continue;
     of.core->note_checkpoint(peer, noted.reached);
-    noted.batch = of.handed_over + 1;
+    noted.batch = of.submitted + 1;
   }
-  hand_over_soon(of);
+  submit_soon(of);
 }
 
 } // namespace treadmill::simulation

@@ -32,32 +32,32 @@ void node::commit_soon() {
 bool node::is_refused(const batch& one) {
   if (store_ != store_life::open) return true;
   const auto refused = refused_.find(one.bucket);
-  return refused != refused_.end() && refused->second >= one.generation &&
-         !around_.injects(fault::generation_ignored);
+  return refused != refused_.end() && refused->second >= one.epoch &&
+         !around_.injects(fault::epoch_ignored);
 }
 
-/// What waits becomes one write. Batches of a generation that failed are refused.
+/// What waits becomes one write. Batches of a epoch that failed are refused.
 void node::commit() {
   if (in_flight_) return;
-  if (store_ != store_life::open && around_.injects(fault::generation_ignored)) return;
+  if (store_ != store_life::open && around_.injects(fault::epoch_ignored)) return;
   auto group = std::make_shared<std::vector<batch>>();
   for (batch& one : std::exchange(waiting_, {})) {
     host* of = host_of(one.bucket);
     if (of == nullptr) continue; // dropped: whoever waited was answered then
     if (is_refused(one)) {
-      refused_[one.bucket] = one.generation;
+      refused_[one.bucket] = one.epoch;
       finish(*of, one, ec::disk_full);
     } else {
       group->push_back(std::move(one));
     }
   }
-  if (group->empty()) return settle_generations();
+  if (group->empty()) return settle_epochs();
   in_flight_ = group;
   const bool fails = random().chance(around_.failing_commits());
   later(ticks(random().between(0, around_.planned().commit.count())), [this, fails, group] {
     in_flight_.reset();
     fails ? commit_failed(*group) : commit_done(*group);
-    settle_generations();
+    settle_epochs();
     if (!waiting_.empty()) commit_soon();
   });
 }
@@ -84,7 +84,7 @@ void node::commit_failed(std::vector<batch>& group) {
   const bool attempted = random().chance(700);
   const bool landed = attempted && random().chance(500);
   for (const batch& one : group) {
-    refused_[one.bucket] = one.generation;
+    refused_[one.bucket] = one.epoch;
     if (host* of = host_of(one.bucket)) finish(*of, one, attempted ? ec::ambiguous : ec::disk_full);
   }
   disk::record rows;
@@ -120,16 +120,16 @@ void node::reopen_store(disk::record landed) {
     remake_links(); // what they know may be lost
   }
   note_synced();
-  settle_generations();
+  settle_epochs();
 }
 
-/// A bucket gets its new generation when nothing of the old one is left, and the store is open.
-void node::settle_generations() {
+/// A bucket gets its new epoch when nothing of the old one is left, and the store is open.
+void node::settle_epochs() {
   if (in_flight_ || store_ != store_life::open) return;
-  for (const uint32_t number : std::exchange(wants_generation_, {})) {
+  for (const uint32_t number : std::exchange(wants_epoch_, {})) {
     host* of = host_of(number);
     if (of == nullptr || of->core) continue;
-    if (!around_.injects(fault::generation_ignored))
+    if (!around_.injects(fault::epoch_ignored))
       std::erase_if(waiting_, [&](const batch& one) { return one.bucket == number; });
     of->beginning = false;
     start_core(*of);

@@ -104,7 +104,7 @@ public:
       return;
     }
     view& mine = views_[where];
-    generation made;
+    build made;
     made.where = {bucket.number, ++last_index_};
     made.how = reduction_of(definition->reduce);
     made.source = std::move(*definition);
@@ -160,7 +160,7 @@ public:
 
 private:
   using place = std::pair<uint32_t, std::string>;
-  struct generation {
+  struct build {
     index_id where{};
     query_definition source{};
     reduction how = reduction::none;
@@ -169,13 +169,13 @@ private:
     std::optional<read_view> before{};
   };
   struct view {
-    std::optional<generation> current{};
-    std::optional<generation> next{};
+    std::optional<build> current{};
+    std::optional<build> next{};
     std::string problem{};
   };
 
   void show(const place& where, const view& mine) {
-    const generation& last = mine.next ? *mine.next : *mine.current;
+    const build& last = mine.next ? *mine.next : *mine.current;
     shown_query shown;
     shown.name = where.second;
     shown.definition = last.source;
@@ -194,7 +194,7 @@ private:
     board.show(where.first, std::move(shown));
   }
 
-  void run(const place& where, const view& mine, generation& of, size_t batches) {
+  void run(const place& where, const view& mine, build& of, size_t batches) {
     if (!of.run) {
       const read_view at = rows_.snapshot();
       const uint64_t target = need(at.state(of.where.bucket)).sequence;
@@ -228,7 +228,7 @@ private:
     show(where, mine);
   }
 
-  static std::vector<reduced_value> reduce_blocks(const generation& of,
+  static std::vector<reduced_value> reduce_blocks(const build& of,
                                                   const std::vector<reduce_block>& blocks) {
     std::vector<reduced_value> values;
     for (const reduce_block& block : blocks) {

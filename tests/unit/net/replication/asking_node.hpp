@@ -116,10 +116,10 @@ struct asking_node {
     following(name).delivered(replication::part{name, "d", rev, 0, body.size(), body}, now);
   }
   /// What is asked for now, if anything is; other frames are forgotten.
-  std::optional<replication::want> asked(const std::string& name = "b") {
+  std::optional<replication::fetch_documents> asked(const std::string& name = "b") {
     return taken(wants, name);
   }
-  std::optional<replication::want_part> asked_part(const std::string& name = "b") {
+  std::optional<replication::fetch_part> asked_part(const std::string& name = "b") {
     return taken(wanted_parts, name);
   }
   /// Answers the batches that were handed over until now.
@@ -147,14 +147,14 @@ private:
   void read_frames() {
     for (const std::string& bytes : std::exchange(shared.out.frames, {})) {
       const auto opened = replication::decode_frame(bytes, replication::defaults::frame_bytes);
-      if (const auto* one = std::get_if<replication::want>(&opened->content))
+      if (const auto* one = std::get_if<replication::fetch_documents>(&opened->content))
         wants[one->bucket] = *one;
-      if (const auto* one = std::get_if<replication::want_part>(&opened->content))
+      if (const auto* one = std::get_if<replication::fetch_part>(&opened->content))
         wanted_parts[one->bucket] = *one;
     }
   }
-  std::map<std::string, replication::want> wants{};
-  std::map<std::string, replication::want_part> wanted_parts{};
+  std::map<std::string, replication::fetch_documents> wants{};
+  std::map<std::string, replication::fetch_part> wanted_parts{};
 };
 
 } // namespace treadmill::test

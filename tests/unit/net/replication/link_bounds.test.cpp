@@ -159,7 +159,7 @@ TEST_CASE("numbers that only grow hold nothing up for good when one was forged")
   }
   SUBCASE("the last sequence that is announced") {
     run = [&] {
-      survives<heads>([&](heads& x) {
+      survives<bucket_digests>([&](bucket_digests& x) {
         return !x.buckets.empty() && x.buckets[0].sequence > 0 &&
                (x.buckets[0].sequence = large, true);
       });

@@ -169,7 +169,7 @@ TEST_CASE(
   followed.taken_in(stretch(2, large, false), ticks(2)); // the first is not applied
   REQUIRE(shared.out.frames.size() == 1);
   const auto asked = decode_frame(shared.out.frames.front(), 100'000);
-  CHECK(std::get<want>(asked->content).documents.front().id == "d");
+  CHECK(std::get<fetch_documents>(asked->content).documents.front().id == "d");
 }
 
 TEST_CASE("claims are compared where both sides have them, and what Treadmill made holds") {

@@ -113,7 +113,7 @@ TEST_CASE("what a peer wrote does not wait for what it tells of others") {
   CHECK(followed.progress(ticks(2)).sequence == 0);
 
   node.put("b", "elsewhere", body); // as another link takes it in
-  followed.tick(ticks(1) + defaults::patience);
+  followed.tick(ticks(1) + defaults::other_link_wait);
   CHECK(shared.fetched == 0);
   for (const apply_batch& rest : shared.out.batches) CHECK(rest.documents.empty());
   for (const apply_batch& rest : std::exchange(shared.out.batches, {}))

@@ -24,8 +24,8 @@ public:
     REQUIRE(opened);
     if (auto* x = std::get_if<hello>(&opened->content)) session_ = x->session;
     if (auto* x = std::get_if<follow>(&opened->content)) streams_[x->bucket] = *x;
-    if (auto* x = std::get_if<want>(&opened->content)) wants_.push_back(std::move(*x));
-    if (auto* x = std::get_if<want_part>(&opened->content)) parts_.push_back(std::move(*x));
+    if (auto* x = std::get_if<fetch_documents>(&opened->content)) wants_.push_back(std::move(*x));
+    if (auto* x = std::get_if<fetch_part>(&opened->content)) parts_.push_back(std::move(*x));
   }
   std::string next() { return encode_frame({session_, make()}, pick(2) == 0); }
   std::string greeting() { return encode_frame({session_, greets()}, false); }
@@ -91,11 +91,11 @@ private:
       return made;
     }
     case 10: {
-      want made{bucket(), {}};
+      fetch_documents made{bucket(), {}};
       for (uint64_t n = pick(40); n > 0; --n) made.documents.push_back({id(), {}});
       return made;
     }
-    case 11: return want_part{bucket(), id(), rev(1 + pick(3)), number()};
+    case 11: return fetch_part{bucket(), id(), rev(1 + pick(3)), number()};
     case 12: return leave{bucket()};
     default: return pick(20) == 0 ? frame(greets()) : some_heads();
     }
@@ -110,7 +110,7 @@ private:
     return made;
   }
   frame some_heads() {
-    heads made;
+    bucket_digests made;
     made.complete = pick(3) == 0;
     for (uint64_t n = pick(pick(10) == 0 ? 4000 : 5); n > 0; --n)
       made.buckets.push_back({bucket(), hash(), number(), hash()});
@@ -144,7 +144,7 @@ private:
   }
   frame some_documents() {
     documents made;
-    want asked{bucket(), {{id(), {}}}};
+    fetch_documents asked{bucket(), {{id(), {}}}};
     if (!wants_.empty() && pick(3) != 0) asked = std::move(wants_.back());
     wants_.clear();
     made.bucket = asked.bucket;
@@ -167,7 +167,7 @@ private:
     return made;
   }
   frame some_part() {
-    want_part asked{bucket(), id(), rev(1), number()};
+    fetch_part asked{bucket(), id(), rev(1), number()};
     if (!parts_.empty()) asked = std::move(parts_.back());
     parts_.clear();
     part made{asked.bucket, asked.id, asked.rev,
@@ -180,8 +180,8 @@ private:
   uint64_t session_ = 0;
   std::map<std::string, follow> streams_{};
   std::map<std::string, uint64_t> sent_{};
-  std::vector<want> wants_{};
-  std::vector<want_part> parts_{};
+  std::vector<fetch_documents> wants_{};
+  std::vector<fetch_part> parts_{};
 };
 
 } // namespace

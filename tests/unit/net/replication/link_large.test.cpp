@@ -188,7 +188,7 @@ TEST_CASE("a node of an older build is told the whole document, and sizes it can
   link_context shared;
   shared.rows = world.a.local.get();
   const bucket_info bucket = *world.a.rows->find_bucket("b");
-  want asked;
+  fetch_documents asked;
   asked.bucket = "b";
   asked.documents.push_back({"x", {revision(1, "l1000001")}, {}, {}});
   asked.in_parts = false;
@@ -210,7 +210,7 @@ TEST_CASE("leaves that came already are not named again") {
   const uint32_t bucket = node.rows->find_bucket("b")->number;
   const auto rows = node.local->latest();
   const auto here = read_local(*rows, bucket, "x");
-  want::wanted asked;
+  fetch_documents::item asked;
   asked.id = "x";
   asked.after = revision(1, "l1000002");
   REQUIRE(list_leaves(*rows, bucket, "x", **here, asked));

@@ -325,9 +325,9 @@ TEST_CASE("of the bodies that both sides have a bounded number of bytes is read 
   const bucket_info bucket = *node.rows->find_bucket("b");
   const auto rows = node.local->latest();
   const auto here = read_local(*rows, bucket.number, "x");
-  want asked;
+  fetch_documents asked;
   asked.bucket = "b";
-  want::wanted& one = asked.documents.emplace_back();
+  fetch_documents::item& one = asked.documents.emplace_back();
   one.id = "x";
   REQUIRE(list_leaves(*rows, bucket.number, "x", **here, one));
   CHECK(one.elsewhere.size() == defaults::named_bytes / bytes + 1);
@@ -365,7 +365,7 @@ TEST_CASE("where nothing comes after the place that is asked from, the answer na
   plant(node, one_leaf("x", 5, "{}"));
   link_context shared;
   shared.rows = node.local.get();
-  want asked;
+  fetch_documents asked;
   asked.bucket = "b";
   asked.documents.push_back({"x", {}, {}, nth(5)});
   asked.documents.push_back({"none", {}, {}, nth(7)});
@@ -502,7 +502,7 @@ TEST_CASE("many buckets with large documents arrive, with few of them on their w
   int most = 0;
   world.passes = [&](const std::string& passing) {
     const auto opened = decode_frame(passing, defaults::frame_bytes);
-    if (std::holds_alternative<want>(opened->content)) most = std::max(most, ++open);
+    if (std::holds_alternative<fetch_documents>(opened->content)) most = std::max(most, ++open);
     if (std::holds_alternative<documents>(opened->content)) --open;
     return true;
   };

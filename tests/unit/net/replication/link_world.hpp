@@ -123,7 +123,7 @@ public:
   std::shared_ptr<store> rows{};
   std::unique_ptr<replication::local_rows> local{};
   std::unique_ptr<replication::link> link{};
-  std::optional<replication::parting> ended{};
+  std::optional<replication::disconnect_reason> ended{};
   std::string cut{};
   size_t most_buckets = defaults::buckets;
   ticks now{0};

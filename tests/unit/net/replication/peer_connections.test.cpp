@@ -68,7 +68,7 @@ struct lone_node {
     return std::any_of(found.begin(), found.end(),
                        [&](const step::hang_up& one) { return one.connection == id; });
   }
-  bool says(parting why, uint64_t id) const {
+  bool says(disconnect_reason why, uint64_t id) const {
     const auto found = all<step::send_goodbye>();
     return found.size() == 1 && found.front().connection == id && found.front().why == why;
   }
@@ -143,7 +143,7 @@ TEST_CASE("the first greeting decides whose a connection is, and starts the link
   CHECK(node.only<step::forward>().frame == frame);
   CHECK(node.registry.find(key)->node_id == "id-a");
   // Frames that arrived before it was routed follow.
-  node.receive(1, heads{});
+  node.receive(1, bucket_digests{});
   CHECK(node.only<step::forward>().link == link);
   node.establish(key);
   CHECK(node.only<step::answer_requests>().peer == key);
@@ -183,11 +183,11 @@ TEST_CASE("a stranger makes room for the next one when it is not in use any more
   lone_node node(1);
   node.greet(incoming, greeting("s"));
   node.greet(incoming + 1, greeting("t"));
-  CHECK(node.says(parting::too_many, incoming + 1));
+  CHECK(node.says(disconnect_reason::too_many, incoming + 1));
   node.now += defaults::connection_settled;
   const uint64_t link = node.link_of(node.subject.peer_of(incoming));
   node.greet(incoming + 1, greeting("t"));
-  CHECK(node.only<step::end_link>().why == parting::too_many);
+  CHECK(node.only<step::end_link>().why == disconnect_reason::too_many);
   CHECK(node.subject.peer_of(incoming) == 0);
   CHECK_FALSE(node.hung_up(incoming)); // the link says goodbye over it
   CHECK_FALSE(node.subject.link_ended(link, node.now));
@@ -198,9 +198,9 @@ TEST_CASE("a stranger makes room for the next one when it is not in use any more
 
 TEST_CASE("a connection of nobody is hung up after so many frames") {
   lone_node node;
-  for (size_t n = 0; n < defaults::frames_of_nobody; ++n) node.receive(incoming, heads{});
+  for (size_t n = 0; n < defaults::frames_of_nobody; ++n) node.receive(incoming, bucket_digests{});
   CHECK(node.steps.empty());
-  node.receive(incoming, heads{});
+  node.receive(incoming, bucket_digests{});
   CHECK(node.hung_up(incoming));
   CHECK(node.all<step::count_cut>().size() == 1);
   CHECK(node.subject.connections().empty());
@@ -209,7 +209,8 @@ TEST_CASE("a connection of nobody is hung up after so many frames") {
 TEST_CASE("frames that arrive after their connection was hung up leave nothing behind") {
   lone_node node;
   SUBCASE("it was nobody's") {
-    for (size_t n = 0; n <= defaults::frames_of_nobody; ++n) node.receive(incoming, heads{});
+    for (size_t n = 0; n <= defaults::frames_of_nobody; ++n)
+      node.receive(incoming, bucket_digests{});
   }
   SUBCASE("it was a peer's") {
     node.greet(incoming, greeting("s"));
@@ -248,7 +249,7 @@ TEST_CASE("another process with a connected peer's identity is refused while tha
   node.now += defaults::identity_probe;
   node.subject.probe_over(incoming, node.now);
   node.settle();
-  CHECK(node.says(parting::same_identity, incoming));
+  CHECK(node.says(disconnect_reason::same_identity, incoming));
   CHECK(node.only<step::write_log>().value == "id-a");
   CHECK(node.subject.connections_of(key) == std::vector<uint64_t>{1});
 }
@@ -367,7 +368,7 @@ TEST_CASE("an address that leads to the node itself is forgotten, unless its pee
   SUBCASE("it was never reached") {
     const uint64_t key = node.add("tcp://me:1");
     node.greet(node.last_id, own);
-    CHECK(node.says(parting::itself, 1));
+    CHECK(node.says(disconnect_reason::itself, 1));
     CHECK(node.only<step::answer_requests>().problem.code == ec::bad_request);
     CHECK_FALSE(node.subject.is_running(key));
     CHECK(node.registry.find(key) == nullptr);
@@ -400,7 +401,7 @@ TEST_CASE(
   node.subject.link_changed(node.link_of(key), false, {}, node.now);
   node.subject.made(1, node.now);
   node.subject.made(2, node.now);
-  SUBCASE("it is told") { node.receive(2, goodbye{parting::itself}); }
+  SUBCASE("it is told") { node.receive(2, goodbye{disconnect_reason::itself}); }
   SUBCASE("it sees its own greeting") { node.receive(2, greeting("m", 7)); }
   CHECK(node.hung_up(2));
   CHECK(node.subject.connections_of(key) == std::vector<uint64_t>{1});
@@ -435,7 +436,7 @@ TEST_CASE("a removed peer is told by its link; then its connections are hung up"
   node.registry.remove(key);
   node.subject.removed(key, node.now);
   node.settle();
-  CHECK(node.only<step::end_link>().why == parting::removed);
+  CHECK(node.only<step::end_link>().why == disconnect_reason::removed);
   CHECK(node.only<step::show>().gone);
   CHECK(node.only<step::route>().link == 0);
   CHECK(node.all<step::hang_up>().empty());
@@ -445,10 +446,10 @@ TEST_CASE("a removed peer is told by its link; then its connections are hung up"
   CHECK(node.hung_up(1));
   // It is told again when it greets.
   node.greet(incoming, greeting("a"));
-  CHECK(node.says(parting::removed, incoming));
+  CHECK(node.says(disconnect_reason::removed, incoming));
   // Messages of the ended link are too late.
   node.subject.link_changed(link, true, "id-a", node.now);
-  node.subject.link_refused(link, parting::version, node.now);
+  node.subject.link_refused(link, disconnect_reason::version, node.now);
   node.subject.link_cut(link, "flooded", node.now);
   node.settle();
   CHECK(node.steps.empty());
@@ -458,21 +459,21 @@ TEST_CASE("a peer that refuses this node is shown; a removal, and a request, end
   lone_node node;
   const uint64_t key = node.add("tcp://a:1");
   SUBCASE("it stays where nobody waits for it") {
-    node.subject.link_refused(node.link_of(key), parting::version, node.now);
+    node.subject.link_refused(node.link_of(key), disconnect_reason::version, node.now);
     node.settle();
-    CHECK(node.subject.refusal(key) == to_string(parting::version));
+    CHECK(node.subject.refusal(key) == to_string(disconnect_reason::version));
     CHECK(node.only<step::write_log>().at == level::warn);
     CHECK(node.subject.is_running(key));
   }
   SUBCASE("the request that added it is refused") {
     node.awaited.insert(key);
-    node.subject.link_refused(node.link_of(key), parting::version, node.now);
+    node.subject.link_refused(node.link_of(key), disconnect_reason::version, node.now);
     node.settle();
     CHECK(node.only<step::answer_requests>().problem.code == ec::conflict);
     CHECK_FALSE(node.subject.is_running(key));
   }
   SUBCASE("this node was removed there") {
-    node.subject.link_refused(node.link_of(key), parting::removed, node.now);
+    node.subject.link_refused(node.link_of(key), disconnect_reason::removed, node.now);
     node.settle();
     CHECK(node.registry.find(key) == nullptr);
     CHECK_FALSE(node.only<step::end_link>().why.has_value());
@@ -562,7 +563,7 @@ TEST_CASE("a goodbye over a second connection of a reached peer ends that connec
   node.greet(2, greeting("a"));
   node.subject.lost(2, node.now);
   node.subject.made(2, node.now);
-  node.receive(2, goodbye{parting::same_name});
+  node.receive(2, goodbye{disconnect_reason::same_name});
   CHECK(node.hung_up(2));
   CHECK(node.subject.connections_of(key) == std::vector<uint64_t>{1});
   CHECK(node.subject.is_established(key));

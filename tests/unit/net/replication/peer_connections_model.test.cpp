@@ -176,7 +176,7 @@ private:
     for (size_t n = random_() % 4 == 0 ? 100 : 3; n > 0; --n)
       net.send(id, random_() % 2 == 0
                        ? encode_frame({0, what}, false)
-                       : encode_frame({0, goodbye{parting(1 + random_() % 7)}}, false));
+                       : encode_frame({0, goodbye{disconnect_reason(1 + random_() % 7)}}, false));
   }
 
   std::mt19937_64 random_;

@@ -17,7 +17,7 @@ checkpoint some_checkpoint() { return {hash128{1, 2, 3}, 77, hash128{4, 5}}; }
 /// One of each type, with all fields set.
 std::vector<frame> all_frames() {
   hello greeting{11, 12, 1, 2, "node", "box", "tcp://box:1445", true, true, false, {"a", "b"}};
-  heads told;
+  bucket_digests told;
   told.complete = true;
   told.buckets = {{"a", hash128{9}, 5, hash128{8}}, {"b", hash128{7}, 6, hash128{6}}};
   follow asked{"a", 3, some_checkpoint(), 70, 4096};
@@ -37,20 +37,20 @@ std::vector<frame> all_frames() {
   sent.entries[1].digest = hash128{6};
   sent.entries[0].changes[0].claim = hash128{3};
   sent.entries[1].changes[1].claim = hash128{4};
-  want wanted{"a",
-              {{"d1", {native, elsewhere}, {}, {}}, {"d2", {}, {{elsewhere, hash128{5}}}, native}}};
+  fetch_documents wanted{
+      "a", {{"d1", {native, elsewhere}, {}, {}}, {"d2", {}, {{elsewhere, hash128{5}}}, native}}};
   documents delivered{
       "a",
       {{"d1", "tree", {{native, 2, "{}"}, {elsewhere, 9, {}}}, elsewhere}, {"d2", "", {}, {}}}};
   return {greeting,
-          goodbye{parting::same_name},
+          goodbye{disconnect_reason::same_name},
           told,
           asked,
           leave{"a"},
           sent,
           wanted,
           delivered,
-          want_part{"a", "d1", native, 5},
+          fetch_part{"a", "d1", native, 5},
           part{"a", "d1", native, 5, 9, "text"}};
 }
 
@@ -92,7 +92,7 @@ TEST_CASE("the fields of a frame arrive in their places") {
   CHECK(std::get<follow>(follow_read->content).digests);
   CHECK(sent.entries[1].changes[1].claim == hash128{4});
   const auto want_read = decode_frame(encode_frame({1, frames[6]}, false), most);
-  const auto& wanted = std::get<want>(want_read->content);
+  const auto& wanted = std::get<fetch_documents>(want_read->content);
   CHECK(wanted.documents[0].elsewhere.empty());
   REQUIRE(wanted.documents[1].elsewhere.size() == 1);
   CHECK(wanted.documents[1].elsewhere[0].rev == elsewhere);
@@ -139,21 +139,21 @@ TEST_CASE("frames without claims or parts, as older nodes send them, are read") 
   const auto read = decode_frame(bytes, most);
   REQUIRE(read);
   CHECK(std::get<activity>(read->content).entries.size() == 2);
-  want wanted = std::get<want>(frames[6]);
+  fetch_documents wanted = std::get<fetch_documents>(frames[6]);
   wanted.in_parts = false;
   bytes = encode_frame({1, wanted}, false);
   const auto whole = decode_frame(bytes, most);
   REQUIRE(whole);
-  CHECK(!std::get<want>(whole->content).in_parts);
-  CHECK(std::get<want>(whole->content).documents[1].elsewhere.size() == 1);
+  CHECK(!std::get<fetch_documents>(whole->content).in_parts);
+  CHECK(std::get<fetch_documents>(whole->content).documents[1].elsewhere.size() == 1);
   wanted.documents[1].elsewhere.clear();
   bytes = encode_frame({1, wanted}, false);
   bytes.resize(bytes.size() - 2); // an empty list for each document
   seal_frame(bytes);
   const auto asked = decode_frame(bytes, most);
   REQUIRE(asked);
-  CHECK(std::get<want>(asked->content).documents.size() == 2);
-  CHECK(!std::get<want>(asked->content).in_parts);
+  CHECK(std::get<fetch_documents>(asked->content).documents.size() == 2);
+  CHECK(!std::get<fetch_documents>(asked->content).in_parts);
   documents delivered = std::get<documents>(frames[7]);
   for (documents::sent& item : delivered.items) item.next = {};
   bytes = encode_frame({1, delivered}, false);
@@ -165,11 +165,11 @@ TEST_CASE("frames without claims or parts, as older nodes send them, are read") 
 }
 
 TEST_CASE("a list of places to go on at that is not one for each document is refused") {
-  std::string bytes = encode_frame({1, want{"a", {{"d", {}, {}, {}}}}}, false);
+  std::string bytes = encode_frame({1, fetch_documents{"a", {{"d", {}, {}, {}}}}}, false);
   bytes.back() = '\x01'; // half a revision
   seal_frame(bytes);
   CHECK(!decode_frame(bytes, most));
-  bytes = encode_frame({1, want{"a", {}}}, false);
+  bytes = encode_frame({1, fetch_documents{"a", {}}}, false);
   bytes.back() = '\x02';
   bytes += std::string(2, '\0');
   seal_frame(bytes);
@@ -238,11 +238,11 @@ TEST_CASE("names, ids, revisions and sequences that break their rules are refuse
   };
   CHECK(refused(leave{"_system"}));
   CHECK(refused(leave{"Upper"}));
-  CHECK(refused(want{"a", {{"_x", {}}}}));
-  CHECK(refused(want{"a", {{"_query/", {}}}}));
-  CHECK(refused(want{"a", {{std::string("a\0b", 3), {}}}}));
-  CHECK(refused(want{"a", {{"d", {revision(5, "bad hash")}}}}));
-  CHECK(refused(want_part{"a", "d", {}, 0}));
+  CHECK(refused(fetch_documents{"a", {{"_x", {}}}}));
+  CHECK(refused(fetch_documents{"a", {{"_query/", {}}}}));
+  CHECK(refused(fetch_documents{"a", {{std::string("a\0b", 3), {}}}}));
+  CHECK(refused(fetch_documents{"a", {{"d", {revision(5, "bad hash")}}}}));
+  CHECK(refused(fetch_part{"a", "d", {}, 0}));
   CHECK(refused(follow{"a", 0, {}, 0, 0}));
   CHECK(refused(part{"a", "d", native, 5, 6, "text"})); // longer than the body
   activity sent;
@@ -264,7 +264,7 @@ TEST_CASE("names, ids, revisions and sequences that break their rules are refuse
 }
 
 TEST_CASE("a small frame cannot ask for much memory") {
-  want many;
+  fetch_documents many;
   many.bucket = "a";
   many.documents.resize(1);
   many.documents[0].id = "d";
@@ -274,9 +274,9 @@ TEST_CASE("a small frame cannot ask for much memory") {
   CHECK(decode_frame(encode_frame({1, many}, false), most));
 }
 
-TEST_CASE("every parting has its phrase") {
-  for (uint8_t why = 1; why <= static_cast<uint8_t>(last_parting); ++why)
-    CHECK(to_string(static_cast<parting>(why)) != "unknown");
+TEST_CASE("every disconnect_reason has its phrase") {
+  for (uint8_t why = 1; why <= static_cast<uint8_t>(last_disconnect_reason); ++why)
+    CHECK(to_string(static_cast<disconnect_reason>(why)) != "unknown");
 }
 
 } // namespace treadmill::replication

@@ -54,7 +54,7 @@ struct world {
     return done;
   }
   uint64_t add(const std::string& uri) { return peers.add(asked(uri)).value(); }
-  bool refuses(const hello& what, parting why, uint64_t dialled = 0) const {
+  bool refuses(const hello& what, disconnect_reason why, uint64_t dialled = 0) const {
     const auto verdict = judge(what, dialled);
     return verdict.what == kind::refuse && verdict.why == why;
   }
@@ -102,7 +102,7 @@ TEST_CASE("there are no more peers than the limit, nor more strangers, and neith
   world here(2);
   here.greet(greeting("node-3", "box3"));
   here.greet(greeting("node-4", "box4"));
-  CHECK(here.refuses(greeting("node-5", "box5"), parting::too_many));
+  CHECK(here.refuses(greeting("node-5", "box5"), disconnect_reason::too_many));
   here.add("tcp://box1:1445");
   const uint64_t given = here.add("tcp://box2:1445");
   const auto more = here.peers.add(asked("tcp://box6:1445"));
@@ -111,7 +111,7 @@ TEST_CASE("there are no more peers than the limit, nor more strangers, and neith
   CHECK(here.peers.add(asked("tcp://box2:1445")));
   CHECK(here.judge(greeting("node-3", "box3")).what == kind::accept);
   CHECK(here.judge(greeting("node-5", "box5"), given).what == kind::accept);
-  CHECK(here.refuses(greeting("node-5", "box5"), parting::too_many));
+  CHECK(here.refuses(greeting("node-5", "box5"), disconnect_reason::too_many));
 }
 
 TEST_CASE("strangers that are not in use make place for others, the one of longest ago first") {
@@ -191,11 +191,11 @@ TEST_CASE("this node itself, and a copy of its store, are told so") {
   world here;
   hello self = greeting("node-own", "box1");
   self.instance = own.instance;
-  CHECK(here.refuses(self, parting::itself));
+  CHECK(here.refuses(self, disconnect_reason::itself));
   self.instance = 8;
-  CHECK(here.refuses(self, parting::same_identity));
+  CHECK(here.refuses(self, disconnect_reason::same_identity));
   const uint64_t dialled = here.add("tcp://box2:1445");
-  CHECK(here.refuses(self, parting::same_identity, dialled));
+  CHECK(here.refuses(self, disconnect_reason::same_identity, dialled));
 }
 
 TEST_CASE("no common version") {
@@ -203,7 +203,7 @@ TEST_CASE("no common version") {
   hello newer = greeting("node-2", "box2");
   newer.oldest = protocol_version + 1;
   newer.newest = protocol_version + 5;
-  CHECK(here.refuses(newer, parting::version));
+  CHECK(here.refuses(newer, disconnect_reason::version));
   newer.oldest = protocol_version;
   CHECK(here.judge(newer).what == kind::accept);
 }
@@ -226,7 +226,7 @@ TEST_CASE("a removed node stays removed, until one of the two sides invites") {
   here.instances.clear();
   CHECK(here.peers.removed("node-2"));
   CHECK(here.peers.peers().empty());
-  CHECK(here.refuses(greeting("node-2", "box2"), parting::removed));
+  CHECK(here.refuses(greeting("node-2", "box2"), disconnect_reason::removed));
   SUBCASE("the other side") {
     hello invites = greeting("node-2", "box2");
     invites.invites = true;
@@ -234,7 +234,8 @@ TEST_CASE("a removed node stays removed, until one of the two sides invites") {
   }
   SUBCASE("this side") {
     const uint64_t dialled = here.add("tcp://box2:1445");
-    CHECK(here.refuses(greeting("node-2", "box2"), parting::removed)); // it dialled by itself
+    CHECK(here.refuses(greeting("node-2", "box2"),
+                       disconnect_reason::removed)); // it dialled by itself
     CHECK(here.greet(greeting("node-2", "box2"), dialled).key == dialled);
   }
   CHECK_FALSE(here.peers.removed("node-2"));
@@ -272,7 +273,7 @@ TEST_CASE("a peer that ended the federation itself is forgotten, and may come ag
 
 TEST_CASE("a known name belongs to its node, whether that is there or not") {
   world here;
-  CHECK(here.refuses(greeting("node-2", "box1"), parting::same_name)); // this node's own
+  CHECK(here.refuses(greeting("node-2", "box1"), disconnect_reason::same_name)); // this node's own
   bool given = false;
   SUBCASE("of an operator's peer") { given = true; }
   SUBCASE("of a stranger") {}
@@ -281,10 +282,11 @@ TEST_CASE("a known name belongs to its node, whether that is there or not") {
   const auto third = here.greet(greeting("node-3", "box3"));
   for (int round = 0; round < 2; ++round) {
     hello other = greeting("node-4", "box2");
-    CHECK(here.refuses(other, parting::same_name));
+    CHECK(here.refuses(other, disconnect_reason::same_name));
     other.invites = true;
-    CHECK(here.refuses(other, parting::same_name));
-    CHECK(here.refuses(greeting("node-3", "box2"), parting::same_name)); // a known one, too
+    CHECK(here.refuses(other, disconnect_reason::same_name));
+    CHECK(
+        here.refuses(greeting("node-3", "box2"), disconnect_reason::same_name)); // a known one, too
     here.instances.clear();
   }
   CHECK(here.greet(greeting("node-2", "box2")).key == first.key);
@@ -297,9 +299,9 @@ TEST_CASE("a node without its store is taken for the one that it was where it is
   const uint64_t given = here.add("tcp://box2:1445");
   here.greet(greeting("node-2", "box2"), given);
   here.peers.established(given);
-  CHECK(here.refuses(greeting("node-3", "box2"), parting::same_name, given));
+  CHECK(here.refuses(greeting("node-3", "box2"), disconnect_reason::same_name, given));
   here.instances.clear();
-  CHECK(here.refuses(greeting("node-3", "box2"), parting::same_name));
+  CHECK(here.refuses(greeting("node-3", "box2"), disconnect_reason::same_name));
   CHECK(here.greet(greeting("node-3", "box2"), given).key == given);
   CHECK(here.peers.find(given)->node_id == "node-3");
   // Or where an operator gives another address of it.
@@ -330,7 +332,7 @@ TEST_CASE("another process with the identity of a connected peer is probed, the 
   const auto verdict = here.judge(copy);
   CHECK(verdict.what == kind::probe);
   CHECK(verdict.key == done.key);
-  CHECK(verdict.why == parting::same_identity);
+  CHECK(verdict.why == disconnect_reason::same_identity);
   here.instances.clear();
   CHECK(here.judge(copy).what == kind::accept);
 }

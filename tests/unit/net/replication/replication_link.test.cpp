@@ -111,7 +111,7 @@ TEST_CASE("where answers take long nothing is asked for twice for long") {
   size_t wants = 0;
   w.passes = [&](const std::string& bytes) {
     const auto opened = decode_frame(bytes, defaults::frame_bytes);
-    if (std::holds_alternative<want>(opened->content)) ++wants;
+    if (std::holds_alternative<fetch_documents>(opened->content)) ++wants;
     return true;
   };
   w.run(ticks(60'000));
@@ -189,7 +189,7 @@ TEST_CASE("an older store put back is followed again from 0") {
   CHECK(w.b.link->status(w.now).restarts == 1);
 }
 
-TEST_CASE("heads of a log that the peer has given up, coming late, leave nothing to wait for") {
+TEST_CASE("digests of a log that the peer has given up, coming late, leave nothing to wait for") {
   link_world w;
   for (int i = 0; i < 10; ++i) w.b.put("b", "d" + std::to_string(i), "{}");
   for (int i = 0; i < 10; ++i) w.a.put("b", "d" + std::to_string(i), "{}");
@@ -198,7 +198,7 @@ TEST_CASE("heads of a log that the peer has given up, coming late, leave nothing
   std::string began_again;
   w.passes = [&](const std::string& bytes) {
     const auto opened = decode_frame(bytes, defaults::frame_bytes);
-    const auto* told = std::get_if<heads>(&opened->content);
+    const auto* told = std::get_if<bucket_digests>(&opened->content);
     if (told != nullptr && !told->buckets.empty() && told->buckets[0].sequence == 11 &&
         old_heads.empty())
       old_heads = bytes;
@@ -352,12 +352,12 @@ TEST_CASE("a node that meets itself, and a copy of its store, ends the link and 
   link self(mirror, *own);
   self.tick(ticks(1));
   a.link->received(self.take().frames.at(0), ticks(1));
-  CHECK(a.link->take().ended == parting::itself);
+  CHECK(a.link->take().ended == disconnect_reason::itself);
   mirror.instance = 8;
   link copy(mirror, *own);
   copy.tick(ticks(1));
   a.link->received(copy.take().frames.at(0), ticks(1));
-  CHECK(a.link->take().ended == parting::same_identity);
+  CHECK(a.link->take().ended == disconnect_reason::same_identity);
 }
 
 TEST_CASE("frames that are broken or of another session are dropped and move nothing") {
@@ -456,7 +456,7 @@ TEST_CASE("a bucket that the peer has dropped does not differ") {
   w.passes = [&](const std::string& bytes) { // a tells nothing of what it takes in
     const auto opened = decode_frame(bytes, 1 << 20);
     const auto* logged = opened ? std::get_if<activity>(&opened->content) : nullptr;
-    return opened && !std::holds_alternative<heads>(opened->content) &&
+    return opened && !std::holds_alternative<bucket_digests>(opened->content) &&
            (logged == nullptr || logged->log_id != log_of_a);
   };
   w.b.put("b", "e", "{}");
