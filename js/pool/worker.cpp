@@ -59,7 +59,8 @@ bool worker::send() {
   }
   sent_ = 0;
   out_.clear();
-  if (out_.capacity() > 4 * defaults::mebibyte) out_ = {};
+  // To assign an empty string would keep the memory.
+  if (out_.capacity() > 4 * defaults::mebibyte) std::string().swap(out_);
   return true;
 }
 

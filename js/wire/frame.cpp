@@ -389,7 +389,7 @@ std::optional<reply_frame> read_reply(std::string_view frame, reply_bounds bound
 std::span<char> frame_buffer::room() {
   if (begin_ == end_) {
     begin_ = end_ = 0;
-    if (bytes_.size() > 4 * read_bytes) bytes_ = {};
+    if (bytes_.size() > 4 * read_bytes) free_bytes();
   } else if (begin_ > 0 && bytes_.size() - end_ < read_bytes) {
     std::memmove(bytes_.data(), bytes_.data() + begin_, end_ - begin_);
     end_ -= begin_;
@@ -413,8 +413,11 @@ frame_buffer::state frame_buffer::next(std::string_view& frame) {
 }
 
 void frame_buffer::clear() {
-  bytes_ = {};
+  free_bytes();
   begin_ = end_ = 0;
 }
+
+// To assign an empty list would keep the memory.
+void frame_buffer::free_bytes() { std::vector<char>().swap(bytes_); }
 
 } // namespace treadmill::js

@@ -130,8 +130,12 @@ public:
   /// over the limit; the buffer stays broken.
   state next(std::string_view& frame);
   void clear();
+  /// The memory that it holds.
+  size_t held_bytes() const { return bytes_.capacity(); }
 
 private:
+  void free_bytes();
+
   size_t limit_;
   std::vector<char> bytes_{};
   size_t begin_ = 0;

@@ -99,7 +99,8 @@ struct answering {
     std::visit(answering{functions, out}, *request);
     pool.write(out);
     if (functions.spent()) ::_exit(exit_code::out_of_memory);
-    if (out.capacity() > 4 * defaults::mebibyte) out = {};
+    // To assign an empty string would keep the memory.
+    if (out.capacity() > 4 * defaults::mebibyte) std::string().swap(out);
   }
 }
 

@@ -188,6 +188,32 @@ TEST_CASE("a length of zero or beyond the limit breaks the stream at once") {
   }
 }
 
+TEST_CASE("the memory of a large frame is given back once it was read") {
+  constexpr size_t size = 16 * 1024 * 1024;
+  const auto take_large = [&](js::frame_buffer& buffer) {
+    size_t left = size + 4;
+    const auto add = [&](std::string_view part) {
+      std::memcpy(buffer.room().data(), part.data(), part.size());
+      buffer.filled(part.size());
+      left -= part.size();
+    };
+    add("\x01\0\0\0"s);
+    const std::string piece(16 * 1024, 'x');
+    while (left > 0) add(std::string_view(piece).substr(0, left));
+    std::string_view frame;
+    REQUIRE(buffer.next(frame) == js::frame_buffer::state::frame);
+    REQUIRE(frame.size() == size);
+  };
+  js::frame_buffer buffer(size);
+  take_large(buffer);
+  CHECK(buffer.held_bytes() >= size);
+  CHECK(!buffer.room().empty());
+  CHECK(buffer.held_bytes() < size / 16);
+  take_large(buffer);
+  buffer.clear();
+  CHECK(buffer.held_bytes() == 0);
+}
+
 TEST_CASE("text is cut between characters") {
   CHECK(js::cut_text("abc", 3) == "abc");
   CHECK(js::cut_text("abc", 2) == "ab");
