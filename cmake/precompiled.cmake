@@ -11,13 +11,15 @@ endif()
 set(treadmill_standard_headers <algorithm> <array> <atomic> <chrono> <cstddef> <cstdint> <functional> <map> <memory> <mutex>
   <optional> <set> <span> <string> <string_view> <utility> <variant> <vector> <tl/expected.hpp>)
 
-# treadmill_precompiled(<name> HEADERS <headers> [LIBRARIES <targets>]): a target of nothing but headers.
+# treadmill_precompiled(<name> HEADERS <headers> [LIBRARIES <targets>] [OPTIONS <flags>]): a target of nothing but headers,
+# for targets with the same flags.
 function(treadmill_precompiled name)
-  cmake_parse_arguments(arg "" "" "HEADERS;LIBRARIES" ${ARGN})
+  cmake_parse_arguments(arg "" "" "HEADERS;LIBRARIES;OPTIONS" ${ARGN})
   if(TREADMILL_SANITIZE)
     file(CONFIGURE OUTPUT ${CMAKE_BINARY_DIR}/precompiled/${name}.cpp CONTENT "")
     add_library(${name} OBJECT ${CMAKE_BINARY_DIR}/precompiled/${name}.cpp)
     target_link_libraries(${name} PRIVATE treadmill_options tl::expected ${arg_LIBRARIES})
+    target_compile_options(${name} PRIVATE ${arg_OPTIONS})
     target_precompile_headers(${name} PRIVATE ${treadmill_standard_headers} ${arg_HEADERS})
   endif()
 endfunction()

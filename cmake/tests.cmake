@@ -60,10 +60,12 @@ function(treadmill_test name)
     set(main test_main_unsanitized)
   endif()
   target_link_libraries(${name} PRIVATE ${main} ${arg_LIBRARIES})
-  # The files of these tests are compiled more often than they run, and what they test is optimised: without it they
-  # compile in less than half of the time. What computes in its own files (properties, crashes, simulation) keeps it.
+  # The files of tests are compiled more often than they run, and what they test is optimised: without it they compile in
+  # half of the time. In trees without sanitizers, what computes in its own files (properties, crashes, simulation) keeps it.
   if(NOT TREADMILL_SANITIZE AND arg_LABEL MATCHES "^(unit|actors|cluster)$")
     target_compile_options(${name} PRIVATE -O0 -g0 -U_FORTIFY_SOURCE)
+  elseif(TREADMILL_SANITIZE AND NOT arg_UNSANITIZED)
+    target_compile_options(${name} PRIVATE -O0)
   endif()
   if(NOT arg_PRECOMPILED)
     set(arg_PRECOMPILED test_precompiled)
