@@ -46,6 +46,7 @@ Message round_trip(actor_world& world, Message message) {
 
 } // namespace
 
+// Whole, because it is a list: one paragraph a message, in the order of messages.hpp.
 TEST_CASE("every message that could travel comes back as it was, member by member") {
   actor_world world;
   CHECK(round_trip(world, begin_epoch{7}).bucket == 7);

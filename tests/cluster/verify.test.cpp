@@ -31,6 +31,7 @@ printed verify(const std::string& data, bool json = false) {
 
 } // namespace
 
+// Whole, because it is one story: each step damages what the step before left whole.
 TEST_CASE("treadmill verify finds the store of a killed node whole, and tells what was damaged") {
   const temporary_folder folder;
   const std::string data = folder / "data";

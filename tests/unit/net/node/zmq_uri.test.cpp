@@ -36,6 +36,7 @@ TEST_CASE("the address of a peer is tcp://host:port with a name, IPv4 or IPv6 in
   CHECK(is("tcp://" + std::string(63, 'a') + ":1445", kind::name, std::string(63, 'a'), 1445));
 }
 
+// Whole, because it is a table.
 TEST_CASE("what is no address of a peer is refused") {
   using namespace std::string_literals;
   for (const std::string& uri : {

@@ -35,6 +35,7 @@ std::string hex(std::string_view bytes) {
 
 } // namespace
 
+// Whole, because it is a table.
 TEST_CASE("terms are in the order of values") {
   const std::vector<std::string> ordered{"null",
                                          "false",
