@@ -149,8 +149,8 @@ TEST_CASE("a watchdog lives on in a sandbox that closes as soon as it is made") 
                                           js::watchdog::actions{[] { ::_exit(7); }, [] {}});
   };
   const auto run = [] {
-    made->wake();
-    made->begin();
+    const js::watchdog::shift shift(*made);
+    const js::watchdog::piece piece(*made);
     while (true) sched_yield(); // until it is interrupted
     return 0;
   };

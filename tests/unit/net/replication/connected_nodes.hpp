@@ -239,7 +239,7 @@ public:
   /// Handles the mailbox, and the timers that are due.
   void run() {
     for (auto& [number, one] : links) {
-      if (!one.is_dead && now_ >= one.what->due(now_)) one.what->tick(now_);
+      if (!one.is_dead && now_ >= one.what->due()) one.what->tick(now_);
       settle(number);
     }
     std::erase_if(probes_, [&](const auto& probe) {
