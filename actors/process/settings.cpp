@@ -308,7 +308,8 @@ std::vector<setting> http_settings() {
   constexpr milliseconds tick{10};
   return {
       ranged("max-request-size", http_group, size_form,
-             in_server(&http::server_options::request_bytes), kib, gib, "one request's body"),
+             in_server(&http::server_options::request_bytes), kib, gib,
+             "one request's body, unless it is written while it arrives"),
       ranged("max-request-memory", http_group, size_form,
              in_server(&http::server_options::total_request_bytes), mib, 1024 * gib,
              "bodies, what handling them takes, and answers that wait to be taken"),

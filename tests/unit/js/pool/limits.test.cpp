@@ -134,7 +134,7 @@ TEST_CASE("all rows of a document together are bounded, too, and an answer by it
            "; ++i) try { emit(1, 'x'.repeat(10000)) } catch { } }";
   };
   CHECK(test::run(pool, emits(10)).size() > 100'000);
-  CHECK(test::run(pool, emits(11)) == "fault 8: emitted more bytes of rows than a document may");
+  CHECK(test::run(pool, emits(11)) == "fault 7: emitted more bytes of rows than a document may");
   const auto small = test::make_function("d => { for (let i = 0; i < 1000; ++i) emit(0, 0) }");
   CHECK(test::map(pool, small, test::numbered(10)).documents.size() == 2);
 }

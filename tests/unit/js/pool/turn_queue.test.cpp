@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-using namespace treadmill;
+namespace js = treadmill::js;
 
 namespace {
 
