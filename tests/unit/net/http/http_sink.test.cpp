@@ -92,7 +92,10 @@ public:
     ++basin_->gone;
   }
   bool takes_small() const override { return basin_->at_once; }
-  size_t memory() const override { return basin_->memory; }
+  size_t memory() const override {
+    const std::lock_guard lock(basin_->mutex);
+    return basin_->memory;
+  }
   void start(http::responder answer, const waker& wake) override {
     const std::lock_guard lock(basin_->mutex);
     ++basin_->sinks;
