@@ -110,8 +110,9 @@ void tell_of_links(gateway_pointer self) {
 
 /// Carries out one step.
 struct carry_out {
+  explicit carry_out(gateway_pointer of) : self(of), state(of->state) {}
   gateway_pointer self;
-  zmq_gateway_state& state = self->state;
+  zmq_gateway_state& state;
 
   template<class Message>
   void send(uint64_t link, Message what) const {
@@ -187,7 +188,7 @@ void handle(gateway_pointer self, Event event) {
   event(*state.connections);
   if (std::exchange(state.carries_out, true)) return;
   for (auto steps = state.connections->take(); !steps.empty(); steps = state.connections->take())
-    for (auto& one : steps) std::visit(carry_out{self}, one);
+    for (auto& one : steps) std::visit(carry_out(self), one);
   state.carries_out = false;
   if (!std::exchange(state.are_links_told, true)) tell_of_links(self);
 }
