@@ -419,7 +419,8 @@ result<write_outcome> bucket_core::write_tombstones(document& doc, const write_o
   if (!logged) return tl::unexpected(logged.error());
   const document_change change{{}, *logged, false, defaults::merged_nodes};
   if (auto stored = store_document(doc, change); !stored) return tl::unexpected(stored.error());
-  return done(op, op.rev ? changes.front() : doc.recent.winner()->rev);
+  // Not the winner: that may be a tombstone of an earlier deletion.
+  return done(op, *std::max_element(changes.begin(), changes.end()));
 }
 
 result<write_outcome> bucket_core::apply_op(const write_op& op) {

@@ -141,6 +141,15 @@ TEST_CASE("three parents, and a claim about the name of a tombstone that this ma
                });
 }
 
+TEST_CASE("a delete answers the tombstone that it makes, not that of an earlier deletion") {
+  bucket b;
+  const revision first = b.ok(put("d", small));
+  take(b, told({{revision(9, "abc"), {}, std::nullopt}}));
+  CHECK(b.ok(remove("d")) == make_revision(first, true, ""));
+  b.check();
+  CHECK(tree_of(b).winner()->rev == revision(9, "abc"));
+}
+
 TEST_CASE("what Treadmill made holds wholly against what is told under its name") {
   const revision root = make_revision({}, false, small);
   const revision next = make_revision(root, false, R"({"pay":100})");
