@@ -58,9 +58,7 @@ bool worker::send() {
     if (bytes < 0 && errno != EINTR) return false;
   }
   sent_ = 0;
-  out_.clear();
-  // To assign an empty string would keep the memory.
-  if (out_.capacity() > 4 * defaults::mebibyte) std::string().swap(out_);
+  empty_buffer(out_);
   return true;
 }
 

@@ -1,4 +1,5 @@
 #pragma once
+#include "js/wire/defaults.hpp"
 #include "js/wire/jobs.hpp"
 #include <cstddef>
 #include <cstdint>
@@ -114,6 +115,13 @@ struct reply_bounds {
   size_t rows = 0;  ///< of one item
 };
 std::optional<reply_frame> read_reply(std::string_view frame, reply_bounds bounds);
+
+/// Empties a buffer of written frames. To assign an empty string would keep the memory of a large
+/// one.
+inline void empty_buffer(std::string& out) {
+  out.clear();
+  if (out.capacity() > 4 * defaults::mebibyte) std::string().swap(out);
+}
 
 /// Cuts the bytes of a stream socket into frames.
 class frame_buffer {

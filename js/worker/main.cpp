@@ -93,14 +93,12 @@ struct answering {
   put_ready(out, engine::version());
   pool.write(out);
   while (true) {
+    empty_buffer(out);
     const auto request = read_request(pool.next());
     if (!request) ::_exit(exit_code::bad_frame);
-    out.clear();
     std::visit(answering{functions, out}, *request);
     pool.write(out);
     if (functions.spent()) ::_exit(exit_code::out_of_memory);
-    // To assign an empty string would keep the memory.
-    if (out.capacity() > 4 * defaults::mebibyte) std::string().swap(out);
   }
 }
 

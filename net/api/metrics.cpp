@@ -203,13 +203,17 @@ void append_queries(std::string& out, const store& rows, const query_board& quer
   }
 }
 
+/// A metric whose value is a member of `Of`.
+template<typename Of>
+struct member_metric {
+  std::string_view name;
+  std::string_view type;
+  std::string_view help;
+  uint64_t Of::*member;
+};
+
 void append_query_workers(std::string& out, const query_worker_counts& counts) {
-  struct family {
-    std::string_view name;
-    std::string_view type;
-    std::string_view help;
-    uint64_t query_worker_counts::*member;
-  };
+  using family = member_metric<query_worker_counts>;
   using counted = query_worker_counts;
   static constexpr std::array<family, 12> families{
       family{"treadmill_query_workers", "gauge", "Processes that run functions of queries.",
@@ -263,12 +267,7 @@ void append_peer_states(std::string& out, const std::vector<shown_peer>& peers) 
 
 void append_peers(std::string& out, const peer_traffic& traffic,
                   const std::vector<shown_peer>& peers) {
-  struct family {
-    std::string_view name;
-    std::string_view type;
-    std::string_view help;
-    uint64_t link_status::*member;
-  };
+  using family = member_metric<link_status>;
   static constexpr std::array<family, 13> families{
       family{"treadmill_peer_sequence", "gauge", "Entries of the peer that are taken in.",
              &link_status::sequence_number},

@@ -23,15 +23,7 @@ void answer_bulk(api::reply& answer, const std::vector<write_outcome>& outcomes)
 /// Answers a refused atomic group with the error of the document at fault, and with all results.
 void refuse_bulk(api::reply& answer, const std::vector<write_outcome>& outcomes) {
   const write_outcome& first = api::at_fault(outcomes);
-  std::string extra;
-  if (!first.id.empty()) {
-    extra += R"(,"id":)";
-    append_json_string(extra, first.id);
-  }
-  extra += api::current_revision(first);
-  extra += R"(,"results":)";
-  extra += results_of(outcomes);
-  answer.refuse(first.problem, extra);
+  answer.refuse(first.problem, members_of(first) + R"(,"results":)" + results_of(outcomes));
 }
 
 /// The documents of a list of ids, from one snapshot.

@@ -46,6 +46,12 @@ void fill_op(write_op& op, result<client_document>& document, bool create) {
   }
 }
 
+std::string members_of(const write_outcome& outcome) {
+  std::string members;
+  if (!outcome.id.empty()) append_json_string(members += R"(,"id":)", outcome.id);
+  return members + api::current_revision(outcome);
+}
+
 void append_result(std::string& out, const write_outcome& outcome) {
   if (outcome.ok()) {
     out += R"({"status":"OK","id":)";
@@ -55,12 +61,7 @@ void append_result(std::string& out, const write_outcome& outcome) {
     out += "\"}";
     return;
   }
-  std::string extra;
-  if (!outcome.id.empty()) {
-    extra += R"(,"id":)";
-    append_json_string(extra, outcome.id);
-  }
-  out += http::error_body(outcome.problem, extra + api::current_revision(outcome));
+  out += http::error_body(outcome.problem, members_of(outcome));
 }
 
 std::string results_of(const std::vector<write_outcome>& outcomes) {

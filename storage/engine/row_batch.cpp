@@ -1,5 +1,4 @@
 #include "storage/engine/row_batch.hpp"
-#include "storage/engine/keys.hpp"
 #include "storage/engine/row_batch_impl.hpp"
 
 namespace treadmill {
@@ -30,14 +29,12 @@ row_batch& row_batch::operator=(row_batch&& other) noexcept = default;
 
 void row_batch::put(std::string_view key, std::string_view value) {
   impl_->rows.Put(slice(key), slice(value));
-  impl_->empty = false;
-  if (const auto owner = keys::writer_of(key)) impl_->add_writer(*owner);
+  impl_->note_row(key);
 }
 
 void row_batch::remove(std::string_view key) {
   impl_->rows.Delete(slice(key));
-  impl_->empty = false;
-  if (const auto owner = keys::writer_of(key)) impl_->add_writer(*owner);
+  impl_->note_row(key);
 }
 
 void row_batch::append(const row_batch& other) {

@@ -1,7 +1,9 @@
 #pragma once
+#include "storage/engine/keys.hpp"
 #include "storage/engine/row_batch.hpp"
 #include <algorithm>
 #include <leveldb/write_batch.h>
+#include <string_view>
 #include <vector>
 
 namespace treadmill {
@@ -12,6 +14,11 @@ struct row_batch::impl {
   bool empty = true;
   std::vector<writer> writers{}; ///< each one once; nearly always one
 
+  /// A row of this key was put or removed.
+  void note_row(std::string_view key) {
+    empty = false;
+    if (const auto owner = keys::writer_of(key)) add_writer(*owner);
+  }
   void add_writer(const writer& who) {
     if (!writers.empty() && writers.back() == who) return;
     if (std::find(writers.begin(), writers.end(), who) == writers.end()) writers.push_back(who);
