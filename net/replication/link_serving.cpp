@@ -170,16 +170,15 @@ bool superseded(const activity_entry& logged, const document_row& row, const rev
   return row.sequence > logged.sequence && tree.leaf_count() == 1;
 }
 
-/// The revisions that an entry announces: its own changes and, if the document has a single leaf
-/// that was made elsewhere, that leaf. Superseded entries that announced the leaf are not sent, and
-/// its name alone does not identify its content.
+/// The revisions that an entry announces: its own changes and, if the document has a single leaf,
+/// that leaf. The entry that announced the leaf may be superseded and not sent, because an ancestor
+/// of the leaf or another claim about it arrived after the leaf.
 std::vector<revision> told_by(const activity_entry& logged, const document_row& row,
                               const revision_tree& tree) {
   std::vector<revision> told = logged.changes;
   if (row.sequence != logged.sequence || tree.leaf_count() != 1) return told;
-  const revision_tree::node& leaf = *tree.winner();
-  if (leaf.elsewhere() && std::find(told.begin(), told.end(), leaf.rev) == told.end())
-    told.push_back(leaf.rev);
+  const revision& leaf = tree.winner()->rev;
+  if (std::find(told.begin(), told.end(), leaf) == told.end()) told.push_back(leaf);
   return told;
 }
 

@@ -105,6 +105,19 @@ TEST_CASE("the honest write holds on both sides, whichever side was lied to") {
   }
 }
 
+TEST_CASE("a leaf is told although the newest entry of its document names only an ancestor") {
+  link_world w;
+  w.b.put("b", "d", small);
+  const revision first = w.b.winner("b", "d");
+  const revision second = make_revision(first, false, large);
+  import(w.a, told(second, first, large, false));
+  import(w.a, told(first, {}, small, false)); // superseded by `second`, but new to this tree
+  REQUIRE(w.a.winner("b", "d") == second);
+  w.run(ticks(8000));
+  check_same(w);
+  CHECK(w.b.winner("b", "d") == second);
+}
+
 TEST_CASE("what was made elsewhere and is the same on both sides is not fetched again") {
   link_world w;
   for (linked_node* node : {&w.a, &w.b}) {

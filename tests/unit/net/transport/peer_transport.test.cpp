@@ -311,17 +311,19 @@ TEST_CASE("a name with several addresses is reached at the one that works") {
 }
 
 TEST_CASE("a name that is not known at first, or moves to another address, is reached") {
-  std::mutex mutex;
-  std::vector<std::string> addresses;
+  struct name_server {
+    std::mutex mutex;
+    std::vector<std::string> addresses;
+  };
+  const auto server = std::make_shared<name_server>(); // a lookup may outlive this test
   transport_options options = dialling();
-  options.look_up = [&](const std::string& name) {
-    CHECK(name == "box1.test");
-    const std::scoped_lock lock(mutex);
-    return addresses;
+  options.look_up = [server](const std::string& name) {
+    const std::scoped_lock lock(server->mutex);
+    return name == "box1.test" ? server->addresses : std::vector<std::string>{};
   };
   const auto now_at = [&](const std::string& address) {
-    const std::scoped_lock lock(mutex);
-    addresses = {address};
+    const std::scoped_lock lock(server->mutex);
+    server->addresses = {address};
   };
   auto box1 = std::make_unique<peer_recorder>();
   const std::string port = std::to_string(box1->port());
@@ -338,21 +340,24 @@ TEST_CASE("a name that is not known at first, or moves to another address, is re
 }
 
 TEST_CASE("a name that takes long to look up holds nothing up") {
-  std::atomic<bool> is_over{false};
-  std::atomic<bool> has_begun{false};
+  struct name_server {
+    std::atomic<bool> is_over{false};
+    std::atomic<bool> has_begun{false};
+  };
+  const auto slow = std::make_shared<name_server>(); // a lookup may outlive this test
   peer_recorder box1;
   transport_options options = dialling();
-  options.look_up = [&](const std::string&) {
-    has_begun = true;
-    while (!is_over) std::this_thread::sleep_for(1ms);
+  options.look_up = [slow](const std::string&) {
+    slow->has_begun = true;
+    while (!slow->is_over) std::this_thread::sleep_for(1ms);
     return std::vector<std::string>{};
   };
   auto box2 = std::make_unique<peer_recorder>(options);
   box2->peer.dial("tcp://slow.test:1445");
-  REQUIRE(eventually([&] { return has_begun.load(); }));
+  REQUIRE(eventually([&] { return slow->has_begun.load(); }));
   CHECK(box2->reaches(box2->peer.dial(box1.peer.endpoint()), box1, "hello"));
   box2.reset(); // does not wait for it either
-  is_over = true;
+  slow->is_over = true;
 }
 
 TEST_CASE("a frame and its answer take less than a millisecond: nothing waits for a poll") {
