@@ -16,8 +16,8 @@ RUN cmake --preset release -DTREADMILL_TESTS=OFF \
 FROM debian:bookworm-slim
 RUN apt-get update \
  && apt-get install --yes --no-install-recommends \
-      libbrotli1 libcaf-core0.17 libcpp-httplib0.11 libfmt9 libjemalloc2 libleveldb1d libnode108 libseccomp2 libspdlog1.10 \
-      libssl3 libzmq5 libzstd1 zlib1g \
+      libbrotli1 libcaf-core0.17 libcpp-httplib0.11 libfmt9 libicu72 libjemalloc2 libleveldb1d libnode108 \
+      libpcre2-8-0 libseccomp2 libspdlog1.10 libssl3 libzmq5 libzstd1 zlib1g \
  && apt-get clean \
  && rm -rf /var/lib/apt/lists/* \
  && useradd --uid 1444 --user-group --home-dir /data --no-create-home --shell /usr/sbin/nologin treadmill \

@@ -13,7 +13,7 @@ build_packages=(
   g++ cmake ninja-build ccache pkg-config
   libcaf-dev libleveldb-dev libsnappy-dev libcpp-httplib-dev libssl-dev zlib1g-dev libbrotli-dev
   rapidjson-dev libexpected-dev libcli11-dev libspdlog-dev doctest-dev
-  libzmq3-dev cppzmq-dev libzstd-dev libseccomp-dev libjemalloc-dev
+  libzmq3-dev cppzmq-dev libzstd-dev libseccomp-dev libjemalloc-dev libicu-dev libpcre2-dev
 )
 test_packages=(
   clang clang-format clang-tidy clang-tools libclang-rt-14-dev

@@ -49,6 +49,19 @@ inline constexpr size_t queries = 1000;
 /// Bytes of a query's map, and of its reduction.
 inline constexpr size_t function_bytes = 64 * kibibyte;
 
+/// Bytes of a selector's stored form.
+inline constexpr size_t selector_bytes = mebibyte;
+/// Conditions of a selector, with the names in its paths and the elements of its lists.
+inline constexpr size_t selector_conditions = 20'000;
+/// Work of a selector on one document: at most about half a second (step_budget.hpp).
+inline constexpr uint64_t selector_steps = 4'000'000;
+/// Bytes of a regular expression, and its nested groups.
+inline constexpr size_t pattern_bytes = 4 * kibibyte;
+inline constexpr uint32_t pattern_depth = 100;
+/// PCRE2's limit of attempts from one position of the text, and of its memory.
+inline constexpr uint32_t pattern_matches = 1'000'000;
+inline constexpr uint32_t pattern_heap_bytes = 16 * mebibyte;
+
 /// Changes of an index that are kept for live feeds, in number and in bytes; the oldest are removed
 /// first.
 inline constexpr uint64_t index_changes = 100'000;
