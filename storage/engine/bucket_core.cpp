@@ -423,7 +423,38 @@ result<write_outcome> bucket_core::write_tombstones(document& doc, const write_o
   return done(op, *std::max_element(changes.begin(), changes.end()));
 }
 
+result<write_outcome> bucket_core::write_edit(document& doc, const write_op& op) {
+  revision parent = doc.row.winner;
+  if (op.rev) {
+    const revision_tree::node* leaf = doc.recent.find(*op.rev); // has all leaves
+    if (leaf == nullptr || !leaf->leaf)
+      return refused(op, {ec::conflict, "the revision is not a current one"}, doc.row.winner);
+    parent = *op.rev;
+  } else if (doc.live()) {
+    return refused(op, {ec::conflict, "the document is there already"}, doc.row.winner);
+  }
+  if (parent.number() >= defaults::revision_number) return refused(op, too_many_edits());
+  const revision made = make_revision(parent, op.deleted, op.body);
+  revision_tree added;
+  added.add(made, parent, op.deleted);
+  const auto changes = add_edits(doc, added, {made});
+  if (!changes) return tl::unexpected(changes.error());
+  const new_leaf leaf{made, op.body};
+  document_change change{{}, *changes, false, imported_tree.nodes};
+  if (!op.deleted) change.made = {&leaf, 1};
+  if (auto stored = store_document(doc, change); !stored) return tl::unexpected(stored.error());
+  return done(op, made, !doc.live());
+}
+
+/// Answers the best leaf of the grafted tree.
+result<write_outcome> bucket_core::write_graft(const write_op& op) {
+  const auto logged = merge_from(*op.grafted, imported_tree, false);
+  if (!logged) return tl::unexpected(logged.error());
+  return done(op, op.grafted->tree.winner()->rev);
+}
+
 result<write_outcome> bucket_core::apply_op(const write_op& op) {
+  if (op.what == write_op::kind::graft) return write_graft(op);
   auto loaded = op.made_here ? absent(op.id) : load(op.id);
   if (!loaded) return tl::unexpected(loaded.error());
   document& doc = *loaded;
@@ -446,6 +477,8 @@ result<write_outcome> bucket_core::apply_op(const write_op& op) {
     return write_body(doc, op);
   case write_op::kind::put: return write_body(doc, op);
   case write_op::kind::remove: return write_tombstones(doc, op);
+  case write_op::kind::edit: return write_edit(doc, op);
+  case write_op::kind::graft: break; // above
   }
   return fail(ec::internal, "a write of an unknown kind");
 }

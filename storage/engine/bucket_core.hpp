@@ -24,6 +24,11 @@ struct write_op {
     put,    ///< replace or create
     patch,  ///< merge `body` into the current body (RFC 7396)
     remove, ///< a tombstone: on `rev`, or on every live leaf
+    /// One revision on `rev`, which may be any leaf, a tombstone too. Without `rev` the document
+    /// must not be live, and the parent is its tombstone, if there is one. The same edit again is a
+    /// conflict.
+    edit,
+    graft, ///< adds the revisions of `grafted` as a merge does, but logs them as made here
   };
   enum class only : uint8_t {
     always,
@@ -35,8 +40,11 @@ struct write_op {
   std::string id;         ///< validated by the caller
   bool made_here = false; ///< the id was generated for this write, so the document cannot exist and
                           ///< is not looked up
-  std::optional<revision> rev; ///< must be a live leaf
-  std::string body;            ///< stored form; for `patch` the patch; empty for `remove`
+  bool deleted = false;   ///< of an `edit`: it makes a tombstone
+  std::optional<revision> rev; ///< must be a live leaf; of an `edit` any leaf
+  std::string body; ///< stored form; for `patch` the patch; empty for `remove` and tombstones
+  /// Of a `graft`: one document that passed check_replicated, within the limits of an import.
+  std::shared_ptr<const replicated_document> grafted{};
   /// Set if the document was refused earlier (a bad id in a bulk request, for example): `apply`
   /// answers this error in its place.
   std::optional<error> refused;
@@ -122,7 +130,9 @@ public:
   /// came without a body and contradicts the stored body or parent), too_large (the tree, or one
   /// query too many), and those of reading. After an error nothing has changed.
   result<std::vector<revision>> merge(const replicated_document& incoming,
-                                      const tree_limits& limits = {});
+                                      const tree_limits& limits = {}) {
+    return merge_from(incoming, limits, true);
+  }
   /// Entries of a peer's log depend on the entries before them, so they arrive in runs; `first`
   /// begins a run. False if the previous entry of the run was not merged here: after a failed
   /// commit (this object is then new) or after end_run. In that case the caller must not merge the
@@ -213,6 +223,8 @@ private:
                                            const revision_tree& sent,
                                            const replicated_document& incoming) const;
 
+  result<std::vector<revision>> merge_from(const replicated_document& incoming,
+                                           const tree_limits& limits, bool from_peer);
   result<write_outcome> apply_op(const write_op& op);
   std::vector<write_outcome> apply_all_or_none(const write_group& group);
   result<write_outcome> check_retry(const document& doc, const write_op& op,
@@ -223,6 +235,8 @@ private:
                                           std::vector<revision> made) const;
   result<write_outcome> write_body(document& doc, const write_op& op);
   result<write_outcome> write_tombstones(document& doc, const write_op& op);
+  result<write_outcome> write_edit(document& doc, const write_op& op);
+  result<write_outcome> write_graft(const write_op& op);
 
   uint32_t bucket_;
   bucket_state state_;

@@ -151,8 +151,8 @@ result<void> bucket_core::own_what_computes(document& doc, const revision_tree& 
   return {};
 }
 
-result<std::vector<revision>> bucket_core::merge(const replicated_document& incoming,
-                                                 const tree_limits& limits) {
+result<std::vector<revision>> bucket_core::merge_from(const replicated_document& incoming,
+                                                      const tree_limits& limits, bool from_peer) {
   auto loaded = load(incoming.id);
   if (!loaded) return tl::unexpected(loaded.error());
   document& doc = *loaded;
@@ -171,12 +171,12 @@ result<std::vector<revision>> bucket_core::merge(const replicated_document& inco
   auto made = new_bodies(doc, before, sent, incoming);
   if (!made) return tl::unexpected(made.error());
   if (!grew && made->empty()) return std::vector<revision>{};
-  if (auto owned = own_what_computes(doc, before, {*made, {}, true}); !owned)
+  if (auto owned = own_what_computes(doc, before, {*made, {}, from_peer}); !owned)
     return tl::unexpected(owned.error());
   std::vector<revision> rewritten;
   for (const new_leaf& leaf : *made) rewritten.push_back(leaf.rev);
   std::vector<revision> logged = news_of(before, doc.recent, rewritten);
-  if (auto stored = store_document(doc, {*made, logged, true, limits.nodes}); !stored)
+  if (auto stored = store_document(doc, {*made, logged, from_peer, limits.nodes}); !stored)
     return tl::unexpected(stored.error());
   return logged;
 }

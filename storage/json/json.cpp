@@ -13,6 +13,13 @@ result<std::string> stored_form(std::string_view text, const json_limits& limits
   return std::string(reader.written());
 }
 
+result<std::string> stored_form_of_last(std::string_view text, const json_limits& limits) {
+  json_reader reader(limits.depth);
+  reader.keep_last_duplicates();
+  if (auto read = reader.read(text); !read) return tl::unexpected(std::move(read.error()));
+  return std::string(reader.written());
+}
+
 result<client_document> parse_document(std::string_view text, bool take_deleted,
                                        const json_limits& limits) {
   single_document document(take_deleted);

@@ -29,6 +29,9 @@ struct json_limits {
 /// negative exponent brings into a double's range.
 result<std::string> stored_form(std::string_view text, const json_limits& limits = {});
 
+/// The same for a text in which the last member of a name counts: the others are left out.
+result<std::string> stored_form_of_last(std::string_view text, const json_limits& limits = {});
+
 /// A document as a client sends it, split into its parts.
 struct client_document {
   std::string body; ///< stored form without `id`, `rev` and members that begin with `_`

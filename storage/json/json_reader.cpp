@@ -139,6 +139,7 @@ public:
     keys_.reserve(16);
   }
 
+  void keep_last_duplicates() { keeps_last_ = true; }
   result<void> read(std::string_view text);
   std::string_view written() const { return out_; }
 
@@ -180,6 +181,7 @@ private:
   bool check_string();
   bool check_names();
   std::string_view name_of(const key& k) const { return written().substr(k.at, k.size); }
+  void remove_members(std::vector<key> members);
   size_t second_place(const key& twice) const;
   bool refuse(rapidjson::ParseErrorCode code, size_t at) {
     return fault(code_of(code), phrase_of(code), at);
@@ -198,6 +200,7 @@ private:
   std::vector<key> keys_; ///< of all open objects, those of the innermost last
   std::string_view text_;
   error error_;
+  bool keeps_last_ = false;
 
   /// A name to search for in the outermost object, and the position of its second occurrence.
   std::string_view wanted_;
@@ -296,8 +299,31 @@ bool json_reader::handler::check_names() {
   });
   const auto is_same = [this](const key& a, const key& b) { return name_of(a) == name_of(b); };
   const auto twice = std::adjacent_find(begin, keys_.end(), is_same);
+  if (twice != keys_.end() && keeps_last_) {
+    remove_members({begin, keys_.end()});
+    return true;
+  }
   return twice == keys_.end() ||
          fault(ec::duplicate_key, "an object names a member twice", second_place(*twice));
+}
+
+/// Removes the members that a later one of the same name replaces. `members`: those of the
+/// innermost object, sorted by name, then by position. Each ends with its comma.
+void json_reader::handler::remove_members(std::vector<key> members) {
+  for (size_t i = 0; i + 1 < members.size(); ++i) {
+    // A name without a size: its member goes.
+    if (name_of(members[i]) == name_of(members[i + 1])) members[i].size = 0;
+  }
+  std::sort(members.begin(), members.end(), [](const key& a, const key& b) { return a.at < b.at; });
+  size_t to = members.front().at;
+  for (size_t i = 0; i < members.size(); ++i) {
+    const size_t from = members[i].at;
+    const size_t end = i + 1 < members.size() ? members[i + 1].at : out_.size();
+    if (members[i].size == 0) continue;
+    std::copy(out_.data() + from, out_.data() + end, out_.data() + to);
+    to += end - from;
+  }
+  out_.resize(to);
 }
 
 /// The position in the text where the object that just ended names that member again. It reads the
@@ -314,6 +340,8 @@ json_reader::json_reader(size_t depth, json_watcher* watcher)
     : handler_(std::make_unique<handler>(depth, watcher)) {}
 
 json_reader::~json_reader() = default;
+
+void json_reader::keep_last_duplicates() { handler_->keep_last_duplicates(); }
 
 result<void> json_reader::read(std::string_view text) { return handler_->read(text); }
 

@@ -42,6 +42,9 @@ public:
   json_reader(const json_reader&) = delete;
   json_reader& operator=(const json_reader&) = delete;
 
+  /// From now on, of several members of one object with the same name the last one counts, in place
+  /// of an error. Precondition: there is no watcher.
+  void keep_last_duplicates();
   result<void> read(std::string_view text);
   /// The stored form of the last text; valid until the next `read`.
   std::string_view written() const;

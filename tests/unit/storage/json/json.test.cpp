@@ -388,3 +388,17 @@ TEST_CASE("a document is shown with id, rev and what is extra before the body's 
   treadmill::append_document(out, "a", "rev1-x", R"({"b":1})", R"(,"_conflicts":[])");
   CHECK(out == R"({"id":"a","rev":"rev1-x","_conflicts":[],"b":1})");
 }
+
+TEST_CASE("of members with one name the last one counts where that is asked for") {
+  const auto last = [](std::string_view text) {
+    return treadmill::stored_form_of_last(text).value_or("refused");
+  };
+  CHECK(last(R"({"a":1,"a":2})") == R"({"a":2})");
+  CHECK(last(R"({"a":1,"b":{"c":[1,2]},"\u0061":2,"c":3})") == R"({"b":{"c":[1,2]},"a":2,"c":3})");
+  CHECK(last(R"({"a":{},"a":[],"a":"x","b":0,"b":1})") == R"({"a":"x","b":1})");
+  CHECK(last(R"([{"x":{"b":1,"a":{},"b":2}},{"x":1,"x":{"y":1,"y":2}}])") ==
+        R"([{"x":{"a":{},"b":2}},{"x":{"y":2}}])");
+  CHECK(last(R"({"":1,"":2})") == R"({"":2})");
+  CHECK(last(R"({"a":1, "b":2})") == R"({"a":1,"b":2})");
+  CHECK(last(R"({"a":1,"a":)") == "refused");
+}
