@@ -32,6 +32,9 @@ struct dialect {
   unknown parameters = unknown::refused;
   unknown bodies = unknown::refused; ///< of a route that takes none
   unknown conditions = unknown::refused;
+  /// Pages of allowed origins may send credentials: the answer names their origin, never `*`.
+  bool cors_credentials = false;
+  bool gzip_bodies = false;                ///< takes a body with `Content-Encoding: gzip`
   std::string_view cors_request_headers{}; ///< that pages of other origins may send
   std::string_view cors_answer_headers{};  ///< and read
 

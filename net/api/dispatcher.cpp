@@ -4,6 +4,7 @@
 #include "net/api/openapi.hpp"
 #include "net/api/parameters.hpp"
 #include "net/api/router.hpp"
+#include "net/http/gzip_body.hpp"
 #include "net/http/http_head.hpp"
 #include <algorithm>
 #include <array>
@@ -12,8 +13,8 @@ namespace treadmill::api {
 
 namespace {
 
-/// The pieces of a path. A path without a percent sign, as nearly all requests have, is split in
-/// place.
+/// The pieces of a path. A short path without a percent sign, as nearly all requests have, is split
+/// in place.
 class path_pieces {
 public:
   result<std::span<const std::string_view>> split(std::string_view path,
@@ -23,11 +24,8 @@ public:
     auto owned = http::split_path(path, trailing);
     if (!owned) return tl::unexpected(std::move(owned.error()));
     owned_ = std::move(*owned);
-    // Routes have fewer pieces than `views_` holds, so a longer path matches none even when it is
-    // cut here.
-    count_ = std::min(owned_.size(), views_.size());
-    std::copy_n(owned_.begin(), count_, views_.begin());
-    return std::span<const std::string_view>(views_.data(), count_);
+    owned_views_.assign(owned_.begin(), owned_.end());
+    return std::span<const std::string_view>(owned_views_);
   }
 
 private:
@@ -48,6 +46,7 @@ private:
   std::array<std::string_view, path_pieces_most + 1> views_{};
   size_t count_ = 0;
   std::vector<std::string> owned_;
+  std::vector<std::string_view> owned_views_;
 };
 
 std::optional<verb> verb_of(std::string_view method) {
@@ -56,6 +55,7 @@ std::optional<verb> verb_of(std::string_view method) {
   if (method == "PUT") return verb::put;
   if (method == "PATCH") return verb::patch;
   if (method == "DELETE") return verb::remove;
+  if (method == "COPY") return verb::copy;
   return std::nullopt;
 }
 
@@ -69,12 +69,12 @@ bool is_own_origin(std::string_view origin, std::string_view host) {
 
 /// The value of Access-Control-Allow-Origin: empty for this node's own pages and for clients that
 /// are not browsers.
-result<std::string> check_origin(const http::request& request,
-                                 const std::vector<std::string>& allowed) {
+result<std::string> check_origin(const http::request& request, const context& shared) {
   const std::string_view origin = request.header("Origin");
   if (origin.empty() || is_own_origin(origin, request.header("Host"))) return std::string{};
-  for (const std::string& one : allowed)
-    if (one == "*" || one == origin) return one;
+  for (const std::string& one : shared.options.cors_origins)
+    if (one == "*" || one == origin)
+      return shared.rules.cors_credentials ? std::string(origin) : one;
   return fail(ec::forbidden, "pages of this origin are not allowed");
 }
 
@@ -169,6 +169,12 @@ private:
   error problem_;
 };
 
+/// Keeps an inflated body until the request is answered.
+struct inflated_request {
+  std::string body;
+  http::responder answer;
+};
+
 } // namespace
 
 class dispatcher::impl {
@@ -177,14 +183,28 @@ public:
       : context_{backend,
                  rules,
                  std::move(options),
-                 request_metrics(labels(rules)),
+                 request_metrics(labels(rules), context_.options.other_labels),
                  {},
                  openapi_text(rules)},
         router_(rules) {}
 
   void handle(const http::request& request, http::responder responder) {
+    if (!context_.rules.gzip_bodies || request.body.empty() || !http::is_encoded(request))
+      return handle_plain(request, std::move(responder));
+    auto inflated = http::decoded_body(request, context_.options.request_bytes);
+    if (!inflated) return reply(std::move(responder), context_.rules).refuse(inflated.error());
+    auto held = std::make_shared<inflated_request>();
+    held->body = std::move(*inflated);
+    held->answer = std::move(responder);
+    http::request plain = request;
+    plain.body = held->body;
+    handle_plain(plain, http::responder(
+                            [held](http::response&& answer) { held->answer(std::move(answer)); }));
+  }
+
+  void handle_plain(const http::request& request, http::responder responder) {
     exchange x{context_, request, reply(std::move(responder), context_.rules)};
-    auto origin = check_origin(request, context_.options.cors_origins);
+    auto origin = check_origin(request, context_);
     if (!origin) return x.answer.refuse(origin.error());
     x.answer.allow_origin(std::move(*origin));
     if (request.path == "*") return answer_options_of_server(x);
@@ -198,6 +218,7 @@ public:
   }
 
   std::unique_ptr<http::body_sink> open_sink(const http::request& head) {
+    if (http::is_encoded(head)) return nullptr; // handle() inflates it, or the server refuses it
     path_pieces pieces;
     const auto method = verb_of(head.method);
     const auto split = pieces.split(head.path, context_.rules.trailing_slash);
@@ -218,7 +239,7 @@ public:
 
 private:
   result<std::unique_ptr<http::body_sink>> checked_sink(exchange& x) {
-    auto origin = check_origin(x.request, context_.options.cors_origins);
+    auto origin = check_origin(x.request, context_);
     if (!origin) return tl::unexpected(std::move(origin.error()));
     x.answer.allow_origin(std::move(*origin));
     if (auto checked = check_request(x); !checked)

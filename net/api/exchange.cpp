@@ -8,6 +8,8 @@ void reply::operator()(http::response&& answer) {
   answer.route = route_;
   if (!origin_.empty()) {
     answer.headers.emplace_back("Access-Control-Allow-Origin", origin_);
+    if (rules_->cors_credentials)
+      answer.headers.emplace_back("Access-Control-Allow-Credentials", "true");
     answer.headers.emplace_back("Access-Control-Expose-Headers", rules_->cors_answer_headers);
     if (origin_ != "*") answer.headers.emplace_back("Vary", "Origin");
   }

@@ -359,9 +359,13 @@ void append_memory(std::string& out) {
 
 } // namespace
 
-request_metrics::request_metrics(std::vector<std::string_view> routes)
-    : routes_(std::move(routes)) {
+request_metrics::request_metrics(std::vector<std::string_view> routes,
+                                 const std::vector<std::string_view>& later)
+    : routes_(std::move(routes)), later_(later) {
+  std::sort(later_.begin(), later_.end());
+  routes_.insert(routes_.end(), later_.begin(), later_.end());
   std::sort(routes_.begin(), routes_.end());
+  routes_.erase(std::unique(routes_.begin(), routes_.end()), routes_.end());
   lines_ = std::make_unique<line[]>(routes_.size() + 1);
 }
 
@@ -393,6 +397,10 @@ void request_metrics::append_text(std::string& out) const {
     std::array<uint64_t, latency_bounds.size() + 1> counts{};
     for (size_t slot = 0; slot < counts.size(); ++slot)
       counts[slot] = lines_[i].latencies[slot].load(std::memory_order_relaxed);
+    const bool is_later =
+        i < routes_.size() && std::binary_search(later_.begin(), later_.end(), routes_[i]);
+    if (is_later && std::all_of(counts.begin(), counts.end(), [](uint64_t n) { return n == 0; }))
+      continue;
     const std::chrono::microseconds sum(lines_[i].microseconds.load(std::memory_order_relaxed));
     histogram(out, "treadmill_http_request_seconds", label(i), counts, in_seconds(sum));
   }

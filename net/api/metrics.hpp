@@ -39,7 +39,9 @@ constexpr size_t latency_slot(std::chrono::microseconds duration) {
 class request_metrics {
 public:
   /// `routes` are the labels; they must outlive this. Any other label is counted as "other".
-  explicit request_metrics(std::vector<std::string_view> routes);
+  /// `later`: labels that have lines only once a request has had them.
+  explicit request_metrics(std::vector<std::string_view> routes,
+                           const std::vector<std::string_view>& later = {});
   void count(std::string_view route, int status, std::chrono::microseconds duration);
   void append_text(std::string& out) const;
 
@@ -50,6 +52,7 @@ private:
     std::atomic<uint64_t> microseconds{0};
   };
   std::vector<std::string_view> routes_; ///< sorted; the last line is "other"
+  std::vector<std::string_view> later_;  ///< sorted
   std::unique_ptr<line[]> lines_;
 };
 

@@ -11,8 +11,8 @@ namespace treadmill::api {
 struct exchange;
 struct api_options;
 
-enum class verb : uint8_t { get, post, put, patch, remove };
-inline constexpr size_t verbs = 5;
+enum class verb : uint8_t { get, post, put, patch, remove, copy };
+inline constexpr size_t verbs = 6;
 std::string_view to_string(verb method);
 
 /// The values that a query parameter takes. They are checked before the handler runs.
@@ -47,7 +47,9 @@ struct described_answer {
 /// One call. Dispatch, `Allow`, the labels of metrics and the API's description use nothing else.
 struct route {
   verb method = verb::get;
-  /// Fixed names and `{variables}`, which the dialect lists as `path_variable`s.
+  /// Fixed names and `{variables}`, which the dialect lists as `path_variable`s. The last one may
+  /// be
+  /// `{name...}`: it takes the rest of the path, with its slashes.
   std::string_view path;
   std::string_view name; ///< label of the metrics; at most 15 bytes, so that it costs no allocation
   std::string_view summary;

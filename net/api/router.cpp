@@ -4,6 +4,21 @@
 
 namespace treadmill::api {
 
+namespace {
+
+constexpr std::string_view rest_mark = "...";
+
+std::string joined(std::span<const std::string_view> pieces) {
+  std::string text;
+  for (const std::string_view piece : pieces) {
+    if (!text.empty()) text += '/';
+    text += piece;
+  }
+  return text;
+}
+
+} // namespace
+
 std::string_view to_string(verb method) {
   switch (method) {
   case verb::get: return "GET";
@@ -11,6 +26,7 @@ std::string_view to_string(verb method) {
   case verb::put: return "PUT";
   case verb::patch: return "PATCH";
   case verb::remove: return "DELETE";
+  case verb::copy: return "COPY";
   }
   return "GET";
 }
@@ -53,9 +69,11 @@ size_t router::step_of(size_t from, std::string_view piece) {
     steps_.emplace_back();
     return made;
   }
-  const std::string_view name = piece.substr(1, piece.size() - 2);
+  std::string_view name = piece.substr(1, piece.size() - 2);
+  const bool takes_rest = name.ends_with(rest_mark);
+  if (takes_rest) name.remove_suffix(rest_mark.size());
   if (steps_[from].variable != 0) {
-    if (steps_[from].rule->name != name)
+    if (steps_[from].rule->name != name || steps_[from].takes_rest != takes_rest)
       throw std::logic_error("one place of paths has two variables: " + std::string(piece));
     return steps_[from].variable;
   }
@@ -65,6 +83,7 @@ size_t router::step_of(size_t from, std::string_view piece) {
     throw std::logic_error("a path has the unknown variable " + std::string(name));
   steps_[from].variable = made;
   steps_[from].rule = &*rule;
+  steps_[from].takes_rest = takes_rest;
   steps_.emplace_back();
   return made;
 }
@@ -82,7 +101,7 @@ result<router::match> router::find(std::span<const std::string_view> pieces) con
       continue;
     }
     // A path that goes on below a variable where no route does is refused as a whole.
-    const bool goes_on = i + 1 < pieces.size();
+    const bool goes_on = i + 1 < pieces.size() && !here.takes_rest;
     if (here.variable == 0 || i == path_pieces_most || (goes_on && steps_[here.variable].is_last()))
       return tl::unexpected(rules_.no_route(pieces));
     if (here.rule->reserved != ec::none && piece.starts_with('_'))
@@ -93,6 +112,9 @@ result<router::match> router::find(std::span<const std::string_view> pieces) con
       found.values.others[found.values.count++] = piece;
     }
     at = here.variable;
+    if (!here.takes_rest) continue;
+    found.values.rest = joined(pieces.subspan(i));
+    break;
   }
   if (!steps_[at].ends) return tl::unexpected(rules_.no_route(pieces));
   found.where = &steps_[at].here;

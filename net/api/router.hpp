@@ -18,6 +18,8 @@ struct path_values {
   std::string_view bucket{}; ///< the variable with `is_bucket`
   std::array<std::string_view, path_pieces_most> others{};
   size_t count = 0; ///< of the others
+  /// The variable `{name...}`, which is the first piece of it in `others`.
+  std::string rest{};
 };
 
 /// Finds the routes of a path. Made of a dialect's table alone; a fixed name goes before a
@@ -48,6 +50,7 @@ private:
     std::vector<std::pair<std::string_view, size_t>> fixed{}; ///< name, index of its step
     size_t variable = 0;                                      ///< index of its step; 0: none
     const path_variable* rule = nullptr;
+    bool takes_rest = false; ///< the variable takes the rest of the path
     place here{};
     bool ends = false; ///< a route has this path
     bool is_last() const { return fixed.empty() && variable == 0; }

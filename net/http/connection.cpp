@@ -30,7 +30,8 @@ connection::~connection() {
   if (const int socket = inbox_.exchange(-1); socket >= 0) ::close(socket);
 }
 
-void connection::submit(int socket) {
+void connection::submit(int socket, size_t door) {
+  door_.store(door);
   inbox_.store(socket);
   core_.workers.signal(*this, opened);
 }

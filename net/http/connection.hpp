@@ -24,9 +24,9 @@ public:
   explicit connection(server_core& core) : core_(core) {}
   ~connection() override;
 
-  /// Takes ownership of a socket. **Thread**: the accepting one, and only while the connection is
-  /// free.
-  void submit(int socket);
+  /// Takes ownership of a socket that came in at a door. **Thread**: the accepting one, and only
+  /// while the connection is free.
+  void submit(int socket, size_t door);
 
 private:
   enum class phase {
@@ -128,6 +128,7 @@ private:
 
   server_core& core_;
   std::atomic<int> inbox_ = -1;
+  std::atomic<size_t> door_ = 0; ///< set before inbox_
   byte_channel channel_;
   phase phase_ = phase::closed;
   bool readable_ = false;

@@ -24,7 +24,7 @@ bool connection::read_head_step() {
   if (end_ > begin_) {
     if (waits_for_request_) since_ = now_;
     waits_for_request_ = false;
-    auto size = scanner_.scan(received(begin_, end_), core_.limits);
+    auto size = scanner_.scan(received(begin_, end_), core_.limits_at(door_));
     if (size && *size > 0) {
       if (auto begun = begin_body(*size); !begun) refuse(begun.error());
       return true;
@@ -52,7 +52,8 @@ bool connection::read_head_step() {
 result<void> connection::begin_body(size_t head_size) {
   head_size_ = head_size;
   head_at_ = in_.data() + begin_;
-  if (auto read = read_head(received(begin_, begin_ + head_size), core_.limits, head_); !read)
+  if (auto read = read_head(received(begin_, begin_ + head_size), core_.limits_at(door_), head_);
+      !read)
     return read;
   phase_ = phase::body;
   since_ = now_;
@@ -130,7 +131,8 @@ void connection::dispatch() {
   // The buffer may have moved while the body arrived.
   if (head_at_ != in_.data() + begin_) {
     head_at_ = in_.data() + begin_;
-    if (auto read = read_head(received(begin_, begin_ + head_size_), core_.limits, head_); !read)
+    if (auto read = read_head(received(begin_, begin_ + head_size_), core_.limits_at(door_), head_);
+        !read)
       return refuse(read.error());
   }
   ++slice_;
@@ -162,6 +164,7 @@ void connection::fill(http::request& request) {
   request.deadline = arrival_ + core_.options.request_deadline;
   if (!client_.unused()) client_ = client_presence::make();
   request.client = client_;
+  request.door = door_;
 }
 
 bool connection::admit_step() {

@@ -25,6 +25,7 @@ void connection::offer_body() {
   head.query = head_.query;
   head.headers.swap(head_.headers);
   head.remote_address = address_;
+  head.door = door_;
   head.deadline = now_ + core_.options.request_deadline;
   sink_ = core_.options.open_sink(head);
   head_.headers.swap(head.headers);
@@ -36,7 +37,8 @@ void connection::begin_upload() {
   exchange_ = std::make_shared<exchange>(core_.weak_from_this(), *this);
   exchange_->bytes.grow(head_size_, 0, 0);
   std::memcpy(exchange_->bytes.data(), in_.data() + begin_, head_size_);
-  if (auto read = read_head({exchange_->bytes.data(), head_size_}, core_.limits, head_); !read)
+  if (auto read = read_head({exchange_->bytes.data(), head_size_}, core_.limits_at(door_), head_);
+      !read)
     return answer_unread(error_response(read.error()));
   fill(exchange_->request);
   head_request_ = false;

@@ -27,6 +27,7 @@ struct request {
   std::string_view remote_address; ///< numeric, without the port
   clock::time_point deadline;      ///< an answer is due by then
   client_presence client{};
+  size_t door = 0; ///< of the server's addresses, the one where it came in
 
   /// The value of the header `name` (case does not matter), "" if it is absent.
   std::string_view header(std::string_view name) const;

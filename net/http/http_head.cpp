@@ -182,11 +182,11 @@ result<void> split_target(request_head& head, framing& seen) {
   return {};
 }
 
-enum class body_rule { taken, refused, unknown_method };
+enum class body_rule { taken, refused, lenient, unknown_method };
 
 body_rule rule_of(std::string_view method) {
-  if (method == "GET" || method == "HEAD" || method == "DELETE" || method == "OPTIONS")
-    return body_rule::refused;
+  if (method == "GET" || method == "HEAD" || method == "OPTIONS") return body_rule::refused;
+  if (method == "DELETE" || method == "COPY") return body_rule::lenient;
   if (method == "POST" || method == "PUT" || method == "PATCH") return body_rule::taken;
   return body_rule::unknown_method;
 }
@@ -215,16 +215,18 @@ result<void> read_length(const framing& seen, request_head& head, const head_lim
 }
 
 result<void> judge(const framing& seen, request_head& head, const head_limits& limits) {
-  const body_rule rule = rule_of(head.method);
-  if (rule == body_rule::unknown_method)
+  body_rule rule = rule_of(head.method);
+  const bool lenient = !limits.lenient_below.empty() && head.path.starts_with(limits.lenient_below);
+  if (rule == body_rule::unknown_method || (head.method == "COPY" && !lenient))
     return fail(ec::method_not_allowed, "the method is not known here");
+  if (rule == body_rule::lenient) rule = lenient ? body_rule::taken : body_rule::refused;
   if (seen.hosts > 1 || (seen.hosts == 0 && !head.http_1_0))
     return bad("a request of HTTP/1.1 needs one Host");
   if (!is_host(seen.host)) return bad("the Host is not a host");
   if (auto read = read_length(seen, head, limits); !read) return read;
   if (rule == body_rule::refused && (head.chunked || head.content_length > 0))
     return bad("a request of this method has no body");
-  if (seen.content_encoding)
+  if (seen.content_encoding && !lenient)
     return fail(ec::unsupported_media_type, "a body with a Content-Encoding is not taken");
   head.keep_alive = head.http_1_0 ? seen.keep_alive && !seen.close : !seen.close;
   // Without a length and chunks the body is empty (RFC 9112, 6.3). A sender of HTTP/1.0 may have

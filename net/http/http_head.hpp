@@ -18,6 +18,9 @@ struct head_limits {
   size_t header_count = defaults::header_count;
   size_t target_bytes = defaults::target_bytes;
   size_t request_bytes = defaults::request_bytes;
+  /// Requests whose path begins with this may also be of the method COPY, and a DELETE may have a
+  /// body, and a body the Content-Encoding gzip, as CouchDB's clients send them. Empty: none.
+  std::string_view lenient_below{};
 };
 
 /// As `request_bytes`: a body may have any length.

@@ -75,11 +75,20 @@ void body_charge::release() {
 server_core::server_core(server_options settings, treadmill::http::handler handle_request,
                          std::function<void(const request_record&)> record_request)
     : options(std::move(settings)), limits(limits_of(options)), handle(std::move(handle_request)),
-      record(std::move(record_request)), front([this](int socket) { incoming(socket); }) {}
+      record(std::move(record_request)) {
+  std::vector<std::string_view> lenient{options.lenient_below};
+  for (const listen_address& more : options.more_doors) lenient.push_back(more.lenient_below);
+  for (size_t door = 0; door < lenient.size(); ++door) {
+    doors.push_back(
+        std::make_unique<listener>([this, door](int socket) { incoming(socket, door); }));
+    door_limits_.push_back(limits);
+    door_limits_.back().lenient_below = lenient[door];
+  }
+}
 
 server_core::~server_core() { workers.stop(); }
 
-void server_core::incoming(int socket) {
+void server_core::incoming(int socket, size_t door) {
   ++accepted_;
   ::fcntl(socket, F_SETFD, FD_CLOEXEC);
   connection* taker = nullptr;
@@ -100,7 +109,7 @@ void server_core::incoming(int socket) {
   } catch (const std::bad_alloc&) {
     // Out of memory: refuse this connection and keep the accepting thread.
   }
-  if (taker) return taker->submit(socket);
+  if (taker) return taker->submit(socket, door);
   ++refused;
   ::close(socket);
 }
@@ -230,18 +239,25 @@ public:
 
   result<void> start() {
     const auto& options = core_->options;
-    auto bound = core_->front.bind(options.host, options.port, defaults::listen_backlog);
-    if (!bound) return tl::unexpected(std::move(bound.error()));
-    port_ = *bound;
+    std::vector<listen_address> addresses{{options.host, options.port, {}}};
+    addresses.insert(addresses.end(), options.more_doors.begin(), options.more_doors.end());
+    for (size_t door = 0; door < addresses.size(); ++door) {
+      const auto& [host, port, lenient] = addresses[door];
+      auto bound = core_->doors[door]->bind(host, port, defaults::listen_backlog);
+      if (!bound) return tl::unexpected(std::move(bound.error()));
+      ports_.push_back(*bound);
+    }
     if (auto started = core_->workers.start(options.threads); !started) return started;
-    accepting_ = std::thread([core = core_.get()] { core->front.run(); });
+    for (const auto& door : core_->doors)
+      accepting_.emplace_back([listening = door.get()] { listening->run(); });
     return {};
   }
 
   void stop(std::chrono::milliseconds grace) {
     const auto begun = clock::now();
-    core_->front.close();
-    if (accepting_.joinable()) accepting_.join();
+    for (const auto& door : core_->doors) door->close();
+    for (std::thread& accepting : accepting_) accepting.join();
+    accepting_.clear();
     core_->begin_stop();
     // The last part of the grace period is for cutting connections that do not close by themselves.
     if (!core_->wait_until_closed(begun + grace -
@@ -253,10 +269,10 @@ public:
   }
 
   const std::shared_ptr<server_core> core_;
-  uint16_t port_ = 0;
+  std::vector<uint16_t> ports_; ///< one a door, after start
 
 private:
-  std::thread accepting_;
+  std::vector<std::thread> accepting_; ///< one a door
 };
 
 server::server(server_options options, handler handle,
@@ -267,7 +283,9 @@ server::server(server_options options, handler handle,
 server::~server() { stop(); }
 
 result<void> server::start() { return impl_->start(); }
-uint16_t server::port() const { return impl_->port_; }
+uint16_t server::port(size_t door) const {
+  return door < impl_->ports_.size() ? impl_->ports_[door] : uint16_t{0};
+}
 void server::stop(std::chrono::milliseconds grace) { impl_->stop(grace); }
 server_counters server::counters() const { return impl_->core_->counters(); }
 

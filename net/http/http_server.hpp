@@ -7,12 +7,23 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace treadmill::http {
+
+/// An address where the server listens.
+struct listen_address {
+  std::string host = "127.0.0.1"; ///< an address or name; IPv6 without brackets
+  uint16_t port = 0;              ///< 0: any free one
+  std::string lenient_below{};    ///< as head_limits::lenient_below, of requests that come here
+};
 
 struct server_options {
   std::string host = "127.0.0.1"; ///< an address or name; IPv6 without brackets
   uint16_t port = 0;              ///< 0: any free one
+  std::string lenient_below{};    ///< as listen_address::lenient_below
+  /// More addresses: doors 1, 2, … of the same server, with the same limits, memory and threads.
+  std::vector<listen_address> more_doors{};
   size_t threads = defaults::threads;
   size_t connections = defaults::connections;
   size_t connections_per_address = defaults::connections_per_address;
@@ -83,7 +94,7 @@ public:
   server& operator=(const server&) = delete;
 
   result<void> start();
-  uint16_t port() const; ///< the bound port, after start
+  uint16_t port(size_t door = 0) const; ///< the bound port, after start
   /// Closes the listening socket and waiting connections, ends feeds (destroys their streams
   /// without notice and sends the closing chunk) and finishes requests that are being answered.
   /// Takes at most `grace`; in its last quarter (at most 250 ms) it cuts the connections that are

@@ -67,8 +67,10 @@ public:
               std::function<void(const request_record&)> record);
   ~server_core();
 
-  /// Takes ownership of an accepted socket.
-  void incoming(int socket);
+  /// Takes ownership of a socket that was accepted at a door.
+  void incoming(int socket, size_t door);
+  /// The limits of heads that come in at a door.
+  const head_limits& limits_at(size_t door) const { return door_limits_[door]; }
 
   /// Counts one more connection from that address until `leave`. False: a limit is reached; nothing
   /// is counted.
@@ -100,7 +102,7 @@ public:
   const head_limits limits; ///< without that of bodies if a body may have a sink
   const handler handle;
   const std::function<void(const request_record&)> record;
-  listener front;
+  std::vector<std::unique_ptr<listener>> doors;
   reactor workers;
   const std::shared_ptr<std::atomic<size_t>> body_bytes = std::make_shared<std::atomic<size_t>>(0);
   std::atomic<bool> stopping = false;
@@ -111,6 +113,7 @@ public:
 
 private:
   std::atomic<uint64_t> accepted_ = 0;
+  std::vector<head_limits> door_limits_; ///< one a door; they view `options`
 
   mutable checked_mutex mutex_;
   std::condition_variable closed_;

@@ -46,6 +46,8 @@ const std::vector<route> table{
     row(verb::post, "/{bucket}/_bulk"),
     row(verb::get, "/{bucket}/{id}"),
     row(verb::get, "/{bucket}/{id}/parts/{file}"),
+    row(verb::get, "/{bucket}/{id}/rest/{file...}"),
+    row(verb::copy, "/{bucket}/{id}"),
 };
 
 /// "path bucket other other…", or the error's code.
@@ -58,6 +60,7 @@ std::string found(std::vector<std::string_view> pieces) {
   if (!match->values.bucket.empty()) text += " bucket=" + std::string(match->values.bucket);
   for (size_t i = 0; i < match->values.count; ++i)
     text += " " + std::string(match->values.others[i]);
+  if (!match->values.rest.empty()) text += " rest=" + match->values.rest;
   return text;
 }
 
@@ -69,6 +72,22 @@ TEST_CASE("a path leads to its route, and its open pieces are taken out") {
   CHECK(found({"b", "d"}) == "/{bucket}/{id} bucket=b d");
   CHECK(found({"b", "d", "parts", "_f"}) == "/{bucket}/{id}/parts/{file} bucket=b d _f");
   CHECK(found({"_files", "b"}) == "/_files/{file} b");
+}
+
+TEST_CASE("the last variable of a path may take the rest, with its slashes") {
+  const std::string path = "/{bucket}/{id}/rest/{file...} bucket=b d f rest=";
+  CHECK(found({"b", "d", "rest", "f"}) == path + "f");
+  CHECK(found({"b", "d", "rest", "f", "g/h", "_i", "1", "2", "3", "4", "5"}) ==
+        path + "f/g/h/_i/1/2/3/4/5");
+  CHECK(found({"b", "d", "rest"}) == "not_found");
+  CHECK(found({"_b", "d", "rest", "f"}) == "bad_bucket");
+}
+
+TEST_CASE("a path says that it may be copied") {
+  const api::dialect rules = of(table);
+  const router routes(rules);
+  const std::vector<std::string_view> pieces{"b", "d"};
+  CHECK(routes.find(pieces)->where->allowed_methods() == "GET, HEAD, COPY, OPTIONS");
 }
 
 TEST_CASE("a fixed name goes before a variable") {

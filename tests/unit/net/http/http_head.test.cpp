@@ -334,3 +334,31 @@ TEST_CASE("a chunked body over the limit is refused before its bytes come") {
   CHECK(decode("4\r\nabcd\r\n7\r\n", 1, 10).code == ec::too_large);
   CHECK(decode("4\r\nabcd\r\n6\r\n", 1, 10).code == ec::none);
 }
+
+TEST_CASE("what CouchDB's clients send is read below one path alone") {
+  http::head_limits limits;
+  limits.lenient_below = "/_couch/";
+  const auto read = [&](const std::string& method, const std::string& path,
+                        const std::string& more) {
+    http::request_head head;
+    const auto done = http::read_head(
+        method + ' ' + path + " HTTP/1.1\r\nHost: a\r\n" + more + "\r\n", limits, head);
+    return done ? ec::none : done.error().code;
+  };
+  const std::string length = "Content-Length: 2\r\n";
+  const std::string gzip = "Content-Encoding: gzip\r\n";
+  CHECK(read("COPY", "/_couch/d/a", "") == ec::none);
+  CHECK(read("DELETE", "/_couch/d/a", length) == ec::none);
+  CHECK(read("PUT", "/_couch/d/a", length + gzip) == ec::none);
+  CHECK(read("GET", "/_couch/d/a", length) == ec::bad_request);
+  CHECK(read("MOVE", "/_couch/d/a", "") == ec::method_not_allowed);
+  CHECK(read("DELETE", "/_couch/d/a", length + length) == ec::bad_request);
+  for (const std::string path : {"/d/a", "/_couch", "/x/_couch/d", "/_Couch/d"}) {
+    CHECK(read("COPY", path, "") == ec::method_not_allowed);
+    CHECK(read("DELETE", path, length) == ec::bad_request);
+    CHECK(read("PUT", path, length + gzip) == ec::unsupported_media_type);
+  }
+  limits.lenient_below = {};
+  CHECK(read("COPY", "/_couch/d/a", "") == ec::method_not_allowed);
+  CHECK(read("DELETE", "/_couch/d/a", length) == ec::bad_request);
+}
