@@ -17,18 +17,24 @@ error not_begun() {
   return {ec::overloaded, "a part of the node starts over; nothing was applied"};
 }
 
-/// Bytes that a group keeps in memory until it is answered.
-uint64_t bytes_of(const write_group& group) {
-  uint64_t bytes = 0;
-  for (const write_op& op : group.ops) bytes += op.id.size() + op.body.size() + sizeof(op);
+uint64_t bytes_of(const replicated_document& one) {
+  uint64_t bytes = one.id.size() + one.tree.nodes().size_bytes() + sizeof(one);
+  for (const leaf_body& leaf : one.bodies) bytes += leaf.body.size() + sizeof(leaf);
   return bytes;
 }
 
 uint64_t bytes_of(const std::vector<replicated_document>& documents) {
   uint64_t bytes = 0;
-  for (const replicated_document& one : documents) {
-    bytes += one.id.size() + one.tree.nodes().size_bytes() + sizeof(one);
-    for (const leaf_body& leaf : one.bodies) bytes += leaf.body.size() + sizeof(leaf);
+  for (const replicated_document& one : documents) bytes += bytes_of(one);
+  return bytes;
+}
+
+/// Bytes that a group keeps in memory until it is answered.
+uint64_t bytes_of(const write_group& group) {
+  uint64_t bytes = 0;
+  for (const write_op& op : group.ops) {
+    bytes += op.id.size() + op.body.size() + sizeof(op);
+    if (op.grafted) bytes += bytes_of(*op.grafted);
   }
   return bytes;
 }

@@ -75,7 +75,8 @@ struct node_facts {
   uint64_t restarts = 0;      ///< actors that died and were restarted
   uint64_t cut_peers = 0;     ///< disconnected because they exceeded a bound
   std::string zmq_uri{};      ///< where this node listens for peers; empty: it does not listen
-  std::string map_problem{};  ///< why no query worker can be started; empty: no problem is known
+  std::string couch{}; ///< where it listens for CouchDB's clients; empty: on the REST port alone
+  std::string map_problem{}; ///< why no query worker can be started; empty: no problem is known
   peer_traffic peers{};
   open_file_limits open_files{};
   budget_use budgets{};
@@ -99,6 +100,14 @@ struct peer_added {
   how what = how::waiting;
   std::string name{};
   std::string zmq_uri{};
+};
+
+/// A change of a local row: a small value that belongs to a bucket on this node alone.
+struct local_change {
+  std::string name{};                  ///< 1 to 600 bytes; dialects agree on prefixes
+  std::optional<std::string> value{};  ///< nothing: the row is removed
+  bool checks = false;                 ///< the change is made only if the row is still `before`
+  std::optional<std::string> before{}; ///< nothing: the row is missing
 };
 
 /// The input of one call of a JavaScript reduction, which returns one value.
@@ -164,6 +173,18 @@ public:
   /// when a query of the bucket ends or switches to another index: query_board::follow shows
   /// nothing earlier than this notice.
   virtual std::shared_ptr<void> follow(uint32_t bucket, waker wake) = 0;
+
+  // Local rows: in no log, digest, count or export, and no peer gets them. They end with their
+  // bucket.
+
+  /// The value of a local row; nothing: there is none. Errors: those of read_view::read.
+  virtual result<std::optional<std::string>> read_local(uint32_t bucket,
+                                                        std::string_view name) const = 0;
+  /// Changes a local row, and answers once that is as durable as a write. Errors: conflict (the row
+  /// is not `before`); not_found (the bucket is missing); those of write; unavailable (this backend
+  /// keeps no local rows).
+  virtual void write_local(std::string bucket, local_change change, clock::time_point deadline,
+                           std::function<void(result<void>)> answer) = 0;
 
   // Queries. An index's own state in the store says up to which sequence it covers the bucket. If
   // that is sequence S, the index is shown only by a query whose definition is the one of S, or by

@@ -152,6 +152,24 @@ public:
     return kept;
   }
 
+  result<std::optional<std::string>> read_local(uint32_t bucket,
+                                                std::string_view name) const override {
+    const auto found = local_rows_.find({bucket, std::string(name)});
+    if (found == local_rows_.end()) return std::optional<std::string>();
+    return std::optional(found->second);
+  }
+  void write_local(std::string bucket, local_change change, clock::time_point,
+                   std::function<void(result<void>)> answer) override {
+    if (refuse_writes) return answer(tl::unexpected(*refuse_writes));
+    const auto found = store_->find_bucket(bucket);
+    if (!found) return answer(fail(ec::not_found, "the bucket is missing"));
+    if (change.checks && read_local(found->number, change.name).value() != change.before)
+      return answer(fail(ec::conflict, "the row has changed"));
+    local_rows_.erase({found->number, change.name});
+    if (change.value) local_rows_[{found->number, change.name}] = *change.value;
+    answer({});
+  }
+
   query_board& queries() const override { return views->board; }
   void await_query(std::string bucket, std::string name, uint64_t, clock::time_point,
                    std::function<void(result<void>)> answer) override {
@@ -220,6 +238,7 @@ public:
     facts.fsync_histogram = {1, 2};
     facts.fsync_seconds = 0.25;
     facts.zmq_uri = "tcp://127.0.0.1:1445";
+    facts.couch = "127.0.0.1:5984";
     facts.peers = {1, 2, 3, 4, 5};
     facts.budgets = {1000, 8, 3, 2};
     facts.query_workers = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, std::chrono::milliseconds(1500)};
@@ -305,6 +324,7 @@ private:
   std::unique_ptr<peer_board> peers_ = std::make_unique<peer_board>();
   uint64_t last_key_ = 0;
   std::map<std::string, uint64_t> peer_keys_;
+  std::map<std::pair<uint32_t, std::string>, std::string> local_rows_;
   std::vector<std::pair<uint32_t, std::weak_ptr<waker>>> followers_;
 };
 
