@@ -11,7 +11,9 @@
 #include "actors/storage_actor.hpp"
 #include "actors/zmq_gateway.hpp"
 #include "net/api/dispatcher.hpp"
+#include "net/api/mounted.hpp"
 #include "net/api/request_work.hpp"
+#include "net/couch/routes.hpp"
 #include "net/http/http_server.hpp"
 #include "net/rest/routes.hpp"
 #include "net/transport/peer_transport.hpp"
@@ -115,14 +117,29 @@ api::api_options options_of_api(const settings& how) {
   api::api_options options;
   options.cors_origins = how.cors_origins;
   options.limits = how.json;
+  options.request_bytes = how.server.request_bytes;
   options.feed_heartbeat = how.feed_heartbeat;
   options.feed_timeout = how.feed_timeout;
   return options;
 }
 
-http::server_options with_handlers(http::server_options options, api::dispatcher& api) {
+/// Its requests count in the metrics of the native dialect, which shows them.
+api::api_options options_of_native(const settings& how) {
+  api::api_options options = options_of_api(how);
+  options.other_labels = couch::labels();
+  return options;
+}
+
+/// Where the dialect of CouchDB's clients is, on the port of the native one.
+constexpr std::string_view couch_prefix = "/_couch";
+constexpr size_t couch_door = 1; ///< of the server: the address of --couch
+
+http::server_options options_of_server(const settings& how, http::sink_factory open_sink) {
+  http::server_options options = how.server;
   options.work = api::work_bytes;
-  options.open_sink = [&api](const http::request& head) { return api.open_sink(head); };
+  options.open_sink = std::move(open_sink);
+  options.lenient_below = std::string(couch_prefix) + '/';
+  if (how.couch_listens) options.more_doors.push_back({how.couch.host, how.couch.port, "/"});
   return options;
 }
 
@@ -162,14 +179,16 @@ public:
         pool_(std::make_shared<js::map_pool>(options_of_pool(how))),
         lane_(std::make_shared<js::map_pool>(options_of_lane(how))),
         gateway_(actors_, with_peers(options_of_gateway(how, rows_, counters_, board_))),
-        api_(rest::native(), gateway_, options_of_api(how)),
+        api_(rest::native(), gateway_, options_of_native(how)),
+        couch_(couch::couchdb(), gateway_, options_of_api(how)),
         server_(
-            with_handlers(how.server, api_),
+            options_of_server(how, [this](const http::request& head) { return open_sink(head); }),
             [this](const http::request& request, http::responder answer) {
-              api_.handle(request, std::move(answer));
+              handle(request, std::move(answer));
             },
             [this](const http::request_record& done) { record(done); }) {
     api_.set_server_counters([this] { return server_.counters(); });
+    couch_.set_server_counters([this] { return server_.counters(); });
   }
 
   /// Starts the peer transport first, so that the actors know its address.
@@ -182,6 +201,11 @@ public:
     return server_.start();
   }
   uint16_t port() const { return server_.port(); }
+  /// Where it listens for CouchDB's clients alone; empty: nowhere.
+  std::string couch_address() const {
+    if (!how_.couch_listens) return {};
+    return to_string(endpoint{how_.couch.host, server_.port(couch_door)});
+  }
   std::string zmq_uri() const { return transport_.endpoint(); }
 
   void end() {
@@ -262,10 +286,31 @@ private:
     options.transport_facts = [this](node_facts& facts) {
       const replication::transport_counters counts = transport_.counters();
       facts.zmq_uri = transport_.endpoint();
+      facts.couch = couch_address();
       facts.peers = {counts.frames_in, counts.frames_out,     counts.bytes_in,
                      counts.bytes_out, counts.dropped_frames, counts.cut_connections};
     };
     return options;
+  }
+
+  /// Calls `use` with the dialect that a request is for, and the request as that dialect sees it.
+  template<class Use>
+  auto with_dialect(const http::request& request, const Use& use) {
+    if (request.door == couch_door) return use(couch_, request);
+    if (const auto inner = api::below(request, couch_prefix)) return use(couch_, *inner);
+    return use(api_, request);
+  }
+
+  void handle(const http::request& request, http::responder answer) {
+    with_dialect(request, [&](api::dispatcher& dialect, const http::request& seen) {
+      dialect.handle(seen, std::move(answer));
+    });
+  }
+
+  std::unique_ptr<http::body_sink> open_sink(const http::request& head) {
+    return with_dialect(head, [](api::dispatcher& dialect, const http::request& seen) {
+      return dialect.open_sink(seen);
+    });
   }
 
   void record(const http::request_record& done) {
@@ -288,6 +333,7 @@ private:
   std::shared_ptr<js::map_pool> lane_;
   rest_gateway gateway_;
   api::dispatcher api_;
+  api::dispatcher couch_;
   http::server server_;
   node_actor node_{};
 };
@@ -359,6 +405,7 @@ int run_node(const settings& chosen) {
   log::info("ready", {{"name", how.name},
                       {"http", to_string(endpoint{how.server.host, running.port()})},
                       {"zmq", running.zmq_uri()},
+                      {"couch", running.couch_address()},
                       {"data", how.data},
                       {"node_id", rows->node_id()}});
   if (const std::string problem = js::map_pool::problem_of(map_executable(how)); !problem.empty())

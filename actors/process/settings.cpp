@@ -203,6 +203,25 @@ std::string check_peers(const settings& all) {
          std::to_string(all.most_peers);
 }
 
+result<void> set_couch(settings& all, const std::string& text) {
+  all.couch_listens = text != "off";
+  if (!all.couch_listens) return {};
+  return parse_endpoint(text).map([&](const endpoint& at) { all.couch = at; });
+}
+
+std::string show_couch(const settings& all) {
+  return all.couch_listens ? to_string(all.couch) : "off";
+}
+
+std::string check_couch(const settings& all) {
+  if (!all.couch_listens) return {};
+  if (all.couch.host.empty()) return "needs a host";
+  if (all.couch.port == 0) return {};
+  if (all.couch == endpoint{all.server.host, all.server.port})
+    return "is the address of --http too";
+  return all.listens && all.couch == all.zmq ? "is the address of --zmq too" : "";
+}
+
 bool is_loopback(std::string_view host) {
   return host == "localhost" || host == "::1" || host.starts_with("127.");
 }
@@ -253,6 +272,10 @@ std::vector<setting> node_settings() {
        [](const settings& all) {
          return std::string(all.server.host.empty() ? "needs a host" : "");
        }},
+      {"couch", "HOST:PORT|off", node_group,
+       "where CouchDB's clients may connect, in addition to /_couch/ of --http; CouchDB's port is "
+       "5984",
+       set_couch, show_couch, check_couch},
       {"durability", "commit|interval=TIME", node_group,
        "when a write is answered: after its fsync, or at once with an fsync within TIME",
        set_durability, show_durability, check_durability},

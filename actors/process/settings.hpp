@@ -49,6 +49,8 @@ struct settings {
   std::chrono::milliseconds sync_interval{0};
 
   http::server_options server{.port = defaults::http_port}; ///< where REST listens, and its limits
+  bool couch_listens = false;                               ///< at `couch`, for CouchDB's clients
+  endpoint couch{};
   std::chrono::milliseconds feed_heartbeat = http::defaults::feed_heartbeat;
   std::chrono::milliseconds feed_timeout = http::defaults::feed_timeout;
   std::vector<std::string>

@@ -99,6 +99,8 @@ void append_node(std::string& out, const std::string& url, const json& node) {
          printable(text_of(node, "version")) + "  up " +
          time_text(number_of(node, "uptime_seconds")) + "  durability " +
          printable(text_of(node, "durability"));
+  if (const std::string couch = text_of(node, "couch"); !couch.empty())
+    out += "  couch http://" + printable(couch);
   if (!is_true(node, "writable")) out += "  TAKES NO WRITES";
   out += '\n';
   if (const std::string problem = text_of(node, "map_problem"); !problem.empty())

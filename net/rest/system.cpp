@@ -102,6 +102,8 @@ void read_system(api::exchange& x) {
   api::append_fact(out, "peers", x.node.backend.peers().count());
   out += R"(,"zmq_uri":)";
   api::append_string_or_null(out, facts.zmq_uri);
+  out += R"(,"couch":)";
+  api::append_string_or_null(out, facts.couch);
   out += R"(,"writable":)";
   out += x.node.backend.rows().writable() ? "true" : "false";
   out += R"(,"map_problem":)";

@@ -185,6 +185,20 @@ TEST_CASE("every number has a largest value") {
   }
 }
 
+TEST_CASE("the address of CouchDB's clients is off, or one of its own") {
+  CHECK(!parse({"serve"}).values.couch_listens);
+  const auto on = parse({"serve", "--couch", "[::1]:5984"});
+  CHECK(on.values.couch_listens);
+  CHECK(on.values.couch == treadmill::endpoint{"::1", 5984});
+  CHECK(!parse({"serve", "--couch", "off"}, {{"TREADMILL_COUCH", "a:1"}}).values.couch_listens);
+  CHECK(parse({"serve"}, {{"TREADMILL_COUCH", "a:1"}}).values.couch_listens);
+  CHECK(says(parse({"serve", "--couch", "a"}), "--couch: `a` has no port"));
+  CHECK(
+      says(parse({"serve", "--couch", "127.0.0.1:1444"}), "--couch: is the address of --http too"));
+  CHECK(
+      says(parse({"serve", "--couch", "127.0.0.1:1445"}), "--couch: is the address of --zmq too"));
+}
+
 TEST_CASE("limits that contradict each other are refused") {
   const auto answer = parse({"serve", "--max-document-size", "32MiB", "--max-request-memory",
                              "1MiB", "--max-url-size", "64KiB"});

@@ -42,6 +42,14 @@ queries             state   rows     size  errors
 )");
 }
 
+TEST_CASE("a node's status names where CouchDB's clients may connect") {
+  node_status status = a_node();
+  status.node =
+      R"({"name":"box1","version":"0.1.0","durability":"commit","uptime_seconds":1,"couch":"127.0.0.1:5984","writable":true})";
+  CHECK(status_text(status).value().find("durability commit  couch http://127.0.0.1:5984\n") !=
+        std::string::npos);
+}
+
 TEST_CASE("a node that takes no writes says so, and one without anything shows empty tables") {
   node_status status;
   status.url = "http://[::1]:1444";
