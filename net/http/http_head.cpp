@@ -1,7 +1,6 @@
 #include "net/http/http_head.hpp"
 #include "net/http/header_text.hpp"
 #include <algorithm>
-#include <array>
 #include <cstring>
 
 namespace treadmill::http {
@@ -13,28 +12,6 @@ constexpr size_t request_line_rest = 64;
 // Most bytes of one size line of a chunk, extensions included, and of all trailers.
 constexpr size_t chunk_line_bytes = 256;
 constexpr size_t trailer_bytes = 4096;
-
-constexpr std::array<bool, 256> make_token_table() {
-  std::array<bool, 256> table{};
-  for (const char c : std::string_view("!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz"
-                                       "ABCDEFGHIJKLMNOPQRSTUVWXYZ"))
-    table[static_cast<unsigned char>(c)] = true;
-  return table;
-}
-constexpr auto token_table = make_token_table();
-
-bool is_token_char(char c) { return token_table[static_cast<unsigned char>(c)]; }
-
-bool is_token(std::string_view text) {
-  return !text.empty() && std::all_of(text.begin(), text.end(), is_token_char);
-}
-
-bool is_control(char c) {
-  const auto byte = static_cast<unsigned char>(c);
-  return (byte < 0x20 && c != '\t') || byte == 0x7f;
-}
-
-bool is_value(std::string_view text) { return std::none_of(text.begin(), text.end(), is_control); }
 
 // Bytes above 0x7f pass: curl sends a URL's UTF-8 as it was typed.
 bool is_target(std::string_view text) {
