@@ -25,7 +25,8 @@ int status_of(ec code) {
   case ec::not_applied: return 424;
   case ec::conflict: return 409;
   case ec::length_required: return 411;
-  case ec::precondition_failed: return 412;
+  case ec::precondition_failed:
+  case ec::missing_stub: return 412;
   case ec::too_large: return 413;
   case ec::uri_too_long: return 414;
   case ec::unsupported_media_type: return 415;

@@ -25,6 +25,11 @@ inline constexpr size_t name_bytes = 128;
 inline constexpr uint32_t revision_depth = 1000;
 /// The largest edit count of a revision.
 inline constexpr uint32_t revision_number = 0x7fffffff;
+/// Attachments of one document.
+inline constexpr size_t attachments = 1000;
+/// Bytes of the name of an attachment, and of its content type.
+inline constexpr size_t attachment_name_bytes = 512;
+inline constexpr size_t content_type_bytes = 255;
 /// Buckets of one node.
 inline constexpr size_t buckets = 1000;
 /// One of this many buckets is reserved for clients; peers may create only the others.

@@ -40,6 +40,7 @@ std::string_view to_string(ec code) {
   case ec::bad_map: return "bad_map";
   case ec::bad_reduce: return "bad_reduce";
   case ec::unavailable: return "unavailable";
+  case ec::missing_stub: return "missing_stub";
   }
   return "internal";
 }

@@ -44,10 +44,11 @@ enum class ec : uint8_t {
   bad_map = 33,         ///< A map or reduce function that does not compile.
   bad_reduce = 34,      ///< A reduction met an unsupported value, or its function failed.
   unavailable = 35,     ///< A component that this needs is missing on this node, or does not start.
+  missing_stub = 36,    ///< An attachment is named as being there, and is not.
 };
 
 /// The last value of `ec`, for tests that iterate over all of them.
-inline constexpr ec last_ec = ec::unavailable;
+inline constexpr ec last_ec = ec::missing_stub;
 
 /// The code word in an answer, for example "bad_json".
 std::string_view to_string(ec code);
