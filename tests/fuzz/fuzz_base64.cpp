@@ -26,7 +26,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const auto decoded = treadmill::decode_base64(text);
   if (decoded) REQUIRE_THAT(encoded(*decoded) == text);
   REQUIRE_THAT(treadmill::decode_base64(encoded(text)).value() == text);
-  for (const size_t step : {1, 3, 5}) {
+  for (const size_t step : {size_t{1}, size_t{3}, size_t{5}}) {
     std::string bytes;
     REQUIRE_THAT(decode_in_pieces(text, step, bytes) == decoded.has_value());
     REQUIRE_THAT(!decoded || bytes == *decoded);

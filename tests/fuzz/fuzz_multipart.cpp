@@ -83,7 +83,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   static_cast<void>(http::multipart_reader::open(text, type));
   for (const std::string& body : {std::string(text), "--b\r\n" + std::string(text)}) {
     const auto whole = read_parts(body, body.size() + 1);
-    for (const size_t step : {1, 3, 11}) {
+    for (const size_t step : {size_t{1}, size_t{3}, size_t{11}}) {
       const auto pieces = read_parts(body, step);
       REQUIRE_THAT(pieces.code == whole.code);
       REQUIRE_THAT(whole.code != ec::none || pieces.parts == whole.parts);
