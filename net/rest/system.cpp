@@ -1,6 +1,7 @@
 #include "net/api/answer_text.hpp"
 #include "net/http/error_body.hpp"
 #include "net/rest/handlers.hpp"
+#include "storage/documents/features.hpp"
 #include "storage/documents/names.hpp"
 #include "storage/engine/keys.hpp"
 #include "storage/json/json.hpp"
@@ -18,6 +19,16 @@ void append_member(std::string& out, std::string_view name, std::string_view val
   out += ',';
 }
 
+void append_features(std::string& out, uint64_t features) {
+  if (features == 0) return;
+  out += R"(,"features":[)";
+  for (const std::string_view name : feature::names_of(features)) {
+    if (out.back() != '[') out += ',';
+    append_json_string(out, name);
+  }
+  out += ']';
+}
+
 /// Appends the facts of one bucket, for its own route and for the list of all.
 result<void> append_bucket(std::string& out, const store& rows, const bucket_info& bucket) {
   const auto state = rows.latest().state(bucket.number);
@@ -31,7 +42,9 @@ result<void> append_bucket(std::string& out, const store& rows, const bucket_inf
   out += R"(,"digest":")" + to_hex(state->digest) + '"';
   api::append_fact(out, "bytes", rows.approximate_bytes(bucket.number));
   api::append_fact(out, "queries", state->queries);
-  out += R"(,"log":")" + to_hex(bucket.log_id) + "\"}";
+  out += R"(,"log":")" + to_hex(bucket.log_id) + '"';
+  append_features(out, state->features);
+  out += '}';
   return {};
 }
 

@@ -21,6 +21,12 @@ inline constexpr char query = 0x06;
 inline constexpr char conflict = 0x07;
 inline constexpr char checkpoint = 0x08;
 inline constexpr char superseded = 0x09;
+/// Rows of the kinds from 0x80 to 0xfe may be left out: a version that does not know one neither
+/// reads nor changes it, and removes it with its bucket.
+inline bool is_optional(char kind) {
+  const auto byte = static_cast<unsigned char>(kind);
+  return byte >= 0x80 && byte < 0xff;
+}
 } // namespace row_kind
 /// The kind of a row of an index: the byte after the index's number.
 namespace index_kind {

@@ -1,5 +1,6 @@
 #include "storage/engine/rows.hpp"
 #include "storage/base/coding.hpp"
+#include "storage/documents/features.hpp"
 #include <algorithm>
 #include <array>
 #include <limits>
@@ -60,6 +61,7 @@ std::string bucket_state::encode() const {
   put_varint(out, deleted);
   put_varint(out, conflicts);
   put_varint(out, queries);
+  if (features != 0) put_varint(out, features);
   return out;
 }
 
@@ -68,8 +70,16 @@ result<bucket_state> bucket_state::decode(std::string_view bytes) {
   if (!take_varint(bytes, state.sequence) || !take_hash(bytes, state.chain) ||
       !take_hash(bytes, state.digest) || !take_varint(bytes, state.documents) ||
       !take_varint(bytes, state.deleted) || !take_varint(bytes, state.conflicts) ||
-      !take_varint(bytes, state.queries) || !bytes.empty()) {
+      !take_varint(bytes, state.queries)) {
     return damaged("bucket state");
+  }
+  if (bytes.empty()) return state;
+  if (!take_varint(bytes, state.features) || state.features == 0 || !bytes.empty()) {
+    return damaged("bucket state");
+  }
+  if ((state.features & ~feature::known) != 0) {
+    return fail(ec::io_error, "the bucket has contents of a kind that this version does not know: "
+                              "use the version that wrote them");
   }
   return state;
 }

@@ -23,8 +23,13 @@ struct bucket_state {
   /// Live definitions of queries: they count in the digest and in `conflicts`, but neither in
   /// `documents` nor in `deleted`.
   uint64_t queries = 0;
+  /// What the contents use that format 1 does not have (features.hpp). Set in the batch of the
+  /// first document that needs it, and never cleared.
+  uint64_t features = 0;
 
   std::string encode() const;
+  /// Errors: corrupt; io_error (a feature that this version does not know: the contents cannot be
+  /// judged).
   static result<bucket_state> decode(std::string_view bytes);
   friend bool operator==(const bucket_state&, const bucket_state&) = default;
 };

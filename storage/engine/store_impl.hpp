@@ -29,6 +29,10 @@ struct read_view::pinned {
   ~pinned();
 };
 
+inline constexpr std::string_view format_version = "2";
+/// The store opens a store of this version too, and makes it one of format_version.
+inline constexpr std::string_view upgraded_format = "1";
+
 struct store::impl {
   explicit impl(store_options chosen);
   ~impl();
@@ -45,7 +49,9 @@ struct store::impl {
   result<void> read_facts();
   result<void> read_first_facts();
   result<void> read_catalogue();
-  result<void> count_claims(); ///< store_upgrade.cpp
+  // store_upgrade.cpp
+  result<void> count_claims();
+  result<void> upgrade_format();
   result<void> make_sure_of_space();
   std::shared_ptr<read_view::pinned> close_database();
   void note_failure(const leveldb::Status& status);

@@ -9,7 +9,6 @@
 namespace treadmill {
 namespace {
 
-constexpr std::string_view format_version = "1";
 constexpr int bloom_bits = 10;
 
 // The file FORMAT is one line.
@@ -26,10 +25,15 @@ std::string format_line(std::string_view version, std::string_view node_id) {
   return line;
 }
 
+bool is_read(std::string_view version) {
+  return version == format_version || version == upgraded_format;
+}
+
 tl::unexpected<error> wrong_format(std::string_view found) {
   return fail(ec::io_error, "the store has format " + std::string(found) +
-                                ", and this version reads format " + std::string(format_version) +
-                                ": use the version that wrote it");
+                                ", and this version reads the formats " +
+                                std::string(upgraded_format) + " and " +
+                                std::string(format_version) + ": use the version that wrote it");
 }
 
 bool is_full(const leveldb::Status& status) {
@@ -85,9 +89,10 @@ result<void> store::impl::open() {
   if (done) done = read_format_file();
   if (done) done = open_database(!format.there);
   if (done) done = read_facts();
-  if (done && !format.there) done = write_format_file();
   if (done) done = read_catalogue();
   if (done) done = count_claims();
+  if (done) done = upgrade_format();
+  if (done && format.version != format_version) done = write_format_file();
   return done;
 }
 
@@ -144,7 +149,7 @@ result<void> store::impl::read_format_file() {
     return fail(ec::corrupt, "the file FORMAT is damaged: restore the directory from a backup, or "
                              "move it away to start empty");
   }
-  if (format.version != format_version) return wrong_format(format.version);
+  if (!is_read(format.version)) return wrong_format(format.version);
   return {};
 }
 
@@ -227,7 +232,12 @@ result<void> store::impl::read_facts() {
   auto version = read(keys::meta("format"), nullptr);
   if (!version) return tl::unexpected(version.error());
   if (!*version) return read_first_facts();
-  if (**version != format_version) return wrong_format(**version);
+  if (!is_read(**version)) return wrong_format(**version);
+  // An upgrade rewrites FORMAT last, so the file is never ahead of the database.
+  if (format.version == format_version && **version != format_version) {
+    return fail(ec::corrupt, "the file FORMAT is of a later state than the database: restore the "
+                             "directory from one backup");
+  }
   auto node = read(keys::meta("node"), nullptr);
   if (!node) return tl::unexpected(node.error());
   if (!*node) return fail(ec::corrupt, "the store has lost its node id");

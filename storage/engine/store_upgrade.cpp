@@ -98,4 +98,19 @@ result<void> store::impl::count_claims() {
   return rows.empty() ? result<void>() : write(rows, true);
 }
 
+/// Every row of format 1 is also one of format 2, so only the version changes. Its row is written
+/// here, in one synced batch, and the file FORMAT after it. If the process ends in between, a later
+/// start writes the file, and an older version refuses the database by its row.
+result<void> store::impl::upgrade_format() {
+  const auto version = read(keys::meta("format"), nullptr);
+  if (!version) return tl::unexpected(version.error());
+  if (**version == format_version) return {};
+  row_batch rows;
+  rows.put(keys::meta("format"), format_version);
+  if (auto done = write(rows, true); !done) return done;
+  warn("the store was upgraded from format " + std::string(upgraded_format) + " to format " +
+       std::string(format_version) + ": older versions cannot open it any more");
+  return {};
+}
+
 } // namespace treadmill

@@ -7,6 +7,7 @@
 #include <iostream>
 #include <leveldb/db.h>
 #include <leveldb/write_batch.h>
+#include <map>
 #include <mutex>
 
 namespace treadmill::test {
@@ -215,6 +216,71 @@ TEST_CASE("no acknowledged write is lost, whichever storage call fails or is the
 
 TEST_CASE("with commits that are synced later, what was synced is never lost") {
   run_ordeal(property_seed("crash by interval"), points(2'000, 50'000), true);
+}
+
+namespace {
+
+/// Makes a closed store one of format 1.
+void make_old(machine& m) {
+  row_batch batch;
+  batch.put(keys::meta("format"), "1");
+  const row_batch* only = &batch;
+  REQUIRE(m.rows->commit({&only, 1}, true));
+  const std::string line = "treadmill store, format 1, node " + m.rows->node_id() + "\n";
+  m.rows.reset();
+  leveldb::WritableFile* opened = nullptr;
+  REQUIRE(m.env.NewWritableFile("/store/FORMAT", &opened).ok());
+  const std::unique_ptr<leveldb::WritableFile> file(opened);
+  REQUIRE(file->Append(line).ok());
+  REQUIRE(file->Sync().ok());
+  REQUIRE(file->Close().ok());
+  REQUIRE(m.env.sync_directory());
+}
+
+/// The version in the file FORMAT; '?' if it is damaged.
+char format_in_file(machine& m) {
+  const std::string* line = m.env.bytes_of("/store/FORMAT");
+  const std::string begin = "treadmill store, format ";
+  return line != nullptr && line->size() > begin.size() && line->find(begin) == 0
+             ? (*line)[begin.size()]
+             : '?';
+}
+
+} // namespace
+
+TEST_CASE("an upgrade of the format that any storage call ends is finished by the next opening") {
+  size_t met = 0;
+  std::map<char, size_t> left; // by what the file FORMAT says after the fault
+  for (size_t what = 0; what < faulty_env::faults; ++what) {
+    for (uint64_t at = 1;; ++at) {
+      machine m(7, {});
+      REQUIRE(m.start());
+      for (int step = 0; step < 10; ++step) m.writes.step(*m.rows);
+      REQUIRE(m.writes.verify(*m.rows).empty());
+      make_old(m);
+      m.env.arm(at, static_cast<fault>(what));
+      if (m.start()) m.rows.reset();
+      const bool fired = m.env.fired();
+      m.env.disarm();
+      m.env.free_space();
+      m.env.crash_and_drop();
+      if (!fired) break; // the whole opening was met
+      ++met;
+      ++left[format_in_file(m)];
+      CAPTURE(what);
+      CAPTURE(at);
+      const auto started = m.start();
+      REQUIRE_MESSAGE(started.has_value(), started.error().reason);
+      const std::string problem = m.writes.verify(*m.rows);
+      CHECK_MESSAGE(problem.empty(), problem);
+      CHECK(format_in_file(m) == '2');
+      CHECK(*m.rows->latest().read(keys::meta("format")).value() == "2");
+    }
+  }
+  CHECK(met > 50);
+  CHECK(left['1'] > 0);
+  CHECK(left['2'] > 0);
+  CHECK(left['?'] == 0);
 }
 
 // What the store is for, shown on LevelDB alone: it must lose writes in this very file system.

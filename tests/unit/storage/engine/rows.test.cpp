@@ -1,5 +1,6 @@
 #include "storage/engine/rows.hpp"
 #include "storage/base/coding.hpp"
+#include "storage/documents/features.hpp"
 #include <doctest/doctest.h>
 #include <random>
 
@@ -41,6 +42,22 @@ TEST_CASE("a bucket's state is read back, and no byte more or less") {
   check_cuts(bytes, bytes.size(), bucket_state::decode);
   CHECK(!bucket_state::decode(bytes + "x"));
   CHECK(*bucket_state::decode(bucket_state{}.encode()) == bucket_state{});
+}
+
+TEST_CASE("a bucket's features are at the end of its state, if it has some") {
+  bucket_state state;
+  state.sequence = 7;
+  const std::string without = state.encode(); // as format 1 has it
+  state.features = feature::own_members | feature::tombstone_bodies;
+  const std::string bytes = state.encode();
+  CHECK(bytes == without + '\x06');
+  CHECK(bucket_state::decode(bytes).value() == state);
+  CHECK(bucket_state::decode(without + '\0').error().code == ec::corrupt);
+  CHECK(bucket_state::decode(bytes + '\1').error().code == ec::corrupt);
+  CHECK(bucket_state::decode(without + "\x80\x01").error().code == ec::io_error); // of a later one
+  CHECK(feature::names_of(state.features) ==
+        std::vector<std::string_view>{"own_members", "tombstone_bodies"});
+  CHECK(feature::names_of(0).empty());
 }
 
 TEST_CASE("a document's row is read back, with either spelling of the hash") {

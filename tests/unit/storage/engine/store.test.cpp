@@ -103,7 +103,7 @@ TEST_CASE("a store has a node id from its first start on") {
   fixture f;
   const std::string id = f.start().node_id();
   CHECK(id.size() == 36);
-  CHECK(*f.disk.bytes_of("/store/FORMAT") == "treadmill store, format 1, node " + id + "\n");
+  CHECK(*f.disk.bytes_of("/store/FORMAT") == "treadmill store, format 2, node " + id + "\n");
   CHECK(f.start().node_id() == id);
   fixture other;
   CHECK(other.start().node_id() != id);
@@ -115,12 +115,12 @@ TEST_CASE("another format version is refused, and nothing is changed") {
   f.rows.reset();
   std::string& line = *f.disk.bytes_of("/store/FORMAT");
   const std::string before = line;
-  line.replace(line.find("format 1"), 8, "format 2");
+  line.replace(line.find("format 2"), 8, "format 3");
   const uint64_t counted = f.disk.counted();
   const error problem = f.open_error();
   CHECK(problem.code == ec::io_error);
-  CHECK(problem.reason == "the store has format 2, and this version reads format 1: use the "
-                          "version that wrote it");
+  CHECK(problem.reason == "the store has format 3, and this version reads the formats 1 and 2: "
+                          "use the version that wrote it");
   CHECK(f.disk.counted() == counted);
   line = before;
   CHECK(f.open_error().code == ec::none);
@@ -147,7 +147,7 @@ TEST_CASE("a file FORMAT that is damaged in any byte is refused; one that is mis
     line = whole;
     line[at] = static_cast<char>(line[at] ^ 1);
     const error problem = f.open_error();
-    CHECK((problem.code == ec::corrupt || problem.reason.find("the store has format 0") == 0));
+    CHECK((problem.code == ec::corrupt || problem.reason.find("the store has format 3") == 0));
   }
   *f.disk.bytes_of("/store/FORMAT") = whole;
   REQUIRE(f.disk.RemoveFile("/store/FORMAT").ok());

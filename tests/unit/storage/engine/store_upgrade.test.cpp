@@ -49,6 +49,32 @@ public:
     REQUIRE(rows_->commit({&rows, 1}, true));
   }
 
+  std::string format_file() const {
+    std::string text;
+    REQUIRE(leveldb::ReadFileToString(env_.get(), "/store/FORMAT", &text).ok());
+    return text;
+  }
+  std::string format_row() const { return *rows_->latest().read(keys::meta("format")).value(); }
+  /// Closes the store with these versions. An empty one: the file is not there.
+  void close_as(std::string_view file, std::string_view row) {
+    row_batch batch;
+    batch.put(keys::meta("format"), row);
+    const row_batch* only = &batch;
+    REQUIRE(rows_->commit({&only, 1}, true));
+    const std::string line =
+        "treadmill store, format " + std::string(file) + ", node " + rows_->node_id() + "\n";
+    rows_.reset();
+    REQUIRE(env_->RemoveFile("/store/FORMAT").ok());
+    if (!file.empty()) REQUIRE(leveldb::WriteStringToFile(env_.get(), line, "/store/FORMAT").ok());
+  }
+  result<void> try_open() {
+    store_options options;
+    options.directory = "/store";
+    options.env = env_.get();
+    const auto opened = store::open(options);
+    return opened ? result<void>() : tl::unexpected(opened.error());
+  }
+
   /// As a version left it that did not count what leaves are.
   void make_old(uint32_t bucket, const hash128& digest) {
     bucket_state old = state(bucket);
@@ -126,6 +152,28 @@ TEST_CASE("what cannot be read keeps its digest and is looked at again, the othe
   CHECK(!kept.marked());
   CHECK(kept.state(good) == right);
   CHECK(kept.state(bad) == left);
+}
+
+TEST_CASE("an upgrade of the format is finished, wherever it ended") {
+  kept_store kept;
+  const std::string whole = kept.format_file();
+  const std::pair<const char*, const char*> left[] = {{"1", "1"}, {"1", "2"}, {"", "1"}, {"", "2"}};
+  for (const auto& [file, row] : left) {
+    kept.close_as(file, row);
+    kept.open();
+    CHECK(kept.format_row() == "2");
+    CHECK(kept.format_file() == whole);
+  }
+}
+
+TEST_CASE("a database that is older than its file FORMAT is refused and left as it is") {
+  kept_store kept;
+  kept.close_as("2", "1");
+  const auto opened = kept.try_open();
+  REQUIRE(!opened);
+  CHECK(opened.error().code == ec::corrupt);
+  CHECK(opened.error().reason.find("the file FORMAT is of a later state than the database") == 0);
+  CHECK(!kept.try_open());
 }
 
 } // namespace treadmill

@@ -159,12 +159,12 @@ public:
 
   const tests::conflict torn{};
 
-private:
   void change(const row_batch& batch) {
     const row_batch* only = &batch;
     REQUIRE(rows().commit({&only, 1}, false));
   }
 
+private:
   void define(const std::string& query_name, const std::string& reduce) {
     const query_definition definition{"doc => doc.n", reduce};
     ok(tests::put(query_document_id(query_name), definition_body(definition)));
@@ -372,6 +372,18 @@ TEST_CASE("verify tells what is wrong with a bucket's counts and its other rows"
   bucket.sees_put(keys::activity(number, 1) + 'x', "", "b", "it has a row of an unknown kind");
   bucket.sees_put(keys::bucket_begin(number) + '\x05', "", "b", "it has a row of an unknown kind");
   bucket.sees_put(keys::bucket_begin(number), "", "b", "a key is too short");
+}
+
+TEST_CASE("rows of the kinds that a version need not know are no problem") {
+  full_bucket bucket;
+  row_batch rows;
+  rows.put(keys::bucket_begin(bucket.number()) + '\x80', "?");
+  rows.put(keys::bucket_begin(bucket.number()) + "\xfe rest", "?");
+  bucket.change(rows);
+  const bucket_report report = bucket.report();
+  CHECK_MESSAGE(report.whole(), report.text());
+  bucket.sees_put(keys::bucket_begin(bucket.number()) + '\x7f', "", "b",
+                  "it has a row of an unknown kind");
 }
 
 TEST_CASE("verify tells what is wrong with a query's rows") {
