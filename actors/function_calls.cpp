@@ -54,8 +54,8 @@ run_rows checked_rows(const js::mapped& made, const json_limits& limits) {
     return rows;
   }
   for (const js::row& row : made.rows) {
-    auto key = stored_form(row.key, limits);
-    auto value = made.emitted ? stored_form(row.value, limits) : result<std::string>{};
+    auto key = stored_form_of_doubles(row.key, limits);
+    auto value = made.emitted ? stored_form_of_doubles(row.value, limits) : result<std::string>{};
     mapped_row one;
     if (!key || !value || !append_term(one.term, *key)) {
       rows.rows.clear();
@@ -72,7 +72,7 @@ run_rows checked_rows(const js::mapped& made, const json_limits& limits) {
 reduced_value checked_value(const js::reduced& made, const json_limits& limits) {
   if (made.problem != js::fault::none)
     return {true, made.message.empty() ? "the reduction failed" : made.message};
-  auto value = stored_form(made.value, limits);
+  auto value = stored_form_of_doubles(made.value, limits);
   if (!value) return {true, "a reduced value cannot be stored: " + value.error().reason};
   return {false, std::move(*value)};
 }

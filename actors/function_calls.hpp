@@ -27,7 +27,7 @@ js::map_job map_job_of(std::shared_ptr<const js::function> map,
 error problem_of(js::outcome how, const std::string& message);
 
 /// Checks a worker's rows and converts them to their stored forms. A worker is not trusted, because
-/// it runs any user's code.
+/// it runs any user's code. JavaScript's numbers are doubles, and are stored as such.
 run_rows checked_rows(const js::mapped& made, const json_limits& limits);
 
 /// Checks the value of a reduction that a worker answered.

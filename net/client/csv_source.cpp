@@ -10,13 +10,15 @@ namespace treadmill::http {
 
 namespace {
 
-/// Whether the text is a number, and nothing else, whose stored form keeps all its digits.
+/// Whether the text is a number, and nothing else, whose stored form keeps all its digits. An
+/// integer beyond 64 bits is none: so many digits are mostly the name of something, and most
+/// readers would round it.
 bool is_exact_number(const std::string& text) {
   constexpr std::ptrdiff_t exact_digits = 15; // that every double can represent
   const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
   if (text.empty() || (text[0] != '-' && !is_digit(text[0])) || !is_digit(text.back()))
     return false;
-  const auto stored = stored_form(text);
+  const auto stored = stored_form_of_doubles(text);
   if (!stored) return false;
   return *stored == text || std::count_if(text.begin(), text.end(), is_digit) <= exact_digits;
 }

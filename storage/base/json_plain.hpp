@@ -34,4 +34,13 @@ inline const char* find_special(const char* at, const char* end) {
   return at;
 }
 
+/// Whether the eight bytes at `at` are decimal digits.
+inline bool are_digits(const char* at) {
+  uint64_t word = 0;
+  std::memcpy(&word, at, sizeof word);
+  // '0' to '9' are 0x30 to 0x39: adding 6 keeps their high halves.
+  constexpr uint64_t high = every_byte(0xf0);
+  return (word & high) == every_byte(0x30) && ((word + every_byte(6)) & high) == every_byte(0x30);
+}
+
 } // namespace treadmill

@@ -1,6 +1,7 @@
 #include "storage/index/term.hpp"
 #include "storage/base/defaults.hpp"
 #include "storage/documents/names.hpp"
+#include "storage/index/wide_integer.hpp"
 #include "storage/json/json.hpp"
 #include "storage/json/json_cursor.hpp"
 #include "storage/json/json_number.hpp"
@@ -37,6 +38,15 @@ constexpr int least_exponent =
     std::numeric_limits<double>::min_exponent - double_digits; // that of 4.9e-324
 constexpr int greatest_exponent = std::numeric_limits<double>::max_exponent - 1;
 
+/// In the place of the exponent: the number of decimal digits and the digits follow, of an integer
+/// of 2^1024 or more.
+constexpr unsigned digits_mark = 0x8000;
+/// How many groups of seven bits hold the number of digits.
+constexpr size_t size_groups = 5;
+/// The groups of seven bits below the highest bit of a number that has an exponent.
+constexpr size_t most_groups = (greatest_exponent + 6) / 7;
+constexpr size_t groups_of_64_bits = 9;
+
 void put(std::string& out, uint8_t byte) { out += static_cast<char>(byte); }
 
 bool take_byte(std::string_view& in, uint8_t& byte) {
@@ -58,28 +68,77 @@ magnitude normalised(uint64_t value, int exponent) {
   return {exponent + 63 - zeros, value << zeros};
 }
 
+/// Writes a number other than 0: its tag, a field of two bytes, and groups of seven bits, one per
+/// byte. The lowest bit of such a byte tells whether another byte follows. Of a negative number,
+/// every bit after the tag is flipped.
+class number_writer {
+public:
+  number_writer(std::string& out, bool negative, unsigned field)
+      : out_(out), flip_(static_cast<uint8_t>(negative ? 0xff : 0)) {
+    put(out, negative ? negative_tag : positive_tag);
+    put_flipped(field >> 8);
+    put_flipped(field & 0xff);
+  }
+  void put_group(uint64_t bits, bool more) { put_flipped(bits << 1 | (more ? 1 : 0)); }
+
+private:
+  void put_flipped(uint64_t byte) { put(out_, static_cast<uint8_t>(byte ^ flip_)); }
+
+  std::string& out_;
+  const uint8_t flip_;
+};
+
+unsigned field_of(int exponent) { return static_cast<unsigned>(exponent + exponent_bias); }
+
 void put_number(std::string& out, bool negative, const magnitude& m) {
-  put(out, negative ? negative_tag : positive_tag);
-  const auto flip = static_cast<uint8_t>(negative ? 0xff : 0);
-  const auto put_flipped = [&](uint64_t byte) { put(out, static_cast<uint8_t>(byte ^ flip)); };
-  const auto exponent = static_cast<unsigned>(m.exponent + exponent_bias);
-  put_flipped(exponent >> 8);
-  put_flipped(exponent & 0xff);
-  // The bits below the highest one, seven per byte. The lowest bit of each byte tells whether
-  // another byte follows; the rest is omitted once it is all zeros.
+  number_writer writer(out, negative, field_of(m.exponent));
+  // The bits below the highest one; the rest is omitted once it is all zeros.
   uint64_t rest = m.fraction << 1;
   do {
     const uint64_t bits = rest >> 57;
     rest <<= 7;
-    put_flipped(bits << 1 | (rest != 0 ? 1 : 0));
+    writer.put_group(bits, rest != 0);
   } while (rest != 0);
+}
+
+/// The same for an integer that lies between doubles.
+void put_number(std::string& out, bool negative, const wide_integer& integer) {
+  unsigned at = integer.highest_bit();
+  const unsigned lowest = integer.lowest_bit();
+  number_writer writer(out, negative, field_of(static_cast<int>(at)));
+  bool more = false;
+  do {
+    unsigned bits = 0;
+    for (int i = 0; i < 7; ++i) bits = bits << 1 | (at > 0 && integer.bit(--at) ? 1 : 0);
+    more = at > lowest;
+    writer.put_group(bits, more);
+  } while (more);
+}
+
+/// An integer out of the int64/uint64 range.
+void put_long_integer(std::string& out, std::string_view text) {
+  const bool negative = text.front() == '-';
+  const auto digits = text.substr(negative ? 1 : 0);
+  if (const auto integer = wide_integer::of_digits(digits))
+    return put_number(out, negative, *integer);
+  number_writer writer(out, negative, digits_mark);
+  for (size_t group = size_groups; group-- > 0;)
+    writer.put_group(digits.size() >> (7 * group) & 0x7f, true);
+  const auto digit = [&](size_t at) {
+    return at < digits.size() ? static_cast<unsigned>(digits[at] - '0') : 0;
+  };
+  for (size_t at = 0; at < digits.size(); at += 2)
+    writer.put_group(digit(at) * 10 + digit(at + 1), at + 2 < digits.size());
 }
 
 bool put_number(std::string& out, std::string_view text) {
   bool whole = false;
   if (text.empty() || number_length(text, whole) != text.size()) return false;
-  const auto number = parse_number(text);
-  if (!number) return false;
+  const auto number = whole ? parse_integer(text) : parse_number(text);
+  if (!number) {
+    if (whole) put_long_integer(out, text);
+    return whole;
+  }
   if (number->integer ? number->magnitude == 0 : number->value == 0) {
     put(out, zero_tag);
   } else if (number->integer) {
@@ -93,23 +152,33 @@ bool put_number(std::string& out, std::string_view text) {
   return true;
 }
 
-bool take_magnitude(std::string_view& in, bool negative, magnitude& m) {
-  const auto flip = static_cast<uint8_t>(negative ? 0xff : 0);
-  uint8_t high = 0;
-  uint8_t low = 0;
-  if (!take_byte(in, high) || !take_byte(in, low)) return false;
-  m.exponent = ((high ^ flip) << 8 | (low ^ flip)) - exponent_bias;
-  m.fraction = uint64_t{1} << 63;
-  for (int shift = 56;; shift -= 7) {
-    uint8_t byte = 0;
-    if (shift < 0 || !take_byte(in, byte)) return false;
-    byte ^= flip;
-    const uint64_t bits = byte >> 1;
-    m.fraction |= bits << shift;
-    if ((byte & 1) != 0) continue;
-    return bits != 0 || shift == 56; // the last byte has a 1 bit, unless it is the only byte
+/// The field and the groups of seven bits of a number whose tag was taken.
+class number_parts {
+public:
+  bool take(std::string_view& in, bool negative) {
+    flip_ = static_cast<uint8_t>(negative ? 0xff : 0);
+    if (in.size() < 3) return false;
+    field_ = static_cast<unsigned>(byte_at(in, 0) << 8 | byte_at(in, 1));
+    size_t at = 2;
+    while ((byte_at(in, at) & 1) != 0)
+      if (++at == in.size()) return false;
+    groups_ = in.substr(2, at - 1);
+    in.remove_prefix(at + 1);
+    return true;
   }
-}
+  unsigned field() const { return field_; }
+  size_t groups() const { return groups_.size(); }
+  unsigned group(size_t at) const { return byte_at(groups_, at) >> 1U; }
+
+private:
+  unsigned byte_at(std::string_view bytes, size_t at) const {
+    return static_cast<uint8_t>(bytes[at]) ^ unsigned { flip_ };
+  }
+
+  std::string_view groups_;
+  unsigned field_ = 0;
+  uint8_t flip_ = 0;
+};
 
 void append_integer(std::string& out, bool negative, uint64_t value) {
   std::array<char, 24> text{};
@@ -119,7 +188,7 @@ void append_integer(std::string& out, bool negative, uint64_t value) {
 }
 
 /// Appends the number; false if it is neither a double nor an integer of the int64/uint64 range.
-bool append_number(std::string& out, bool negative, const magnitude& m) {
+bool append_short_number(std::string& out, bool negative, const magnitude& m) {
   const int zeros = std::countr_zero(m.fraction);
   if (m.exponent >= 0 && m.exponent <= 63 && zeros >= 63 - m.exponent) {
     const uint64_t value = m.fraction >> (63 - m.exponent);
@@ -136,6 +205,65 @@ bool append_number(std::string& out, bool negative, const magnitude& m) {
                                   m.exponent - (double_digits - 1));
   append_double(out, negative ? -value : value);
   return true;
+}
+
+/// Appends the integer that has the highest bit `exponent` and the groups below it; false if one of
+/// their bits is a fraction.
+bool append_wide_integer(std::string& out, bool negative, int exponent, const number_parts& parts) {
+  wide_integer integer;
+  integer.set_bit(static_cast<unsigned>(exponent));
+  int at = exponent;
+  for (size_t i = 0; i < parts.groups(); ++i) {
+    for (int shift = 6; shift >= 0; --shift) {
+      --at;
+      if ((parts.group(i) >> shift & 1) == 0) continue;
+      if (at < 0) return false;
+      integer.set_bit(static_cast<unsigned>(at));
+    }
+  }
+  if (negative) out += '-';
+  out += integer.digits();
+  return true;
+}
+
+/// Appends the integer of 2^1024 or more that has these digits; false if they are none.
+bool append_digits(std::string& out, bool negative, const number_parts& parts) {
+  if (parts.groups() <= size_groups) return false;
+  uint64_t size = 0;
+  for (size_t i = 0; i < size_groups; ++i) size = size << 7 | parts.group(i);
+  std::string digits;
+  digits.reserve(2 * (parts.groups() - size_groups));
+  for (size_t i = size_groups; i < parts.groups(); ++i) {
+    const unsigned pair = parts.group(i);
+    if (pair > 99) return false;
+    digits += static_cast<char>('0' + pair / 10);
+    digits += static_cast<char>('0' + pair % 10);
+  }
+  if (size % 2 != 0) {
+    if (digits.back() != '0') return false;
+    digits.pop_back();
+  }
+  if (size != digits.size() || digits.front() == '0' || wide_integer::of_digits(digits))
+    return false;
+  if (negative) out += '-';
+  out += digits;
+  return true;
+}
+
+/// Appends the number; false if it is none that a term can have been made of.
+bool append_number(std::string& out, bool negative, const number_parts& parts) {
+  if (parts.field() == digits_mark) return append_digits(out, negative, parts);
+  const size_t groups = parts.groups();
+  // The last group has a 1 bit, unless it is the only one.
+  if (groups > most_groups || (groups > 1 && parts.group(groups - 1) == 0)) return false;
+  const int exponent = static_cast<int>(parts.field()) - exponent_bias;
+  if (exponent > greatest_exponent) return false;
+  if (groups <= groups_of_64_bits) {
+    magnitude m{exponent, uint64_t{1} << 63};
+    for (size_t i = 0; i < groups; ++i) m.fraction |= uint64_t{parts.group(i)} << (56 - 7 * i);
+    if (append_short_number(out, negative, m)) return true;
+  }
+  return exponent >= 63 && append_wide_integer(out, negative, exponent, parts);
 }
 
 bool is_escaped(char c) { return static_cast<uint8_t>(c) <= string_escape; }
@@ -260,7 +388,7 @@ result<void> take_term(std::string& out, std::string_view& bytes) {
         out += ':';
       }
     }
-    magnitude m;
+    number_parts parts;
     switch (tag) {
     case null_tag: out += "null"; break;
     case false_tag: out += "false"; break;
@@ -268,8 +396,7 @@ result<void> take_term(std::string& out, std::string_view& bytes) {
     case zero_tag: out += '0'; break;
     case negative_tag:
     case positive_tag:
-      if (!take_magnitude(in, tag == negative_tag, m) ||
-          !append_number(out, tag == negative_tag, m))
+      if (!parts.take(in, tag == negative_tag) || !append_number(out, tag == negative_tag, parts))
         return corrupt();
       break;
     case string_tag:

@@ -7,17 +7,27 @@
 
 namespace treadmill {
 
-result<std::string> stored_form(std::string_view text, const json_limits& limits) {
-  json_reader reader(limits.depth);
+namespace {
+
+result<std::string> written_by(json_reader&& reader, std::string_view text) {
   if (auto read = reader.read(text); !read) return tl::unexpected(std::move(read.error()));
   return std::string(reader.written());
+}
+
+} // namespace
+
+result<std::string> stored_form(std::string_view text, const json_limits& limits) {
+  return written_by(json_reader(limits.depth), text);
+}
+
+result<std::string> stored_form_of_doubles(std::string_view text, const json_limits& limits) {
+  return written_by(json_reader(limits.depth, nullptr, long_integers::doubles), text);
 }
 
 result<std::string> stored_form_of_last(std::string_view text, const json_limits& limits) {
   json_reader reader(limits.depth);
   reader.keep_last_duplicates();
-  if (auto read = reader.read(text); !read) return tl::unexpected(std::move(read.error()));
-  return std::string(reader.written());
+  return written_by(std::move(reader), text);
 }
 
 result<client_document> parse_document(std::string_view text, bool take_deleted,

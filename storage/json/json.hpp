@@ -19,18 +19,24 @@ struct json_limits {
 
 /// The stored form of any JSON value, which is parsed and rewritten. No white space; members in
 /// their order; shortest string escapes (only `"`, `\` and control characters are escaped, those as
-/// \b \t \n \f \r or \u00xx in lower case); integers of the int64/uint64 range digit for digit; any
-/// other number as the shortest text of the same double (std::to_chars). Idempotent: the stored
-/// form of a stored form is itself (fuzzed). Errors: bad_json (with the byte offset; also an empty
-/// text, trailing text, a raw NUL, a byte order mark, a number that no double can hold),
-/// duplicate_key (unless the text has another fault before the end of that object), too_deep,
-/// bad_encoding. Two kinds of numbers are refused although a double can hold them, because
-/// RapidJSON considers them too big: a zero with an exponent above 308, and digits that only a
-/// negative exponent brings into a double's range.
+/// \b \t \n \f \r or \u00xx in lower case); integers (numbers without fraction and exponent) of any
+/// length digit for digit; any other number as the shortest text of the same double
+/// (std::to_chars). Idempotent: the stored form of a stored form is itself (fuzzed). Errors:
+/// bad_json (with the byte offset; also an empty text, trailing text, a raw NUL, a byte order mark,
+/// a number with fraction or exponent that no double can hold), duplicate_key (unless the text has
+/// another fault before the end of that object), too_deep, bad_encoding. Two kinds of numbers are
+/// refused although a double can hold them, because RapidJSON considers them too big: a zero with
+/// an exponent above 308, and digits that only a negative exponent brings into a double's range.
 result<std::string> stored_form(std::string_view text, const json_limits& limits = {});
 
 /// The same for a text in which the last member of a name counts: the others are left out.
 result<std::string> stored_form_of_last(std::string_view text, const json_limits& limits = {});
+
+/// The same for a text of a system whose numbers are doubles, such as JavaScript: an integer beyond
+/// the int64/uint64 range stands for a double. JavaScript writes such doubles with zeros after
+/// their shortest digits (2^64 as 18446744073709552000); they are stored as the shortest text of
+/// the double. An integer that no double can hold is refused.
+result<std::string> stored_form_of_doubles(std::string_view text, const json_limits& limits = {});
 
 /// A document as a client sends it, split into its parts.
 struct client_document {

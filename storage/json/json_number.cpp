@@ -39,17 +39,6 @@ bool is_tiny(std::string_view text) {
   return exponent < -place;
 }
 
-std::optional<json_number> parse_integer(std::string_view text) {
-  json_number number;
-  number.integer = true;
-  number.negative = text.front() == '-';
-  const auto digits = text.substr(number.negative ? 1 : 0);
-  const auto read = std::from_chars(digits.data(), digits.data() + digits.size(), number.magnitude);
-  if (read.ec != std::errc{}) return std::nullopt;
-  if (number.negative && number.magnitude > uint64_t{1} << 63) return std::nullopt;
-  return number;
-}
-
 } // namespace
 
 size_t number_length(std::string_view text, bool& whole) {
@@ -77,6 +66,17 @@ size_t number_length(std::string_view text, bool& whole) {
 bool is_whole(std::string_view text) {
   return std::none_of(text.begin(), text.end(),
                       [](char c) { return c == '.' || c == 'e' || c == 'E'; });
+}
+
+std::optional<json_number> parse_integer(std::string_view text) {
+  json_number number;
+  number.integer = true;
+  number.negative = text.front() == '-';
+  const auto digits = text.substr(number.negative ? 1 : 0);
+  const auto read = std::from_chars(digits.data(), digits.data() + digits.size(), number.magnitude);
+  if (read.ec != std::errc{}) return std::nullopt;
+  if (number.negative && number.magnitude > uint64_t{1} << 63) return std::nullopt;
+  return number;
 }
 
 std::optional<json_number> parse_number(std::string_view text) {

@@ -7,7 +7,7 @@
 namespace treadmill {
 
 /// The value of a JSON number: integers of the int64/uint64 range are exact, all others are
-/// doubles.
+/// doubles. (Longer integers are exact as texts only.)
 struct json_number {
   bool integer = false;
   bool negative = false;  ///< of an integer; zero can be negative too
@@ -21,6 +21,10 @@ size_t number_length(std::string_view text, bool& whole);
 
 /// Whether `text`, a number in JSON's syntax, has neither fraction nor exponent.
 bool is_whole(std::string_view text);
+
+/// The value of `text`, a JSON number that is whole; nullopt if it is out of the int64/uint64
+/// range.
+std::optional<json_number> parse_integer(std::string_view text);
 
 /// The value of `text`, all of which must be a JSON number. nullopt if no double can hold it. A
 /// number that is too small for a double is a zero.

@@ -24,6 +24,10 @@ constexpr unsigned parse_flags = rapidjson::kParseInsituFlag |
 /// A number of up to this many characters, without fraction and exponent, always fits in int64.
 constexpr size_t sure_digits = 18;
 
+/// RapidJSON refuses an integer of more digits than a double can have before its point. From this
+/// length on, the stream shows only the last digit of an integer.
+constexpr std::ptrdiff_t hidden_digits = 300;
+
 /// The length of an escape \uxxxx.
 constexpr size_t unicode_escape = 6;
 
@@ -38,6 +42,14 @@ public:
     begin_ = at_ = text.data();
     end_ = begin_ + text.size();
     half_pair_ = nullptr;
+    shown_digit_ = nullptr;
+  }
+  /// Found by RapidJSON instead of its own. RapidJSON calls it before each value.
+  friend void SkipWhitespace(json_stream& in) {
+    const char* at = in.at_;
+    while (at != in.end_ && *at <= ' ' && is_space(*at)) ++at;
+    in.at_ = at;
+    if (at != in.end_ && may_begin_number(*at)) in.hide_digits();
   }
 
   char Peek() const { return at_ == end_ ? '\0' : *at_; }
@@ -81,8 +93,15 @@ public:
   }
 
   bool at_end() const { return at_ == end_; }
-  /// The last `size` bytes taken.
-  std::string_view taken(size_t size) const { return {at_ - size, size}; }
+  /// The number whose last `size` bytes were taken.
+  std::string_view number(size_t size) const {
+    const char* const begin = at_ - size == shown_digit_ ? hidden_from_ : at_ - size;
+    return {begin, static_cast<size_t>(at_ - begin)};
+  }
+  /// The position in the text of what RapidJSON sees at `at`.
+  size_t from(size_t at) const {
+    return begin_ + at == shown_digit_ ? static_cast<size_t>(hidden_from_ - begin_) : at;
+  }
   /// The position of the last string in the stored form, and in the text.
   size_t string_at() const { return string_at_; }
   size_t string_from() const { return string_from_; }
@@ -90,6 +109,26 @@ public:
   size_t half_pair_from() const { return static_cast<size_t>(half_pair_ - begin_); }
 
 private:
+  static bool is_space(char c) { return c == ' ' || c == '\n' || c == '\r' || c == '\t'; }
+  static bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
+  /// A digit or '-'; also '.' and '/', so that it is one comparison.
+  static bool may_begin_number(char c) { return static_cast<unsigned char>(c - '-') <= '9' - '-'; }
+
+  /// Passes over all digits but the last one of an integer of `hidden_digits` digits or more.
+  [[gnu::noinline]] void hide_digits() {
+    if (end_ - at_ <= hidden_digits) return;
+    // From the back, since most numbers are shorter than eight digits.
+    for (std::ptrdiff_t at = hidden_digits - 8; at > 0; at -= 8)
+      if (!are_digits(at_ + at)) return;
+    const char* const first = *at_ == '-' ? at_ + 1 : at_;
+    const char* const end = std::find_if_not(first, end_, is_digit);
+    const bool is_integer = end == end_ || (*end != '.' && *end != 'e' && *end != 'E');
+    if (end - first < hidden_digits || *first == '0' || !is_integer) return;
+    hidden_from_ = at_;
+    shown_digit_ = at_ = end - 1;
+  }
+
   std::string& out_;
   const char* begin_ = nullptr;
   const char* at_ = nullptr;
@@ -97,6 +136,8 @@ private:
   size_t string_at_ = 0;
   size_t string_from_ = 0;
   const char* half_pair_ = nullptr;
+  const char* hidden_from_ = nullptr; ///< the integer of which only the last digit is shown
+  const char* shown_digit_ = nullptr;
 };
 
 /// UTF-8 that takes a run of plain bytes at once.
@@ -134,7 +175,8 @@ std::string phrase_of(rapidjson::ParseErrorCode refused) {
 /// or object removes it again.
 class json_reader::handler {
 public:
-  handler(size_t depth, json_watcher* watcher) : depth_(depth), watcher_(watcher) {
+  handler(size_t depth, json_watcher* watcher, long_integers integers)
+      : depth_(depth), watcher_(watcher), integers_(integers) {
     levels_.reserve(8);
     keys_.reserve(16);
   }
@@ -193,6 +235,7 @@ private:
 
   const size_t depth_;
   json_watcher* const watcher_;
+  const long_integers integers_;
   std::string out_;
   json_stream in_{out_};
   rapidjson::GenericReader<json_encoding, json_encoding> reader_;
@@ -221,7 +264,7 @@ result<void> json_reader::handler::read(std::string_view text) {
   const auto parsed = reader_.Parse<parse_flags>(in_, *this);
   bool ok = !parsed.IsError();
   if (!ok && parsed.Code() != rapidjson::kParseErrorTermination)
-    ok = refuse(parsed.Code(), parsed.Offset());
+    ok = refuse(parsed.Code(), in_.from(parsed.Offset()));
   if (ok && !in_.at_end()) // RapidJSON treats a NUL as the end of the text
     ok = refuse(rapidjson::kParseErrorDocumentRootNotSingular, in_.Tell());
   if (!ok) return tl::unexpected(std::move(error_));
@@ -230,10 +273,12 @@ result<void> json_reader::handler::read(std::string_view text) {
 }
 
 bool json_reader::handler::RawNumber(const char*, size_t size, bool) {
-  const auto text = in_.taken(size);
-  if (is_whole(text) ? size <= sure_digits : is_shortest_double(text)) return scalar(text);
+  const auto text = in_.number(size);
+  if (is_whole(text) ? integers_ == long_integers::exact || text.size() <= sure_digits
+                     : is_shortest_double(text))
+    return scalar(text);
   const auto number = parse_number(text);
-  if (!number) return refuse(rapidjson::kParseErrorNumberTooBig, in_.Tell() - size);
+  if (!number) return refuse(rapidjson::kParseErrorNumberTooBig, in_.Tell() - text.size());
   if (number->integer) return scalar(text);
   append_double(out_, number->value);
   return end_value();
@@ -330,14 +375,14 @@ void json_reader::handler::remove_members(std::vector<key> members) {
 /// object a second time, so only refused texts pay, and no positions need to be kept for each name.
 size_t json_reader::handler::second_place(const key& twice) const {
   const size_t from = levels_.back().from;
-  handler finder(depth_, nullptr);
+  handler finder(depth_, nullptr, integers_);
   finder.wanted_ = name_of(twice);
   [[maybe_unused]] const auto read = finder.read(text_.substr(from, in_.Tell() - from));
   return from + finder.found_from_;
 }
 
-json_reader::json_reader(size_t depth, json_watcher* watcher)
-    : handler_(std::make_unique<handler>(depth, watcher)) {}
+json_reader::json_reader(size_t depth, json_watcher* watcher, long_integers integers)
+    : handler_(std::make_unique<handler>(depth, watcher, integers)) {}
 
 json_reader::~json_reader() = default;
 

@@ -25,6 +25,9 @@ public:
   std::optional<error> refused;
 };
 
+/// What an integer beyond the int64/uint64 range stands for: itself, or its nearest double.
+enum class long_integers { exact, doubles };
+
 /// Reads a JSON text and writes its stored form (json.hpp) in one pass, without an intermediate
 /// tree. RapidJSON provides the grammar, the escapes, UTF-8 and the reasons of refusals; this class
 /// adds the writing, exact numbers, duplicate members and the depth limit.
@@ -37,7 +40,8 @@ public:
 class json_reader {
 public:
   /// `depth`: how deep arrays and objects may nest. `watcher` may be null, and is not owned.
-  explicit json_reader(size_t depth, json_watcher* watcher = nullptr);
+  explicit json_reader(size_t depth, json_watcher* watcher = nullptr,
+                       long_integers integers = long_integers::exact);
   ~json_reader();
   json_reader(const json_reader&) = delete;
   json_reader& operator=(const json_reader&) = delete;

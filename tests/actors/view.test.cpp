@@ -1,6 +1,10 @@
+#include "actors/type_ids.hpp"
+// The type ids come first.
 #include "actors/defaults.hpp"
+#include "actors/function_calls.hpp"
 #include "storage/documents/query_definition.hpp"
 #include "storage/index/index_reader.hpp"
+#include "storage/index/term.hpp"
 #include "tests/actors/node_world.hpp"
 #include <doctest/doctest.h>
 #include <set>
@@ -85,6 +89,21 @@ TEST_CASE("a query is built from what is there and follows what is written") {
   REQUIRE(world.remove("d0"));
   CHECK(world.indexed() == ids(1, 7)); // nobody had to ask
   CHECK(world.shown()->state.rows == 6);
+}
+
+TEST_CASE("numbers of a worker beyond 64 bits are doubles, as JavaScript writes them") {
+  js::mapped made;
+  made.emitted = true;
+  made.rows.push_back(
+      {"18446744073709552000", "[123456789012345680000,1e+22,18446744073709551615]"});
+  const run_rows rows = checked_rows(made, {});
+  REQUIRE(rows.rows.size() == 1);
+  std::string term;
+  REQUIRE(append_term(term, "1.8446744073709552e+19"));
+  CHECK(rows.rows.front().term == term);
+  CHECK(rows.rows.front().value == "[123456789012345683968,1e+22,18446744073709551615]");
+  CHECK(checked_value({"123456789012345680000", js::fault::none, {}}, {}).text ==
+        "123456789012345683968");
 }
 
 TEST_CASE("every document is mapped once for its last change, however many ask") {

@@ -17,7 +17,7 @@ BINARY = os.path.abspath(sys.argv[1])
 PICTURES = os.path.abspath(sys.argv[2])
 
 HOSTILE = '<img src=x onerror="window.pwned=1"><script>window.pwned=1</script>'
-BIG = "12345678901234567890"
+BIG = "12345678901234567890123456789"
 
 # The contrast of every text that is seen, against what is behind it; gives those below what WCAG AA asks for.
 CONTRAST = """

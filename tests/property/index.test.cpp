@@ -147,6 +147,7 @@ private:
 double double_of(const json_value& value) {
   const auto& n = value.of_number;
   if (!n.integer) return n.value;
+  if (!n.digits.empty()) return std::strtod(n.digits.c_str(), nullptr) * (n.negative ? -1 : 1);
   const auto magnitude = static_cast<double>(n.magnitude);
   return n.negative ? -magnitude : magnitude;
 }
@@ -166,7 +167,8 @@ struct plain_numbers {
     plain_numbers one;
     one.count = 1;
     one.min = one.max = &row.value;
-    if (row.value.is != json_value::type::number) {
+    // An integer that no double can hold has no place in a sum.
+    if (row.value.is != json_value::type::number || !std::isfinite(double_of(row.value))) {
       one.offender = row.id;
     } else {
       one.sum = one.least = one.greatest = double_of(row.value);

@@ -90,6 +90,52 @@ TEST_CASE("numbers keep their exact double, and two spellings of one have one st
   }
 }
 
+TEST_CASE("what every double was stored as before long integers is still stored as that") {
+  std::mt19937_64 random(property_seed("json.past"));
+  int plain = 0;
+  for (int round = 0; round < 100000; ++round) {
+    // Of 2^60 to 2^80, where the shortest text may be one of digits alone.
+    const double value =
+        std::ldexp(static_cast<double>(random() | 1ULL << 63), static_cast<int>(random() % 20) - 3) *
+        (random() % 2 == 0 ? 1 : -1);
+    std::string past;
+    reference_json::append_double(past, value);
+    INFO(past);
+    REQUIRE(stored_form(past).value() == past);
+    REQUIRE(treadmill::stored_form_of_doubles(past).value() == past);
+    if (past.find('e') != past.npos) continue;
+    ++plain;
+    char exact[64];
+    std::snprintf(exact, sizeof exact, "%.0f", value);
+    REQUIRE(past == exact); // so that the integer and the double are one number
+  }
+  CHECK(plain > 1000);
+}
+
+TEST_CASE("what JavaScript writes of a double is stored as that double") {
+  std::mt19937_64 random(property_seed("json.doubles"));
+  for (int round = 0; round < 100000; ++round) {
+    const double value = std::ldexp(static_cast<double>(random()), static_cast<int>(random() % 20));
+    char shortest[64];
+    int digits = 1;
+    do std::snprintf(shortest, sizeof shortest, "%.*e", digits - 1, value);
+    while (std::strtod(shortest, nullptr) != value && ++digits <= 17);
+    // As ECMAScript writes it: the shortest digits, then zeros.
+    const auto exponent =
+        static_cast<size_t>(std::strtol(std::strchr(shortest, 'e') + 1, nullptr, 10));
+    std::string text;
+    for (const char* at = shortest; *at != 'e'; ++at)
+      if (*at != '.') text += *at;
+    if (exponent < 20 || text.size() > exponent + 1) continue;
+    text.append(exponent + 1 - text.size(), '0');
+    std::string expected;
+    reference_json::append_double(expected, value);
+    INFO(text);
+    REQUIRE(treadmill::stored_form_of_doubles(text).value() == expected);
+    REQUIRE(stored_form(text).value() == text);
+  }
+}
+
 TEST_CASE("a text with a byte changed is read as the grammar has it, or refused by it") {
   std::mt19937_64 random(property_seed("json.damaged"));
   static constexpr std::string_view bytes = "{}[]\",:\\ue0129-+.eEntf \n\x01\x80\xc3\xff";

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <cstdint>
 #include <cstdio>
+#include <cstdlib>
 #include <limits>
 #include <random>
 #include <string>
@@ -19,6 +20,7 @@ struct json_value {
     bool negative = false;
     uint64_t magnitude = 0;
     double value = 0;
+    std::string digits{}; ///< of an integer beyond 64 bits, instead of its magnitude
   };
   type is = type::null;
   number of_number;
@@ -27,7 +29,33 @@ struct json_value {
   std::vector<std::u32string> names;
 };
 
+/// The digits of an integer without its sign, or of a double that is an integer.
+inline std::string digits_of(const json_value::number& n) {
+  if (!n.digits.empty()) return n.digits;
+  if (n.integer) return std::to_string(n.magnitude);
+  char text[400];
+  std::snprintf(text, sizeof text, "%.0f", std::fabs(n.value)); // exact
+  return text;
+}
+
+inline bool is_negative(const json_value::number& n) {
+  return n.integer ? n.negative : n.value < 0;
+}
+
+/// Compares two numbers, of which one is an integer beyond 64 bits, as texts of digits.
+inline int compare_long(const json_value::number& a, const json_value::number& b) {
+  if (is_negative(a) != is_negative(b)) return is_negative(a) ? -1 : 1;
+  // What such a text rounds, a fraction of a small double, decides nothing beside a long integer.
+  const auto x = digits_of(a);
+  const auto y = digits_of(b);
+  int order = x.compare(y);
+  if (x.size() != y.size()) order = x.size() < y.size() ? -1 : 1;
+  order = (order > 0) - (order < 0);
+  return is_negative(a) ? -order : order;
+}
+
 inline int compare_numbers(const json_value::number& a, const json_value::number& b) {
+  if (!a.digits.empty() || !b.digits.empty()) return compare_long(a, b);
   // long double has 64 bits of fraction here: it holds integers and doubles alike, exactly.
   static_assert(std::numeric_limits<long double>::digits >= 64);
   const auto exact = [](const json_value::number& n) {
@@ -74,14 +102,47 @@ inline std::u32string random_text(std::mt19937_64& random) {
   return text;
 }
 
+/// Adds -1, 0 or 1 to a text of digits, two or more.
+inline std::string near_digits(std::string digits, int step) {
+  for (size_t at = digits.size(); step != 0 && at-- > 0;) {
+    const int digit = digits[at] - '0' + step;
+    step = digit < 0 ? -1 : digit > 9 ? 1 : 0;
+    digits[at] = static_cast<char>('0' + (digit + 10) % 10);
+  }
+  if (step > 0) digits.insert(0, 1, '1');
+  return digits.front() == '0' ? digits.substr(1) : digits;
+}
+
+/// An integer beyond 64 bits: near a double, a power of ten or 64 bits, or any digits.
+inline std::string random_digits(std::mt19937_64& random) {
+  std::string digits;
+  switch (random() % 4) {
+  case 0: {
+    json_value::number near;
+    near.integer = false;
+    near.value = std::ldexp(1.0 + static_cast<double>(random() % 3) * 0x1p-52,
+                            64 + static_cast<int>(random() % (random() % 8 == 0 ? 960 : 10)));
+    digits = digits_of(near);
+    break;
+  }
+  case 1: digits = "1" + std::string(21 + random() % (random() % 8 == 0 ? 400 : 4), '0'); break;
+  default:
+    digits = std::string(1, static_cast<char>('2' + random() % 8));
+    for (size_t size = 19 + random() % (random() % 8 == 0 ? 400 : 4); size-- > 0;)
+      digits += static_cast<char>('0' + random() % 10);
+  }
+  return near_digits(digits, static_cast<int>(random() % 3) - 1);
+}
+
 inline json_value::number random_number(std::mt19937_64& random) {
   json_value::number n;
   n.negative = random() % 2 == 0;
-  switch (random() % 5) {
+  switch (random() % 6) {
   case 0: n.magnitude = random() % 4; break;
   case 1: n.magnitude = (uint64_t{1} << (random() % 64)) + random() % 3 - 1; break;
   case 2: n.magnitude = random(); break;
-  case 3: // a double near a power of two, also one that integers are near to
+  case 3: n.digits = random_digits(random); break;
+  case 4: // a double near a power of two, also one that integers are near to
     n.integer = false;
     n.value = std::ldexp(1.0 + static_cast<double>(random() % 3) * 0x1p-52,
                          static_cast<int>(random() % 140) - 70);
@@ -91,7 +152,12 @@ inline json_value::number random_number(std::mt19937_64& random) {
     n.value = std::ldexp(static_cast<double>(random()), static_cast<int>(random() % 2000) - 1100);
     if (!std::isfinite(n.value)) n.value = 0.1;
   }
-  if (n.integer && n.negative && n.magnitude > uint64_t{1} << 63) n.negative = false;
+  if (n.integer && n.negative && n.magnitude > uint64_t{1} << 63)
+    n.digits = std::to_string(n.magnitude);
+  if (n.digits == std::to_string(std::numeric_limits<uint64_t>::max()) && !n.negative) {
+    n.digits.clear();
+    n.magnitude = std::numeric_limits<uint64_t>::max();
+  }
   if (!n.integer && n.negative) n.value = -n.value;
   return n;
 }
@@ -122,12 +188,17 @@ inline json_value changed(std::mt19937_64& random, json_value value) {
     element = changed(random, element);
   } else if (value.is == json_value::type::number && random() % 2 == 0) {
     if (value.of_number.integer) { // the nearest double, or the next integer
+      auto& n = value.of_number;
       if (random() % 2 == 0) {
-        value.of_number.value =
-            static_cast<double>(value.of_number.magnitude) * (value.of_number.negative ? -1 : 1);
-        value.of_number.integer = false;
-      } else if (value.of_number.magnitude > 0) {
-        --value.of_number.magnitude;
+        const double nearest = std::strtod(digits_of(n).c_str(), nullptr);
+        if (!std::isfinite(nearest)) return value;
+        n.value = nearest * (n.negative ? -1 : 1);
+        n.integer = false;
+        n.digits.clear();
+      } else if (!n.digits.empty()) {
+        n.digits = near_digits(n.digits, 1);
+      } else if (n.magnitude > 0) {
+        --n.magnitude;
       }
     } else {
       value.of_number.value = std::nextafter(value.of_number.value, 0);
@@ -166,7 +237,7 @@ inline void write(std::string& out, const json_value& value) {
   case json_value::type::boolean_true: out += "true\n"; break;
   case json_value::type::number:
     if (value.of_number.integer)
-      out += (value.of_number.negative ? "-" : "") + std::to_string(value.of_number.magnitude);
+      out += (value.of_number.negative ? "-" : "") + digits_of(value.of_number);
     else
       std::snprintf(number, sizeof number, "%.17E", value.of_number.value), out += number;
     break;

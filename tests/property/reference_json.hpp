@@ -1,7 +1,6 @@
 #pragma once
 #include "storage/base/result.hpp"
 #include "tests/property/random_json.hpp"
-#include <cerrno>
 #include <charconv>
 #include <cmath>
 #include <cstdlib>
@@ -63,7 +62,7 @@ inline void append_stored(std::string& out, const json_value& value) {
   case json_value::type::boolean_true: out += "true"; break;
   case json_value::type::number:
     if (value.of_number.integer)
-      out += (value.of_number.negative ? "-" : "") + std::to_string(value.of_number.magnitude);
+      out += (value.of_number.negative ? "-" : "") + digits_of(value.of_number);
     else
       append_double(out, value.of_number.value);
     break;
@@ -154,7 +153,7 @@ private:
   }
   bool number() {
     const auto begin = rest_;
-    const bool negative = take("-");
+    take("-");
     if (!take("0") && !digits()) return false;
     const auto whole = begin.substr(0, begin.size() - rest_.size());
     if (take(".") && !digits()) return false;
@@ -163,15 +162,13 @@ private:
       if (!digits()) return false;
     }
     const std::string text(begin.substr(0, begin.size() - rest_.size()));
-    errno = 0;
-    const auto magnitude = std::strtoull(text.c_str() + (negative ? 1 : 0), nullptr, 10);
-    const bool fits = errno == 0 && !(negative && magnitude > 1ULL << 63);
+    if (text.size() == whole.size()) {
+      out_ += text;
+      return true;
+    }
     const double as_double = std::strtod(text.c_str(), nullptr);
     if (!std::isfinite(as_double)) return false;
-    if (text.size() == whole.size() && fits)
-      out_ += text;
-    else
-      append_double(out_, as_double);
+    append_double(out_, as_double);
     return true;
   }
   bool string(std::u32string& text) {

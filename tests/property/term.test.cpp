@@ -42,6 +42,29 @@ TEST_CASE("the order of terms is the order of values") {
   CHECK(equal > 500);
 }
 
+TEST_CASE("the order of terms of long integers and doubles is that of their digits") {
+  std::mt19937_64 random(property_seed("term.long_integers"));
+  int equal = 0;
+  for (int round = 0; round < 60000; ++round) {
+    json_value a;
+    a.is = json_value::type::number;
+    a.of_number = random_number(random);
+    auto b = a;
+    if (random() % 2 == 0)
+      b = changed(random, a);
+    else
+      b.of_number = random_number(random);
+    if (b.is != json_value::type::number) continue;
+    const auto a_text = stored(a);
+    const auto b_text = stored(b);
+    const int order = compare(a, b);
+    INFO(a_text << " and " << b_text);
+    REQUIRE(sign(term(a_text).compare(term(b_text))) == sign(order));
+    equal += order == 0;
+  }
+  CHECK(equal > 500);
+}
+
 TEST_CASE("a value's term gives back that value, and the same term again") {
   std::mt19937_64 random(property_seed("term.round_trip"));
   for (int round = 0; round < 30000; ++round) {

@@ -78,7 +78,8 @@ TEST_CASE("text must be UTF-8") {
   refuses(R"({"a":"\ud800"})", "bad_encoding");
 }
 
-TEST_CASE("numbers keep what they say as far as a double or 64 bits can hold it") {
+TEST_CASE("numbers keep what they say, those with a fraction or an exponent as far as a double can "
+          "hold it") {
   rest_node node;
   node.send("PUT", "/b/d",
             R"({"a":9007199254740993,"b":18446744073709551615,"c":-9223372036854775808,)"
@@ -89,6 +90,27 @@ TEST_CASE("numbers keep what they say as far as a double or 64 bits can hold it"
   CHECK(read.says("\"c\":-9223372036854775808"));
   CHECK(read.says("\"d\":1"));
   CHECK(read.says("\"e\":2.225073858507201e-308"));
+}
+
+TEST_CASE("integers of any length are kept digit for digit, wherever they pass") {
+  rest_node node;
+  const std::string digits = "12345678901234567890123";
+  const std::string longest(1000, '7');
+  node.send("PUT", "/b/d", R"({"a":)" + digits + R"(,"b":[-)" + longest + R"(],"c":1})");
+  const std::string body = R"("a":)" + digits + R"(,"b":[-)" + longest + "]";
+  CHECK(node.get("/b/d").says(body + R"(,"c":1)"));
+  const auto same = node.send("PUT", "/b/e", R"({"a": )" + digits + "}");
+  CHECK(node.send("PUT", "/b/e", R"({"a":)" + digits + "}").says(same.rev()));
+  CHECK(node.send("PATCH", "/b/d", R"({"c":)" + longest + "}").status == 200);
+  CHECK(node.get("/b/d").says(body + R"(,"c":)" + longest));
+  CHECK(node.send("POST", "/b/_bulk", R"({"docs":[{"id":"f","a":)" + digits + "}]}").status == 200);
+  CHECK(node.send("POST", "/b/_get", R"({"ids":["d","f"]})").says(body));
+  CHECK(node.text("/b/_documents?include_docs=true").find(body) != std::string::npos);
+  const auto activity = node.text("/b/_activity?include_docs=true");
+  CHECK(activity.find(R"("a":)" + digits) != std::string::npos);
+  const treadmill::tests::header_list ndjson{{"Content-Type", "application/x-ndjson"}};
+  CHECK(node.send("POST", "/copy/_import", node.text("/b/_export"), ndjson).status == 200);
+  CHECK(node.get("/copy/d").body == node.get("/b/d").body);
 }
 
 TEST_CASE("members with names that JavaScript knows are data") {

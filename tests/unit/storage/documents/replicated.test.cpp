@@ -67,6 +67,15 @@ TEST_CASE("what a node sends of a document is taken: its whole tree, or a part w
   CHECK(problem(known) == ec::none);
 }
 
+TEST_CASE("a body with integers of any length is taken, also as the doubles of before") {
+  for (const std::string& number :
+       {"12345678901234567890123"s, "-10000000000000000000"s, "18446744073709551616"s, "1e+22"s,
+        "123456789012345683968"s, std::string(1000, '7')})
+    CHECK(problem(alone("x", R"({"n":)" + number + "}")) == ec::none);
+  for (const std::string& number : {"1e22"s, "12345678901234567890123.0"s, "-00"s})
+    CHECK(problem(alone("x", R"({"n":)" + number + "}")) == ec::bad_json);
+}
+
 TEST_CASE("an id that no document can have is refused") {
   for (const std::string& id : {""s, "_x"s, "_query"s, "_Query/a"s, "a\nb"s, "\xff"s, "a\0b"s,
                                 std::string(513, 'a'), "_local/x"s}) {
