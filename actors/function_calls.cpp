@@ -40,8 +40,10 @@ error problem_of(js::outcome how, const std::string& message) {
 js::map_job map_job_of(std::shared_ptr<const js::function> map,
                        std::span<const run_document> documents, bool suspect) {
   js::map_job job{std::move(map), {}, suspect};
+  std::string buffer;
   for (const run_document& document : documents)
-    job.documents.push_back({document.id, document.rev, document.body});
+    job.documents.push_back(
+        {document.id, document.rev, std::string(shown_body(document.body, buffer))});
   return job;
 }
 

@@ -1,4 +1,5 @@
 #include "storage/documents/body_format.hpp"
+#include "storage/json/json.hpp"
 #include "storage/json/json_cursor.hpp"
 #include "storage/json/json_number.hpp"
 #include <string>
@@ -34,7 +35,7 @@ bool needs_format_2(std::string_view body) {
     std::string_view text;
     if (next == '"') {
       if (!in.take_string(text)) return false;
-      if (is_name && (text == R"("id")" || text == R"("rev")")) return true;
+      if (is_name && is_shown_apart(text)) return true;
       is_name = false;
     } else if (next == '-' || (next >= '0' && next <= '9')) {
       in.take_word(text);

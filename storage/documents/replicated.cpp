@@ -1,6 +1,7 @@
 #include "storage/documents/replicated.hpp"
 #include "storage/documents/names.hpp"
 #include "storage/documents/query_definition.hpp"
+#include "storage/json/json_cursor.hpp"
 
 namespace treadmill {
 
@@ -11,6 +12,20 @@ using bodies = std::map<revision, std::string_view>;
 
 result<void> check_name(std::string_view id) {
   return is_query_document(id) ? check_query_name(query_name_of(id)) : check_id(id);
+}
+
+/// The stored form of a body, in which `id` and `rev` are members like any other.
+result<std::string> parse_body(const std::string& body, const json_limits& limits) {
+  auto stored = stored_form(body, limits);
+  if (!stored) return stored;
+  if (stored->front() != '{') return fail(ec::not_object, "a document must be a JSON object");
+  const auto named = each_member(*stored, [](std::string_view name, std::string_view) {
+    if (name.substr(0, 2) != "\"_") return result<void>();
+    return result<void>(
+        fail(ec::bad_request, "top-level members that begin with an underscore are reserved"));
+  });
+  if (!named) return tl::unexpected(named.error());
+  return stored;
 }
 
 /// A body must equal its stored form on this node, since its hash covers exactly these bytes.
@@ -25,9 +40,9 @@ result<void> check_body(std::string_view id, const std::string& body, const json
     if (auto right = check_definition(*definition); !right) return right;
     stored = definition_body(*definition);
   } else {
-    auto parsed = parse_document(body, false, limits);
+    auto parsed = parse_body(body, limits);
     if (!parsed) return tl::unexpected(parsed.error());
-    stored = std::move(parsed->body);
+    stored = std::move(*parsed);
   }
   if (stored != body) return fail(ec::bad_json, "a body is not in its stored form");
   return {};

@@ -39,13 +39,13 @@ inline constexpr tree_limits imported_tree{defaults::imported_leaves, defaults::
 std::map<revision, std::string_view> bodies_by_revision(const replicated_document& document);
 
 /// Checks a received document against the rules of all stored documents: the id (or the name of a
-/// query), each revision's form, each body's stored form, and every hash that Treadmill made, which
-/// it recomputes over parent and body. (It accepts the hashes of ancestors, which have no body, of
-/// leaves without a body, and of foreign revisions unchecked.)
-/// Errors: bad_id, bad_query (the name of a query), bad_rev (no leaf; an invalid revision; a parent
-/// that is not older; a hash or edit count that does not match; a body without a live leaf, or two
-/// bodies for one), too_large, bad_json (a body that is not in stored form) and all errors of
-/// parse_document, parse_definition and check_definition.
+/// query), each revision's form, each body's stored form (in which no top-level member begins with
+/// `_`), and every hash that Treadmill made, which it recomputes over parent and body. (It accepts
+/// the hashes of ancestors, which have no body, of leaves without a body, and of foreign revisions
+/// unchecked.) Errors: bad_id, bad_query (the name of a query), bad_rev (no leaf; an invalid
+/// revision; a parent that is not older; a hash or edit count that does not match; a body without a
+/// live leaf, or two bodies for one), too_large, bad_json (a body that is not in stored form) and
+/// all errors of parse_document, parse_definition and check_definition.
 result<void> check_replicated(const replicated_document& document, const json_limits& limits);
 
 /// True if check_replicated or a merge refused the document because of a limit of this node, or

@@ -3,6 +3,7 @@
 #include "storage/json/json_cursor.hpp"
 #include "storage/json/json_documents.hpp"
 #include "storage/json/json_reader.hpp"
+#include <cstring>
 #include <utility>
 
 namespace treadmill {
@@ -63,6 +64,43 @@ result<std::vector<std::string>> parse_string_list(std::string_view text, std::s
   return strings;
 }
 
+bool is_shown_apart(std::string_view name) { return name == R"("id")" || name == R"("rev")"; }
+
+namespace {
+
+/// False if the body has no member `id` or `rev`; true if it may have one, perhaps deeper inside.
+bool may_have_own_names(std::string_view body) {
+  const auto has = [&](std::string_view name) {
+    return memmem(body.data(), body.size(), name.data(), name.size()) != nullptr;
+  };
+  return has(R"("id":)") || has(R"("rev":)");
+}
+
+} // namespace
+
+std::string_view shown_body(std::string_view body, std::string& buffer) {
+  if (!may_have_own_names(body)) return body;
+  std::string apart;
+  std::string* out = &buffer;
+  size_t apart_at = 0;
+  buffer.clear();
+  const auto copied = each_member(body, [&](std::string_view name, std::string_view value) {
+    if (is_shown_apart(name) && apart.empty()) apart_at = buffer.size();
+    out = is_shown_apart(name) ? &apart : &buffer;
+    *out += ',';
+    *out += name;
+    *out += ':';
+    *out += value;
+    return result<void>();
+  });
+  if (!copied || apart.empty()) return body;
+  apart.front() = '{';
+  buffer.insert(apart_at, R"(,"_members":)" + apart + '}');
+  buffer.front() = '{';
+  buffer += '}';
+  return buffer;
+}
+
 void append_document(std::string& out, std::string_view id, std::string_view rev,
                      std::string_view body, std::string_view extra) {
   out += "{\"id\":";
@@ -70,8 +108,10 @@ void append_document(std::string& out, std::string_view id, std::string_view rev
   out += ",\"rev\":";
   append_json_string(out, rev);
   out += extra;
-  if (body.size() > 2) out += ',';
-  out += body.substr(1);
+  std::string buffer;
+  const auto shown = shown_body(body, buffer);
+  if (shown.size() > 2) out += ',';
+  out += shown.substr(1);
 }
 
 } // namespace treadmill

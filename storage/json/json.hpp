@@ -40,17 +40,20 @@ result<std::string> stored_form_of_doubles(std::string_view text, const json_lim
 
 /// A document as a client sends it, split into its parts.
 struct client_document {
-  std::string body; ///< stored form without `id`, `rev` and members that begin with `_`
+  /// Stored form without `id`, `rev` and members that begin with `_`, but with the user's own `id`
+  /// and `rev`, which a request and an answer have in `_members`.
+  std::string body;
   std::optional<std::string> id;  ///< the member `id`; not checked against the rules of ids
   std::optional<std::string> rev; ///< the member `rev`; not parsed
   bool deleted = false;           ///< `"_deleted":true` (only if `take_deleted`)
 };
 
 /// Reads a document: a JSON object. `_conflicts` and `_history` are ignored (Treadmill sends them
-/// itself), `_deleted` (a boolean) is accepted if `take_deleted`, any other top-level member
-/// beginning with `_` is refused. Errors: those of stored_form; not_object; bad_id (`id` is not a
-/// string); bad_rev (`rev` is not a string); bad_request (an unknown `_` member, `_deleted` not a
-/// boolean); too_large (the stored form).
+/// itself), `_deleted` (a boolean) is accepted if `take_deleted`, the members of `_members` (an
+/// object of `id` and `rev`) take its place, any other top-level member beginning with `_` is
+/// refused. Errors: those of stored_form; not_object; bad_id (`id` is not a string); bad_rev (`rev`
+/// is not a string); bad_request (an unknown `_` member, `_deleted` not a boolean, `_members`
+/// another value); too_large (the stored form).
 result<client_document> parse_document(std::string_view text, bool take_deleted,
                                        const json_limits& limits = {});
 
@@ -77,8 +80,16 @@ result<std::vector<std::string>> parse_string_list(std::string_view text, std::s
 result<std::string> merge_patch(std::string_view target, std::string_view patch,
                                 const json_limits& limits = {});
 
+/// Whether answers show a member of a body with this name, in quotes, in `_members`: "id" or "rev".
+bool is_shown_apart(std::string_view name);
+
+/// A body as answers and functions of queries show it: its own members `id` and `rev`, if it has
+/// any, are in a member `_members`, which stands where the first of them was. The result views
+/// `body`, or `buffer` if it differs.
+std::string_view shown_body(std::string_view body, std::string& buffer);
+
 /// Appends a document as REST shows it: `{"id":…,"rev":…` then `extra` (empty, or `,"member":…`),
-/// then the body's members.
+/// then the body's members, as shown_body has them.
 void append_document(std::string& out, std::string_view id, std::string_view rev,
                      std::string_view body, std::string_view extra = {});
 

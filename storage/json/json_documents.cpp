@@ -13,6 +13,8 @@ void document_taker::member(std::string_view text, size_t at) {
     kind_ = kind::rev;
   else if (name == "\"_deleted\"")
     kind_ = kind::deleted;
+  else if (name == R"("_members")")
+    kind_ = kind::members;
   else if (name == "\"_conflicts\"" || name == "\"_history\"")
     kind_ = kind::ignored;
   else if (name.substr(0, 2) == "\"_")
@@ -25,7 +27,24 @@ void document_taker::member(std::string_view text, size_t at) {
 void document_taker::value(std::string_view text, bool take_deleted) {
   if (kind_ == kind::of_user) return;
   cuts_.back().end = text.size();
-  take(text.substr(value_at_), take_deleted);
+  const auto value = text.substr(value_at_);
+  if (kind_ == kind::members)
+    take_members(value, text.size());
+  else
+    take(value, take_deleted);
+}
+
+/// Cuts the name and the brackets, so that the members inside stay.
+void document_taker::take_members(std::string_view value, size_t end) {
+  kind_ = kind::of_user;
+  constexpr auto reason = "the member _members must be an object, of id and rev";
+  if (value.front() != '{') return refuse(ec::bad_request, reason);
+  const auto checked = each_member(value, [&](std::string_view name, std::string_view) {
+    return is_shown_apart(name) ? result<void>() : fail(ec::bad_request, reason);
+  });
+  if (!checked) return refuse(ec::bad_request, reason);
+  cuts_.back().end = value_at_ + 1;
+  cuts_.push_back({end - 1, end});
 }
 
 void document_taker::take(std::string_view value, bool take_deleted) {
@@ -47,6 +66,7 @@ void document_taker::take(std::string_view value, bool take_deleted) {
     break;
   case kind::unknown:
     return refuse(ec::bad_request, "top-level members that begin with an underscore are reserved");
+  case kind::members:
   case kind::ignored:
   case kind::of_user: break;
   }

@@ -5,7 +5,8 @@
 namespace treadmill {
 
 /// Splits a document while a json_reader writes it: notes which top-level members are not the
-/// user's, and removes them when the document is complete.
+/// user's, and removes them when the document is complete. Puts the members of `_members` in its
+/// place.
 class document_taker {
 public:
   /// A top-level member's name was written as `"name"`, from `at` to the end of `text`.
@@ -17,13 +18,14 @@ public:
   result<client_document> finish(std::string_view text, size_t at, size_t limit);
 
 private:
-  enum class kind { of_user, id, rev, deleted, ignored, unknown };
+  enum class kind { of_user, id, rev, deleted, members, ignored, unknown };
   struct range {
     size_t begin = 0;
     size_t end = 0;
   };
   void refuse(ec code, const char* reason);
   void take(std::string_view value, bool take_deleted);
+  void take_members(std::string_view value, size_t end);
   std::string cut_body(std::string_view text, size_t at) const;
 
   kind kind_ = kind::of_user;

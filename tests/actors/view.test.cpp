@@ -106,6 +106,16 @@ TEST_CASE("numbers of a worker beyond 64 bits are doubles, as JavaScript writes 
         "123456789012345683968");
 }
 
+TEST_CASE("a function sees a document's own members id and rev in _members") {
+  const std::vector<run_document> documents{{"d", "rev1-a", R"({"id":7,"a":1})"},
+                                            {"e", "rev1-b", R"({"a":{"id":1}})"}};
+  const auto job = map_job_of(nullptr, documents, false);
+  REQUIRE(job.documents.size() == 2);
+  CHECK(job.documents[0].body == R"({"_members":{"id":7},"a":1})");
+  CHECK(job.documents[0].id == "d");
+  CHECK(job.documents[1].body == R"({"a":{"id":1}})");
+}
+
 TEST_CASE("every document is mapped once for its last change, however many ask") {
   query_world world;
   REQUIRE(world.define("m"));

@@ -81,9 +81,9 @@ export const by_name = text => Object.assign(Object.create(null),
 /// The object of these members.
 export const object_of = list => `{${list.map(one => `${JSON.stringify(one.name)}:${one.raw}`).join(',')}}`;
 
-/// A document without what the node adds to it: what somebody edits.
-export const own_members = text =>
-  members(text).filter(one => one.name !== 'id' && one.name !== 'rev' && !one.name.startsWith('_'));
+/// A document without what the node adds to it: what somebody edits. In `_members` are the document's own id and rev.
+export const own_members = text => members(text).filter(one =>
+  one.name !== 'id' && one.name !== 'rev' && (one.name === '_members' || !one.name.startsWith('_')));
 
 /// Cuts a text into tokens: [{kind, text}], kind one of name, string, number, word, mark, space.
 export function tokens(text) {

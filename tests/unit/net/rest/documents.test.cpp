@@ -270,6 +270,30 @@ TEST_CASE("what Treadmill adds to a document is ignored when it comes back") {
   CHECK(node.send("PUT", "/b/d", R"({"_other":1})").status == 400);
 }
 
+TEST_CASE("a document's own members id and rev are written and shown in _members") {
+  rest_node node;
+  const std::string own = R"("_members":{"id":7,"rev":"b"})";
+  const auto first = node.send("PUT", "/b/d", R"({"a":1,)" + own + R"(,"c":2})");
+  CHECK(first.status == 201);
+  const auto shown = node.get("/b/d");
+  CHECK(shown.says(R"(","a":1,)" + own + R"(,"c":2})"));
+  CHECK(node.send("PUT", "/b/d", shown.body).rev() == first.rev()); // nothing changed
+  CHECK(node.get("/b/d?conflicts=true").says(R"(,"_conflicts":[],"a":1,)" + own));
+  CHECK(node.send("POST", "/b/_get", R"({"ids":["d"]})").says(own));
+  CHECK(node.text("/b/_documents?include_docs=true").find(own) != std::string::npos);
+  const treadmill::tests::header_list ndjson{{"Content-Type", "application/x-ndjson"}};
+  CHECK(node.send("POST", "/copy/_import", node.text("/b/_export"), ndjson).status == 200);
+  CHECK(node.get("/copy/d").body == shown.body);
+  CHECK(node.send("PATCH", "/b/d", R"({"_members":{"id":null,"rev":[3]}})").status == 200);
+  CHECK(node.get("/b/d").says(R"(","a":1,"_members":{"rev":[3]},"c":2})"));
+  CHECK(node.send("PATCH", "/b/d", R"({"_members":{"rev":null}})").status == 200);
+  CHECK(node.get("/b/d").says(R"(","a":1,"c":2})"));
+  CHECK(node.send("PATCH", "/b/d", R"({"_members":null})").status == 400);
+  CHECK(node.send("POST", "/b/_bulk", R"({"docs":[{"id":"e","_members":{"id":1}}]})").status ==
+        200);
+  CHECK(node.get("/b/e").says(R"("_members":{"id":1})"));
+}
+
 TEST_CASE("If-None-Match of a read gives 304 for the current revision, weak or in a list") {
   rest_node node;
   const auto rev = node.send("PUT", "/b/d", "{}").rev();

@@ -215,7 +215,7 @@ TEST_CASE("hashes made elsewhere are taken as they are, 32 hex digits only where
   CHECK(problem(node(revision(2, std::string(32, 'A')), {}, false, false, body)) == ec::none);
   // The rules of bodies are those of all documents.
   CHECK(problem(node(hex, {}, false, true, R"({"a": 1})")) == ec::bad_json);
-  CHECK(problem(node(hex, {}, false, true, R"({"id":"y"})")) == ec::bad_json);
+  CHECK(problem(node(hex, {}, false, true, R"({"_id":"y"})")) == ec::bad_request);
 }
 
 TEST_CASE("a body that is not in its stored form is refused, though its hash is right") {
@@ -231,15 +231,19 @@ TEST_CASE("a body that is not in its stored form is refused, though its hash is 
 }
 
 TEST_CASE("a body with members that are not the user's is refused") {
-  for (const char* body : {R"({"id":"x"})", R"({"rev":"rev1-a"})", R"({"_conflicts":[]})",
-                           R"({"_history":[]})", R"({"a":1,"id":"x"})"}) {
-    CHECK(problem(alone("x", body)) == ec::bad_json);
-  }
-  CHECK(problem(alone("x", R"({"_x":1})")) == ec::bad_request);
-  CHECK(problem(alone("x", R"({"_deleted":true})")) == ec::bad_request);
-  CHECK(problem(alone("x", R"({"id":1})")) == ec::bad_id);
-  CHECK(problem(alone("x", R"({"rev":1})")) == ec::bad_rev);
+  for (const char* body : {R"({"_conflicts":[]})", R"({"_history":[]})", R"({"_x":1})",
+                           R"({"_deleted":true})", R"({"_members":{"id":1}})", R"({"a":1,"_":2})"})
+    CHECK(problem(alone("x", body)) == ec::bad_request);
   CHECK(problem(alone("x", R"({"a":{"id":"x","_x":1}})")) == ec::none);
+}
+
+TEST_CASE("a body has members id and rev of its own, of any value and in any place") {
+  for (const char* body :
+       {R"({"id":"x"})", R"({"id":1})", R"({"rev":"rev1-a"})", R"({"rev":{"a":[]}})",
+        R"({"a":1,"id":"x"})", R"({"id":null,"a":1,"rev":[1]})"})
+    CHECK(problem(alone("x", body)) == ec::none);
+  CHECK(problem(alone("x", R"({"id":1,"id":2})")) == ec::duplicate_key);
+  CHECK(problem(alone("x", R"({"id":1.0})")) == ec::bad_json);
 }
 
 TEST_CASE("a body that belongs to no live leaf is refused") {

@@ -388,6 +388,34 @@ TEST_CASE("the body is right wherever the members lie that are not the user's") 
   CHECK_FALSE(parse_document("{}", false)->rev);
 }
 
+TEST_CASE("the document's own members id and rev come in _members, and take its place") {
+  const auto body_of = [](std::string_view text) {
+    const auto document = parse_document(text, false);
+    return document ? document->body : document.error().reason;
+  };
+  CHECK(body_of(R"({"_members":{"id":7}})") == R"({"id":7})");
+  CHECK(body_of(R"({"_members":{"rev":[1],"id":"x"},"id":"d"})") == R"({"rev":[1],"id":"x"})");
+  CHECK(body_of(R"({"a":1,"_members":{"id":{"id":{}}},"b":2})") ==
+        R"({"a":1,"id":{"id":{}},"b":2})");
+  CHECK(body_of(R"({"id":"d","a":1,"rev":"r","_members":{"id":1, "\u0072ev" : 1.50}})") ==
+        R"({"a":1,"id":1,"rev":1.5})");
+  CHECK(body_of(R"({"_members":{},"a":1})") == R"({"a":1})");
+  CHECK(body_of(R"({"a":1,"_members":{ }})") == R"({"a":1})");
+  CHECK(body_of(R"({"_members":{}})") == "{}");
+  CHECK(parse_document(R"({"_members":{"id":7},"id":"d"})", false)->id == "d");
+  CHECK_FALSE(parse_document(R"({"_members":{"id":"x"}})", false)->id);
+  for (std::string_view bad : {R"({"_members":null})", R"({"_members":[]})", R"({"_members":"id"})",
+                               R"({"_members":{"a":1}})", R"({"_members":{"id":1,"a":1}})",
+                               R"({"_members":{"_id":1}})", R"({"_members":{"":1}})"})
+    CHECK(document_code(bad) == ec::bad_request);
+  CHECK(document_code(R"({"_members":{"id":1,"id":2}})") == ec::duplicate_key);
+  CHECK(document_code(R"({"_members":{},"_members":{}})") == ec::duplicate_key);
+  treadmill::json_limits small;
+  small.document_bytes = 8;
+  CHECK(parse_document(R"({"_members":{"id":7}})", false, small));
+  CHECK_FALSE(parse_document(R"({"_members":{"id":77}})", false, small));
+}
+
 TEST_CASE(
     "members that begin with an underscore are refused, save those that are sent by Treadmill") {
   CHECK(document_code(R"({"_conflicts":["a"],"_history":3})") == ec::none);
@@ -457,6 +485,29 @@ TEST_CASE("strings are written in the stored form's escapes") {
   treadmill::append_json_string(out, raw_bytes("a\"b\\c\n\x01\x1f\x7f/\xc3\xa4\0"));
   CHECK(out == "x\"a\\\"b\\\\c\\n\\u0001\\u001f\x7f/\xc3\xa4\\u0000\"");
   CHECK(stored_form(out.substr(1)).value() == out.substr(1));
+}
+
+TEST_CASE(
+    "the document's own members id and rev are shown in _members, where the first of them is") {
+  const auto shown = [](std::string_view body) {
+    std::string buffer;
+    return std::string(treadmill::shown_body(body, buffer));
+  };
+  for (std::string_view same : {R"({})", R"({"a":1})", R"({"a":{"id":1},"b":[{"rev":2}]})",
+                                R"({"a":"\"id\":1"})", R"({"ids":1,"a":"id","b":"rev"})"})
+    CHECK(shown(same) == same);
+  CHECK(shown(R"({"id":7})") == R"({"_members":{"id":7}})");
+  CHECK(shown(R"({"a":1,"rev":{"id":1},"b":2})") == R"({"a":1,"_members":{"rev":{"id":1}},"b":2})");
+  CHECK(shown(R"({"id":7,"a":1,"rev":"b"})") == R"({"_members":{"id":7,"rev":"b"},"a":1})");
+  CHECK(shown(R"({"a":{"id":1},"rev":1,"id":2})") ==
+        R"({"a":{"id":1},"_members":{"rev":1,"id":2}})");
+  std::string out;
+  treadmill::append_document(out, "d", "rev1-x", R"({"b":1,"id":7})", R"(,"_conflicts":[])");
+  CHECK(out == R"({"id":"d","rev":"rev1-x","_conflicts":[],"b":1,"_members":{"id":7}})");
+  const auto back = parse_document(out, false);
+  REQUIRE(back);
+  CHECK(back->body == R"({"b":1,"id":7})");
+  CHECK(back->id == "d");
 }
 
 TEST_CASE("a document is shown with id, rev and what is extra before the body's members") {
