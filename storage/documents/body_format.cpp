@@ -1,4 +1,5 @@
 #include "storage/documents/body_format.hpp"
+#include "storage/documents/features.hpp"
 #include "storage/json/json.hpp"
 #include "storage/json/json_cursor.hpp"
 #include "storage/json/json_number.hpp"
@@ -24,22 +25,47 @@ bool is_rounded(std::string_view number) {
   return past != number;
 }
 
-} // namespace
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
-bool needs_format_2(std::string_view body) {
+/// Whether more than `sure_digits` digits follow each other: a number that may be rounded, or text.
+bool has_many_digits(std::string_view body) {
+  constexpr size_t fewest = sure_digits + 1;
+  for (size_t at = sure_digits; at < body.size(); at += fewest) { // meets each run of so many
+    if (!is_digit(body[at])) continue;
+    size_t from = at;
+    size_t to = at + 1;
+    while (from > 0 && is_digit(body[from - 1])) --from;
+    while (to < body.size() && is_digit(body[to])) ++to;
+    if (to - from >= fewest) return true;
+  }
+  return false;
+}
+
+/// Whether some object has a member `id` or `rev`.
+bool has_apart_member(std::string_view body) {
+  for (size_t at = body.find(':'); at != std::string_view::npos; at = body.find(':', at + 1)) {
+    const std::string_view before = body.substr(0, at);
+    if (before.ends_with(R"("id")") || before.ends_with(R"("rev")")) return true;
+  }
+  return false;
+}
+
+/// The same as features_of, by reading all of the body.
+uint64_t read_features(std::string_view body) {
   json_cursor in(body);
+  uint64_t found = 0;
   size_t depth = 0;
   bool is_name = false; // what follows is a member's name, at the top
   while (!in.at_end()) {
     const char next = in.peek();
     std::string_view text;
     if (next == '"') {
-      if (!in.take_string(text)) return false;
-      if (is_name && is_shown_apart(text)) return true;
+      if (!in.take_string(text)) return found;
+      if (is_name && is_shown_apart(text)) found |= feature::own_members;
       is_name = false;
-    } else if (next == '-' || (next >= '0' && next <= '9')) {
+    } else if (next == '-' || is_digit(next)) {
       in.take_word(text);
-      if (is_rounded(text)) return true;
+      if (is_rounded(text)) found |= feature::long_integers;
     } else {
       in.take_front(1, text);
       if (next == '{' || next == '[') ++depth;
@@ -47,7 +73,14 @@ bool needs_format_2(std::string_view body) {
       is_name = depth == 1 && (next == '{' || next == ',');
     }
   }
-  return false;
+  return found;
+}
+
+} // namespace
+
+uint64_t features_of(std::string_view body) {
+  if (!has_many_digits(body) && !has_apart_member(body)) return 0;
+  return read_features(body);
 }
 
 } // namespace treadmill

@@ -1,3 +1,5 @@
+#include "storage/documents/body_format.hpp"
+#include "storage/documents/features.hpp"
 #include "storage/documents/query_definition.hpp"
 #include "storage/engine/bucket_core_impl.hpp"
 #include "storage/engine/keys.hpp"
@@ -222,6 +224,14 @@ result<void> bucket_core::check_queries(const document& doc, bool live) const {
               "the bucket has its " + std::to_string(limits_.queries) + " queries already");
 }
 
+/// The state is written with every batch, so the features are in the batch of these bodies.
+void bucket_core::note_features(std::span<const new_leaf> made) {
+  constexpr uint64_t of_bodies = feature::long_integers | feature::own_members;
+  for (const new_leaf& leaf : made) {
+    if ((state_.features & of_bodies) != of_bodies) state_.features |= features_of(leaf.body);
+  }
+}
+
 /// The document's row holds the winner's body; every other live leaf has a separate row for its
 /// body.
 void bucket_core::store_losing_bodies(const document& doc, const revision& winner,
@@ -289,6 +299,7 @@ result<void> bucket_core::store_document(document& doc, const document_change& c
   auto older = store_tree(doc, change.nodes);
   if (!older) return tl::unexpected(older.error());
 
+  note_features(change.made);
   store_losing_bodies(doc, winner.rev, change.made);
   if (doc.there()) rows_.put(keys::superseded(bucket_, doc.row.sequence), "");
   log_change(doc, change, winner.deleted);

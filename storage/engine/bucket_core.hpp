@@ -212,6 +212,7 @@ private:
   result<void> take_in_older(document& doc, const revision_tree& added) const;
   result<bool> store_tree(document& doc, size_t most_nodes);
   result<void> check_queries(const document& doc, bool live) const;
+  void note_features(std::span<const new_leaf> made);
   void store_losing_bodies(const document& doc, const revision& winner,
                            std::span<const new_leaf> made);
   result<void> store_document(document& doc, const document_change& change);

@@ -1,6 +1,8 @@
 #include "storage/verify/verify.hpp"
 #include "storage/base/coding.hpp"
 #include "storage/base/defaults.hpp"
+#include "storage/documents/body_format.hpp"
+#include "storage/documents/features.hpp"
 #include "storage/documents/names.hpp"
 #include "storage/documents/query_definition.hpp"
 #include "storage/documents/replicated.hpp"
@@ -68,6 +70,7 @@ private:
   void check_flags(std::string_view id, const document_row& row, const revision_tree& tree);
   void check_bodies(std::string_view id, const document_row& row, const revision_tree& tree);
   void count_claims(const replicated_document& document);
+  void check_features(const replicated_document& document);
   void check_last_entry(std::string_view id, const document_row& row);
   void count(std::string_view id, const document_row& row, const revision_tree& tree);
   void take_losing_body(std::string_view rest);
@@ -271,9 +274,20 @@ void bucket_verifier::walk::check_bodies(std::string_view id, const document_row
     }
   }
   count_claims(document);
+  check_features(document);
   if (row.deleted && !row.body.empty()) add(id, "it is deleted, and has a body");
   static const json_limits limits = widest_limits();
   if (const auto kept = check_replicated(document, limits); !kept) add(id, kept.error().reason);
+}
+
+/// Peers that cannot carry a feature are kept away by the state alone.
+void bucket_verifier::walk::check_features(const replicated_document& document) {
+  uint64_t features = 0;
+  for (const leaf_body& leaf : document.bodies) features |= features_of(leaf.body);
+  report_.counted.features |= features;
+  if (!state_) return;
+  for (const std::string_view name : feature::names_of(features & ~state_->features))
+    add(document.id, "it has " + std::string(name) + ", which its bucket's features lack");
 }
 
 /// Adds the claims of leaves made elsewhere to the digest.

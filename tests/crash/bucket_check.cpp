@@ -1,4 +1,5 @@
 #include "tests/crash/bucket_check.hpp"
+#include "storage/documents/body_format.hpp"
 #include "storage/documents/query_definition.hpp"
 #include "storage/engine/checkpoint.hpp"
 #include "storage/engine/keys.hpp"
@@ -68,7 +69,7 @@ hash128 claim_sum(const std::string& id, const revision_tree::node& leaf, const 
 
 /// Answers what the leaves add to the digest that were made elsewhere.
 hash128 check_bodies(const read_view& view, uint32_t bucket, const std::string& id,
-                     const revision_tree& tree, found_rows& rows) {
+                     const revision_tree& tree, found_rows& rows, uint64_t& features) {
   hash128 claims{};
   for (const revision_tree::node& leaf : tree.leaves()) {
     const bool made_here = !leaf.foreign && leaf.rev.is_native();
@@ -77,6 +78,7 @@ hash128 check_bodies(const read_view& view, uint32_t bucket, const std::string& 
     const std::string body = value_of(view.leaf_body(bucket, id, leaf.rev), id + "'s leaf");
     require(!made_here || make_revision(leaf.parent, false, body) == leaf.rev,
             id + " has a wrong body");
+    features |= features_of(body);
     if (!made_here) claims = add(claims, claim_sum(id, leaf, body));
     if (leaf.rev != tree.winner()->rev) {
       require(rows.losing_bodies.erase(keys::losing_body(bucket, id, leaf.rev.text())) == 1,
@@ -99,7 +101,7 @@ void check_document(const read_view& view, uint32_t bucket, const std::string& i
   require(row.conflicts == conflicts, id + " has a wrong mark of conflicts");
   require((rows.conflicts.erase(id) == 1) == conflicts, id + " has a wrong row of conflicts");
   require((rows.older.erase(id) == 1) == row.older, id + " has a wrong row of older ancestry");
-  sum.digest = add(sum.digest, check_bodies(view, bucket, id, tree, rows));
+  sum.digest = add(sum.digest, check_bodies(view, bucket, id, tree, rows, sum.features));
   sum.digest = add(sum.digest, document_digest(id, tree));
   if (is_query_document(id)) {
     sum.queries += row.deleted ? 0 : 1;
@@ -178,6 +180,8 @@ std::vector<activity_entry> check_all(const read_view& view, uint32_t bucket) {
   require(documents == last.size(), "a logged document is not there");
   require(rows.losing_bodies.empty() && rows.older.empty() && rows.conflicts.empty(),
           "a row belongs to no document");
+  require((sum.features & ~state.features) == 0, "a feature is not noted");
+  sum.features = state.features; // it is never cleared
   require(sum == state, "the digest or the counts are wrong");
   return activity;
 }

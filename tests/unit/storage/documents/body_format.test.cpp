@@ -1,11 +1,13 @@
 #include "storage/documents/body_format.hpp"
+#include "storage/documents/features.hpp"
 #include "storage/json/json.hpp"
 #include <doctest/doctest.h>
 #include <string>
 
-using treadmill::needs_format_2;
+using treadmill::features_of;
+namespace feature = treadmill::feature;
 
-TEST_CASE("bodies that format 1 could hold do not need format 2") {
+TEST_CASE("bodies that format 1 could hold have no features") {
   for (const std::string_view body :
        {R"({})", R"({"a":1})", R"({"n":18446744073709551615,"m":-9223372036854775808})",
         // Doubles, as format 1 wrote them.
@@ -19,11 +21,11 @@ TEST_CASE("bodies that format 1 could hold do not need format 2") {
         R"({"a":[[],{}],"ids":1,"revs":{},"ID":1,"i":"d"})", R"({"a\"":"id","b\\":"rev"})"}) {
     INFO(body);
     CHECK(treadmill::stored_form(body).value() == body);
-    CHECK_FALSE(needs_format_2(body));
+    CHECK(features_of(body) == 0);
   }
 }
 
-TEST_CASE("bodies with integers that format 1 rounded, or members id or rev, need format 2") {
+TEST_CASE("bodies with integers that format 1 rounded, or members id or rev, have features") {
   const std::string digits(400, '9');
   for (const std::string& body :
        {std::string(R"({"n":18446744073709551617})"), std::string(R"({"n":-9223372036854775809})"),
@@ -36,7 +38,8 @@ TEST_CASE("bodies with integers that format 1 rounded, or members id or rev, nee
         std::string(R"({"a":{"b":[1]},"b":"id","rev":{"a":1}})")}) {
     INFO(body);
     CHECK(treadmill::stored_form(body).value() == body);
-    CHECK(needs_format_2(body));
+    const bool member = body.find("\"id\":") != body.npos || body.find("\"rev\":") != body.npos;
+    CHECK(features_of(body) == (member ? feature::own_members : feature::long_integers));
   }
 }
 
@@ -45,5 +48,19 @@ TEST_CASE("a text that is no stored form is answered too") {
        {"", "{", "}", "]]]{\"id\"", "\"", "{\"", "-", "{\"a\":-", "123456789012345678901x",
         "{\"a\":12345678901234567890x}", "[-------------------------]",
         "{\"n\":0000000000000000000000}"})
-    needs_format_2(text);
+    features_of(text);
+}
+
+TEST_CASE("a body can have both features, and neither depends on where it stands") {
+  const std::string digits = "1234567890123456789012345";
+  CHECK(features_of(R"({"n":)" + digits + R"(,"id":1})") ==
+        (feature::own_members | feature::long_integers));
+  for (size_t pad = 0; pad < 60; ++pad) {
+    const std::string text = R"({"p":")" + std::string(pad, 'x') + "\",";
+    CHECK(features_of(text + R"("n":)" + digits + "}") == feature::long_integers);
+    CHECK(features_of(text + R"("n":12345678901234567891})") == 0);
+    CHECK(features_of(text + R"("n":18446744073709551617})") == feature::long_integers);
+    CHECK(features_of(text + R"("rev":1})") == feature::own_members);
+    CHECK(features_of(text + R"("a":{"rev":1}})") == 0);
+  }
 }

@@ -1,5 +1,6 @@
 #include "storage/verify/verify.hpp"
 #include "storage/base/defaults.hpp"
+#include "storage/documents/features.hpp"
 #include "storage/documents/query_definition.hpp"
 #include "storage/index/block_tree.hpp"
 #include "storage/index/index_run.hpp"
@@ -372,6 +373,20 @@ TEST_CASE("verify tells what is wrong with a bucket's counts and its other rows"
   bucket.sees_put(keys::activity(number, 1) + 'x', "", "b", "it has a row of an unknown kind");
   bucket.sees_put(keys::bucket_begin(number) + '\x05', "", "b", "it has a row of an unknown kind");
   bucket.sees_put(keys::bucket_begin(number), "", "b", "a key is too short");
+}
+
+TEST_CASE("verify tells which features a bucket's state lacks") {
+  full_bucket bucket;
+  const std::string body = R"({"n":1234567890123456789012345,"rev":2})";
+  bucket.ok(tests::put("featured", body));
+  bucket.commit();
+  const bucket_report report = bucket.report();
+  CHECK_MESSAGE(report.whole(), report.text());
+  bucket_state without = bucket.state();
+  CHECK(without.features == (feature::long_integers | feature::own_members));
+  without.features = feature::long_integers;
+  bucket.sees_put(keys::bucket_state(bucket.number()), without.encode(), "b/featured",
+                  "it has own_members, which its bucket's features lack");
 }
 
 TEST_CASE("rows of the kinds that a version need not know are no problem") {
