@@ -3,6 +3,7 @@
 #include "net/replication/replication_defaults.hpp"
 #include "net/replication/replication_link.hpp"
 #include "storage/base/back_off.hpp"
+#include "storage/documents/features.hpp"
 #include <algorithm>
 #include <map>
 #include <string>
@@ -51,9 +52,10 @@ struct link_context {
   link_options options{};
   const local_rows* rows = nullptr;
   effects out{};
-  uint64_t peer_session = 0; ///< 0: unknown
-  bool compress = false;     ///< the peer reads compressed frames
-  bool patient = false;      ///< other links exist that may bring the same documents
+  uint64_t peer_session = 0;           ///< 0: unknown
+  uint64_t version = protocol_version; ///< of the protocol, in this session
+  bool compress = false;               ///< the peer reads compressed frames
+  bool patient = false;                ///< other links exist that may bring the same documents
   /// The last stream number. All buckets of a link draw from this counter, and it starts at the
   /// current time, so that a delayed frame of an earlier link with the same peer never has a larger
   /// number.
@@ -81,6 +83,18 @@ struct link_context {
   /// The bytes of batches that are being applied, by bucket and ticket. They count until the batch
   /// is answered, even if its stream was abandoned meanwhile.
   std::map<std::pair<uint32_t, uint64_t>, batch_charge> applying{};
+
+  /// The features of a bucket that this session cannot carry: the bucket is withheld if there is
+  /// one.
+  uint64_t beyond(const bucket_state& state) const {
+    return version >= 2 ? 0 : state.features & feature::beyond_protocol_1;
+  }
+  /// Whether the bucket is withheld, as those rows have it. If the state cannot be read, it is.
+  bool withholds(const row_view& from, uint32_t bucket) const {
+    if (version >= 2) return false;
+    const auto state = read_state(from, bucket);
+    return !state || beyond(*state) != 0;
+  }
 
   /// Whether fetched documents of the bucket are being applied.
   bool applies_fetched(uint32_t bucket) const {

@@ -219,6 +219,7 @@ void serve_documents(link_context& shared, const bucket_info& bucket,
                      const fetch_documents& asked) {
   // One snapshot, so that the rows of a document are consistent.
   const auto rows = shared.rows->synced();
+  if (shared.withholds(*rows, bucket.number)) return shared.send(leave{bucket.name});
   documents answer;
   answer.bucket = bucket.name;
   size_t bytes = 0;
@@ -248,6 +249,7 @@ result<std::optional<std::string>> body_of(const row_view& rows, const bucket_in
 
 void serve_part(link_context& shared, const bucket_info& bucket, const fetch_part& asked) {
   const auto rows = shared.rows->synced();
+  if (shared.withholds(*rows, bucket.number)) return shared.send(leave{bucket.name});
   auto body = body_of(*rows, bucket, asked);
   if (!body && body.error().code != ec::corrupt) return; // the peer asks again
   if (!body) body = std::optional<std::string>(); // the answer for the document reports the damage

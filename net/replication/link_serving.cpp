@@ -67,6 +67,16 @@ void serving::begin(const follow& what) {
   digests_ = what.digests;
 }
 
+/// Sends nothing until the peer asks again.
+void serving::stop() {
+  stream_ = 0;
+  taken_ = 0;
+  claimed_since_ = ticks(-1);
+  from_.reset();
+  on_their_way_.clear();
+  bytes_on_their_way_ = 0;
+}
+
 /// Whether the peer's checkpoint belongs to this log. A checkpoint at 0 fits any log.
 result<bool> serving::fits(const row_view& rows, const checkpoint& from,
                            const bucket_state& state) const {
@@ -85,6 +95,11 @@ serving::outcome serving::serve() {
   const auto state = read_state(*rows, bucket_.number);
   if (!state) return outcome::unreadable;
   sequence_ = state->sequence;
+  // The state and the documents are of one snapshot, so nothing is sent before its feature shows.
+  if (shared_.beyond(*state) != 0) {
+    stop();
+    return outcome::withheld;
+  }
   if (from_) {
     const auto fit = fits(*rows, *from_, *state);
     if (!fit) {

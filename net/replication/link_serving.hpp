@@ -17,6 +17,7 @@ public:
     done,
     more,       ///< more to send, after other events
     unreadable, ///< rows cannot be read now: the store is briefly closed
+    withheld,   ///< the session cannot carry the bucket; the stream is over
   };
   /// Sends as much as the window and `served_at_once` allow.
   outcome serve();
@@ -38,6 +39,7 @@ private:
 
   result<bool> fits(const row_view& rows, const checkpoint& from, const bucket_state& state) const;
   void begin(const follow& what);
+  void stop();
   bool is_late(const follow& what, ticks now);
   result<slice> read_slice(const row_view& rows, const bucket_state& state) const;
   result<void> look_up(const row_view& rows, const activity_entry& logged, slice& made) const;

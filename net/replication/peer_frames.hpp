@@ -16,8 +16,9 @@
 /// the fields that it knows, so that a newer node may add fields.
 namespace treadmill::replication {
 
-/// The protocol version that this node speaks, and the oldest that it understands.
-inline constexpr uint64_t protocol_version = 1;
+/// The newest protocol version that this node speaks, and the oldest. Version 2 carries what
+/// documents can have since format 2 (feature::beyond_protocol_1).
+inline constexpr uint64_t protocol_version = 2;
 inline constexpr uint64_t protocol_oldest = 1;
 
 /// The first frame of each side, and the answer to it. A side repeats it until it knows the other

@@ -51,6 +51,7 @@ struct link::impl {
   void look_at_own();
   void serve(serving& bucket, ticks now);
   void serve_all(ticks now);
+  bool withholds(const std::string& bucket, const bucket_state& state);
   void send_heads(bool all, ticks now);
   void compare(const std::string& bucket, ticks now);
   void share_room(ticks now);
@@ -72,6 +73,8 @@ struct link::impl {
   /// What the last announcement of each bucket told the peer.
   std::map<std::string, std::tuple<hash128, uint64_t, hash128>> told{};
   std::string told_next{}; ///< where the rotation of unchanged buckets continues
+  /// Buckets that the session cannot carry, with the features that it lacks.
+  std::map<std::string, uint64_t> withheld{};
   bucket_making making{shared};
   peer_holdings holdings{};
 };
@@ -88,6 +91,7 @@ void link::impl::greet(ticks now) {
   hello mine;
   mine.session = session;
   mine.instance = shared.options.instance;
+  mine.newest = shared.options.newest;
   mine.node_id = shared.options.node_id;
   mine.name = shared.options.name;
   mine.zmq_uri = shared.options.zmq_uri;
@@ -102,7 +106,7 @@ void link::impl::greet(ticks now) {
 
 /// Returns false if this node refuses a link with this peer.
 bool link::impl::accept(const hello& what, ticks now) {
-  if (what.newest < protocol_oldest || what.oldest > protocol_version) {
+  if (what.newest < protocol_oldest || what.oldest > shared.options.newest) {
     shared.peer_session = what.session;
     shared.send(goodbye{disconnect_reason::version});
     refused(disconnect_reason::version, now);
@@ -130,6 +134,7 @@ void link::impl::greeted(hello&& what, uint64_t to, ticks now) {
 void link::impl::begin_session(hello&& what, ticks now) {
   peer = std::move(what);
   shared.peer_session = peer.session;
+  shared.version = std::min(shared.options.newest, peer.newest);
   shared.compress = shared.options.zstd && peer.zstd;
   shared.answers = {};
   established = false;
@@ -140,6 +145,7 @@ void link::impl::begin_session(hello&& what, ticks now) {
   }
   servings.clear();
   told.clear();
+  withheld.clear();
   for (auto& [name, bucket] : followings) bucket->begin_session(now);
 }
 
@@ -295,6 +301,7 @@ void link::impl::forget_gone() {
     const auto bucket = shared.rows->find_bucket(item.first);
     return !bucket || bucket->number != item.second->bucket().number;
   });
+  std::erase_if(withheld, [&](const auto& item) { return !shared.rows->find_bucket(item.first); });
   holdings.keep_only([&](const std::string& name, uint32_t number) {
     const auto bucket = shared.rows->find_bucket(name);
     return bucket && bucket->number == number && takes(name);
@@ -328,6 +335,7 @@ void link::impl::serve(serving& bucket, ticks now) {
   const serving::outcome served = bucket.serve();
   if (bucket.sequence() > 0)
     holdings.reached(bucket.bucket().name, bucket.bucket().number, bucket.sequence());
+  if (served == serving::outcome::withheld) return shared.send(leave{bucket.bucket().name});
   if (served == serving::outcome::done) return;
   const ticks at = served == serving::outcome::more ? now : now + defaults::read_again;
   serve_at = serve_at < ticks(0) ? at : std::min(serve_at, at);
@@ -336,6 +344,17 @@ void link::impl::serve(serving& bucket, ticks now) {
 void link::impl::serve_all(ticks now) {
   serve_at = ticks(-1);
   for (auto& [name, bucket] : servings) serve(*bucket, now);
+}
+
+/// Whether the bucket is left out of this session; notes it for the status.
+bool link::impl::withholds(const std::string& bucket, const bucket_state& state) {
+  const uint64_t beyond = shared.beyond(state);
+  if (beyond == 0) {
+    withheld.erase(bucket);
+  } else {
+    withheld[bucket] = beyond;
+  }
+  return beyond != 0;
 }
 
 /// Announces the buckets that changed since the last announcement, and some unchanged ones in
@@ -351,6 +370,7 @@ void link::impl::send_heads(bool all, ticks) {
     const auto state = read_state(*rows, bucket.number);
     if (!state) continue;
     holdings.reached(bucket.name, bucket.number, state->sequence);
+    if (withholds(bucket.name, *state)) continue;
     const std::tuple now{bucket.log_id, state->sequence, state->digest};
     auto& before = told[bucket.name];
     const bool rotated = bucket.name >= told_next && again < defaults::heads_again;
@@ -533,11 +553,30 @@ link_status link::status(ticks now) const {
   return shown;
 }
 
+namespace {
+
+std::string withheld_reason(uint64_t beyond, uint64_t version) {
+  std::string text = "it has ";
+  for (const std::string_view name : feature::names_of(beyond)) {
+    if (text.back() != ' ') text += ", ";
+    text += name;
+  }
+  return text + ", which version " + std::to_string(version) +
+         " of the protocol cannot carry: it is not sent until the peer is upgraded";
+}
+
+} // namespace
+
 /// Shows why a direction of a bucket makes no progress.
 void link::impl::show_problems(link_status& shown) const {
   for (bucket_progress& each : shown.buckets) {
     const auto served = servings.find(each.bucket);
-    if (each.reason.empty() && served != servings.end()) each.reason = served->second->problem();
+    const auto kept = withheld.find(each.bucket);
+    if (each.reason.empty() && kept != withheld.end()) {
+      each.reason = withheld_reason(kept->second, shared.version);
+    } else if (each.reason.empty() && served != servings.end()) {
+      each.reason = served->second->problem();
+    }
     if (shown.reason.empty() && !each.reason.empty())
       shown.reason = each.bucket + ": " + each.reason;
   }

@@ -18,8 +18,9 @@ struct link_options {
   std::string node_id{}; ///< of this node
   uint64_t instance = 0; ///< of this process
   std::string name{};
-  std::string zmq_uri{}; ///< where peers can dial this node; empty: they cannot
-  bool invites = false;  ///< see hello::invites
+  std::string zmq_uri{};              ///< where peers can dial this node; empty: they cannot
+  uint64_t newest = protocol_version; ///< the newest version to speak; lower only in tests
+  bool invites = false;               ///< see hello::invites
   bool zstd = true;
   bool all_buckets = true; ///< else only `buckets`
   std::vector<std::string> buckets{};

@@ -29,6 +29,7 @@ constexpr std::array cases{
     fault_case{fault::sync_lies, "what was synced is lost", by_checker, 20},
     fault_case{fault::sequence_reused, "a sequence is used again", by_checker, 20},
     fault_case{fault::digest_forgotten, "the digest is not kept", by_checker, 10},
+    fault_case{fault::features_forgotten, "features are not kept", by_checker, 120},
     fault_case{fault::left_mark_forgotten, "a dropped bucket comes back", by_checker, 40},
     fault_case{fault::bucket_number_reused, "a bucket's number is used again", by_checker, 40},
     fault_case{fault::checkpoints_outlive_documents, "checkpoints outlive documents", by_checker,

@@ -30,6 +30,7 @@ enum class fault : uint8_t {
   sync_lies,
   sequence_reused,
   digest_forgotten,
+  features_forgotten,
   left_mark_forgotten,
   bucket_number_reused,
   checkpoints_outlive_documents,

@@ -14,7 +14,10 @@ using replication::frame;
 
 } // namespace
 
-node::node(surroundings& around, size_t index) : around_(around), index_(index) { new_identity(); }
+node::node(surroundings& around, size_t index)
+    : around_(around), index_(index), old_(around.planned().is_old(index)) {
+  new_identity();
+}
 
 void node::new_identity() {
   node_id_ = "00000000-0000-7000-8000-";
@@ -160,6 +163,7 @@ void node::make_link(size_t peer, bool invites) {
   options.name = "node" + std::to_string(index_);
   options.zmq_uri = "tcp://" + options.name + ":1445";
   options.invites = invites;
+  if (old_) options.newest = 1;
   options.zstd = around_.planned().seed % 4 == 0;
   options.random = [this] { return random().next(); };
   peer_slot& slot = links_[peer];
@@ -182,6 +186,11 @@ void node::drop_link(size_t peer) {
   counts_.rescans += last.rescans;
   links_.erase(found);
   for (auto& [other, each] : links_) each.link->set_patient(links_.size() > 1);
+}
+
+void node::upgrade() {
+  ++event_;
+  if (std::exchange(old_, false)) remake_links();
 }
 
 void node::remake_links() {

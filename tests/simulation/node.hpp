@@ -23,6 +23,7 @@ public:
   void wipe() override;
   void keep_copy() override { copy_ = std::make_unique<disk>(disk_.copy()); }
   bool set_back() override;
+  void upgrade() override;
 
   void add_peer(size_t peer, bool invites) override;
   void remove_peer(size_t peer) override;
@@ -166,6 +167,7 @@ private:
   std::string node_id_{};
   std::map<size_t, bool> peers_{}; ///< whether the next start invites
   std::set<size_t> removed_{};     ///< peers
+  bool old_ = false;               ///< speaks version 1 of the protocol
   std::map<std::string, bucket_info> dropped_{};
   // What does not
   bool up_ = false;

@@ -126,14 +126,16 @@ disk::record node::rows_of(host& of, const row_batch& rows) {
         made.emplace_back(std::string(key), std::string(value));
       },
       [&](std::string_view key) { made.emplace_back(std::string(key), std::nullopt); });
-  if (around_.planned().injected != fault::digest_forgotten) return made;
-  // A fault: the digest of before is kept.
+  const fault injected = around_.planned().injected;
+  if (injected != fault::digest_forgotten && injected != fault::features_forgotten) return made;
+  // A fault: the digest of before is kept, or the features are left out.
   const auto before = replication::read_state(*latest(), of.info.number);
   for (auto& [key, value] : made) {
     if (key != keys::bucket_state(of.info.number)) continue;
     auto state = bucket_state::decode(*value);
-    if (!around_.injects(fault::digest_forgotten)) continue;
-    state->digest = before->digest;
+    if (!around_.injects(injected)) continue;
+    if (injected == fault::digest_forgotten) state->digest = before->digest;
+    if (injected == fault::features_forgotten) state->features = 0;
     value = state->encode();
   }
   return made;

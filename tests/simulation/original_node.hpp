@@ -21,6 +21,7 @@ public:
   void wipe() override {}
   void keep_copy() override {}
   bool set_back() override { return false; }
+  void upgrade() override {}
   void add_peer(size_t peer, bool) override { peers_.insert(peer); }
   void remove_peer(size_t) override {}
   bool has_peer(size_t peer) const override { return peers_.count(peer) != 0; }

@@ -59,6 +59,9 @@ public:
   virtual void keep_copy() = 0;        ///< of the store as it is now
   virtual bool set_back() = 0;         ///< to that copy, where there is one; it is down
 
+  /// From now on it speaks the newest version of the protocol.
+  virtual void upgrade() = 0;
+
   // Peers
   virtual void add_peer(size_t peer, bool invites) = 0;
   virtual void remove_peer(size_t peer) = 0;

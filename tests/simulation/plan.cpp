@@ -91,6 +91,8 @@ plan make_plan(uint64_t seed, size_t operations) {
   made.network = make_network(random);
   made.disturbances = make_disturbances(random);
   made.content = make_content(random);
+  if (random.below(3) == 0) made.content.new_bodies = 1U << random.below(8);
+  if (random.below(4) == 0) made.old_nodes = random.below(size_t{1} << made.nodes);
   return made;
 }
 
@@ -125,7 +127,8 @@ std::string to_text(const plan& of) {
       << ", drops " << d.drops << ", removals " << d.removals << ", late " << d.late_joiners
       << ", failed commits " << d.failed_commits << " of 1000; hot " << of.content.hot << ", cold "
       << of.content.cold << ", forged " << of.content.forged << ", large "
-      << of.content.inline_bodies << ", in parts " << of.content.part_bodies << " of 1000";
+      << of.content.inline_bodies << ", in parts " << of.content.part_bodies << ", new "
+      << of.content.new_bodies << " of 1000; old nodes " << of.old_nodes;
   return out.str();
 }
 

@@ -43,6 +43,7 @@ struct content_plan {
   unsigned equal_bodies = 50; ///< permille of bodies that other nodes may write as well
   unsigned queries = 0;       ///< permille of writes that define a query
   unsigned forged = 0;        ///< permille of operations that import what somebody made up
+  unsigned new_bodies = 0;    ///< permille of bodies that version 1 of the protocol cannot carry
 };
 
 /// All that is decided before a run, from its seed.
@@ -55,12 +56,15 @@ struct plan {
   ticks commit{3};       ///< how long a commit takes, at most
   bool interval = false; ///< answers before the sync
   bool original = false; ///< the nodes run the algorithm of the first draft
+  /// A bit for each node that speaks version 1 of the protocol until all is healed.
+  uint64_t old_nodes = 0;
   network_plan network{};
   disturbance_plan disturbances{};
   content_plan content{};
   fault injected = fault::none;
 
   std::vector<std::pair<size_t, size_t>> edges() const;
+  bool is_old(size_t node) const { return (old_nodes >> node & 1) != 0; }
 };
 
 plan make_plan(uint64_t seed, size_t operations);

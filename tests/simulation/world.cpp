@@ -71,6 +71,7 @@ private:
   std::string some_id();
   std::string some_body(const std::string& id);
   std::string some_shared_body(const std::string& id);
+  std::string with_news(size_t node, std::string body);
   void import_one(size_t node, const std::string& bucket);
   std::optional<revision> some_stale(const std::string& bucket, const std::string& id);
 
@@ -97,6 +98,7 @@ private:
   // The end
   void run_for(ticks how_long);
   void heal();
+  void upgrade_all();
   bool is_whole() const;
   void converge();
   void rest();
@@ -285,6 +287,15 @@ std::string world::some_body(const std::string& id) {
   return R"({"n":)" + number + (size == 0 ? "" : R"(,"pad":")" + pad + "\"") + "}";
 }
 
+constexpr auto news = R"("new":123456789012345678901234567890)";
+
+/// Some bodies get a member that only new nodes take.
+std::string world::with_news(size_t node, std::string body) {
+  if (plan_.is_old(node) || !random_.chance(plan_.content.new_bodies)) return body;
+  body.pop_back();
+  return body + ',' + news + '}';
+}
+
 /// Some revision that the document had at some time.
 std::optional<revision> world::some_stale(const std::string& bucket, const std::string& id) {
   const auto found = history_.documents().find({bucket, id});
@@ -315,6 +326,7 @@ write_op world::some_op(size_t node, const std::string& bucket) {
               "\":" + std::to_string(random_.chance(100) ? 1 : unique_++) + "}";
   } else if (op.what != write_op::kind::remove) {
     op.body = some_body(op.id);
+    if (op.id.front() != '_') op.body = with_news(node, std::move(op.body));
   }
   if (op.what == write_op::kind::create) return op;
   if (random_.chance(300)) op.rev = nodes_[node]->some_leaf(bucket, op.id);
@@ -491,9 +503,27 @@ void world::run_for(ticks how_long) {
     if (clock_.count() > most_events) fail("there is no end of events");
 }
 
+/// None of the nodes that spoke version 1 may have what it cannot carry.
+void world::upgrade_all() {
+  for (size_t i = 0; i < nodes_.size(); ++i) {
+    if (!plan_.is_old(i)) continue;
+    for (const std::string& bucket : checker_.bucket_names()) {
+      const auto of = nodes_[i]->facts(bucket, false);
+      if (!of) continue;
+      for (const auto& [id, document] : of->documents)
+        for (const auto& [rev, body] : document.bodies)
+          if (body.find(news) != std::string::npos)
+            fail(name(i) + " has " + id + ", which version 1 of the protocol cannot carry");
+    }
+    trace(name(i) + " is upgraded");
+    nodes_[i]->upgrade();
+  }
+}
+
 void world::heal() {
   healed_ = true;
   trace("healing all");
+  upgrade_all();
   for (size_t i = 0; i < nodes_.size(); ++i) {
     joined_[i] = true;
     if (!nodes_[i]->up()) nodes_[i]->start();
