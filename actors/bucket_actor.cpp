@@ -42,7 +42,8 @@ void submit(bucket_pointer self, bool makes_room = false) {
   bucket_actor_state& state = self->state;
   if (!state.core || !state.core->dirty() || state.core->in_group()) return;
   bucket_core::batch batch = state.core->take_batch();
-  const bool lazy = batch.sequence == std::exchange(state.last_sequence, batch.sequence);
+  const bool same_sequence = batch.sequence == std::exchange(state.last_sequence, batch.sequence);
+  const bool lazy = same_sequence && !batch.unlogged;
   state.submitted = batch.number;
   const size_t bytes = batch.rows.bytes();
   state.on_their_way.push_back({batch.number, batch.sequence, bytes});

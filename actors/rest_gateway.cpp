@@ -247,6 +247,24 @@ void rest_gateway::write(std::string bucket, bool make_bucket,
   });
 }
 
+void rest_gateway::write_local(std::string bucket, local_change change, clock::time_point deadline,
+                               std::function<void(result<void>)> answer) {
+  auto group = std::make_shared<write_group>();
+  write_op& op = group->ops.emplace_back();
+  op.what = write_op::kind::local;
+  op.id = std::move(change.name);
+  op.deleted = !change.value;
+  op.body = std::move(change.value).value_or("");
+  if (change.checks)
+    op.before = std::make_shared<const std::optional<std::string>>(std::move(change.before));
+  write(std::move(bucket), false, std::move(group), deadline,
+        [answer = std::move(answer)](const write_answer& given) {
+          const bool whole = given.problem.code != ec::none;
+          const error& problem = whole ? given.problem : given.outcomes.front().problem;
+          answer(problem.code == ec::none ? result<void>() : tl::unexpected(problem));
+        });
+}
+
 void rest_gateway::merge(std::string bucket, merge_request asked,
                          std::function<void(merge_answer)> answer) {
   const auto refuse = [&answer](ec code, const char* reason) { answer({{code, reason}, {}}); };

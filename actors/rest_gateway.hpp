@@ -74,14 +74,12 @@ public:
   void drop_bucket(std::string name, clock::time_point deadline,
                    std::function<void(result<void>)> answer) override;
   std::shared_ptr<void> follow(uint32_t bucket, waker wake) override;
-  /// The store keeps no local rows yet.
-  result<std::optional<std::string>> read_local(uint32_t, std::string_view) const override {
-    return std::optional<std::string>();
+  result<std::optional<std::string>> read_local(uint32_t bucket,
+                                                std::string_view name) const override {
+    return options_.rows->latest().local_row(bucket, name);
   }
-  void write_local(std::string, local_change, clock::time_point,
-                   std::function<void(result<void>)> answer) override {
-    answer(fail(ec::unavailable, "settings of one bucket are not kept yet"));
-  }
+  void write_local(std::string bucket, local_change change, clock::time_point deadline,
+                   std::function<void(result<void>)> answer) override;
   query_board& queries() const override { return *options_.board; }
   void await_query(std::string bucket, std::string name, uint64_t sequence,
                    clock::time_point deadline, std::function<void(result<void>)> answer) override;

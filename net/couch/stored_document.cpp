@@ -34,7 +34,12 @@ outcome<stored_revision> stored_document::find_revision(const revision& rev) con
   const auto tree = row_.tree(); // has all leaves
   if (!tree) return fault(of(tree.error()));
   const revision_tree::node* leaf = tree->find(rev);
-  if (leaf == nullptr || !leaf->leaf) return fault(missing());
+  if (leaf == nullptr || !leaf->leaf) {
+    auto kept = view_.superseded_body(bucket_, id_, rev);
+    if (!kept) return fault(of(kept.error()));
+    if (!*kept) return fault(missing());
+    return stored_revision{rev, false, std::move(**kept)};
+  }
   if (leaf->deleted) return stored_revision{rev, true, "{}"};
   auto body = view_.leaf_body(bucket_, id_, rev);
   if (!body) return fault(of(body.error()));

@@ -29,8 +29,8 @@ public:
   outcome<revision_tree> whole_tree() const;
   /// The winner. Errors: deleted.
   outcome<stored_revision> winner() const;
-  /// A revision whose body is kept: a leaf. (Superseded bodies are not kept yet; this is where they
-  /// would be found.) Errors: missing; those of reading.
+  /// A revision whose body is kept: a leaf, or a superseded one, if its bucket keeps such bodies.
+  /// Errors: missing; those of reading.
   outcome<stored_revision> find_revision(const revision& rev) const;
 
 private:

@@ -43,6 +43,7 @@ inline constexpr size_t recent_ancestry = 64;
 /// partitioned still merge. The largest tree fits into a frame of the peer protocol.
 inline constexpr size_t imported_leaves = 1000;
 inline constexpr size_t imported_nodes = 50'000;
+inline constexpr size_t local_name_bytes = 600; ///< of a local row
 inline constexpr size_t merged_leaves = 10'000;
 inline constexpr size_t merged_nodes = 100'000;
 /// Revisions in one entry of the activity: a change that brings more is logged as several entries.

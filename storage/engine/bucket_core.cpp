@@ -112,7 +112,8 @@ bucket_core::batch bucket_core::take_batch() {
   rows_.put(keys::bucket_state(bucket_), state_.encode());
   taken_.push_back({batch_, std::move(items_)});
   items_.clear();
-  batch taken{batch_++, state_.sequence, std::exchange(queries_, false), std::move(rows_)};
+  batch taken{batch_++, state_.sequence, std::exchange(queries_, false),
+              std::exchange(unlogged_, false), std::move(rows_)};
   rows_ = row_batch();
   return taken;
 }
@@ -293,6 +294,8 @@ result<void> bucket_core::store_document(document& doc, const document_change& c
     if (!body) return tl::unexpected(body.error());
     kept_body = std::move(*body);
   }
+  auto superseded = superseded_bodies(doc);
+  if (!superseded) return tl::unexpected(superseded.error());
   const auto claims = changed_claims(doc, change);
   if (!claims) return tl::unexpected(claims.error());
   const hash128 digest_after = add(document_digest(doc.id, doc.recent), *claims);
@@ -300,6 +303,8 @@ result<void> bucket_core::store_document(document& doc, const document_change& c
   if (!older) return tl::unexpected(older.error());
 
   note_features(change.made);
+  for (const auto& [rev, body] : *superseded)
+    rows_.put(keys::superseded_body(bucket_, doc.id, rev.text()), body);
   store_losing_bodies(doc, winner.rev, change.made);
   if (doc.there()) rows_.put(keys::superseded(bucket_, doc.row.sequence), "");
   log_change(doc, change, winner.deleted);
@@ -466,6 +471,8 @@ result<write_outcome> bucket_core::write_graft(const write_op& op) {
 
 result<write_outcome> bucket_core::apply_op(const write_op& op) {
   if (op.what == write_op::kind::graft) return write_graft(op);
+  if (op.what == write_op::kind::local) return write_local(op);
+  if (op.what == write_op::kind::keep_superseded) return keep_superseded(op);
   auto loaded = op.made_here ? absent(op.id) : load(op.id);
   if (!loaded) return tl::unexpected(loaded.error());
   document& doc = *loaded;
@@ -489,7 +496,9 @@ result<write_outcome> bucket_core::apply_op(const write_op& op) {
   case write_op::kind::put: return write_body(doc, op);
   case write_op::kind::remove: return write_tombstones(doc, op);
   case write_op::kind::edit: return write_edit(doc, op);
-  case write_op::kind::graft: break; // above
+  case write_op::kind::graft:
+  case write_op::kind::local:
+  case write_op::kind::keep_superseded: break; // above
   }
   return fail(ec::internal, "a write of an unknown kind");
 }

@@ -13,6 +13,7 @@
 #include <span>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 namespace treadmill {
@@ -29,6 +30,10 @@ struct write_op {
     /// conflict.
     edit,
     graft, ///< adds the revisions of `grafted` as a merge does, but logs them as made here
+    /// Sets the local row `id` (1 to 600 bytes) to `body`, or, if `deleted`, removes it. Such a row
+    /// is in no log, digest, count or export, and no peer gets it.
+    local,
+    keep_superseded, ///< from now on the bucket keeps the bodies of superseded revisions
   };
   enum class only : uint8_t {
     always,
@@ -40,9 +45,12 @@ struct write_op {
   std::string id;         ///< validated by the caller
   bool made_here = false; ///< the id was generated for this write, so the document cannot exist and
                           ///< is not looked up
-  bool deleted = false;   ///< of an `edit`: it makes a tombstone
+  bool deleted = false;   ///< of an `edit`: it makes a tombstone; see `local`
   std::optional<revision> rev; ///< must be a live leaf; of an `edit` any leaf
   std::string body; ///< stored form; for `patch` the patch; empty for `remove` and tombstones
+  /// Of a `local`: a conflict, unless the row still has this value (nothing: is missing). nullptr:
+  /// whatever it has.
+  std::shared_ptr<const std::optional<std::string>> before{};
   /// Of a `graft`: one document that passed check_replicated, within the limits of an import.
   std::shared_ptr<const replicated_document> grafted{};
   /// Set if the document was refused earlier (a bad id in a bulk request, for example): `apply`
@@ -149,6 +157,7 @@ public:
     uint64_t number = 0;   ///< 1, 2, 3 …
     uint64_t sequence = 0; ///< of the last entry in it
     bool queries = false;  ///< it changes query definitions
+    bool unlogged = false; ///< it has writes of clients that are not in the activity
     row_batch rows;
   };
   batch take_batch();
@@ -184,6 +193,7 @@ private:
     row_batch rows{}; ///< of the open batch, before the group
     bucket_state state{};
     bool queries = false;
+    bool unlogged = false;
   };
   struct document;
   /// A live leaf whose body a change writes.
@@ -238,6 +248,10 @@ private:
   result<write_outcome> write_tombstones(document& doc, const write_op& op);
   result<write_outcome> write_edit(document& doc, const write_op& op);
   result<write_outcome> write_graft(const write_op& op);
+  result<write_outcome> write_local(const write_op& op);
+  write_outcome keep_superseded(const write_op& op);
+  using revision_body = std::pair<revision, std::string>;
+  result<std::vector<revision_body>> superseded_bodies(const document& doc) const;
 
   uint32_t bucket_;
   bucket_state state_;
@@ -250,6 +264,7 @@ private:
   std::deque<batch_items> taken_{};    ///< of the batches being committed, oldest first
   std::vector<overlay_item*> items_{}; ///< of the open batch
   bool queries_ = false;               ///< the open batch changes query definitions
+  bool unlogged_ = false;              ///< it has writes that are not in the activity
   std::unordered_map<std::string, uint64_t> runs_{}; ///< by the node id of the peer
   std::optional<open_group> group_{};
 };

@@ -10,6 +10,7 @@ void bucket_core::begin_group() {
   group_->rows = std::exchange(rows_, row_batch());
   group_->state = state_;
   group_->queries = queries_;
+  group_->unlogged = unlogged_;
 }
 
 result<void> bucket_core::check_group() const {
@@ -41,6 +42,7 @@ void bucket_core::undo_group() {
   rows_ = std::move(group_->rows);
   state_ = group_->state;
   queries_ = group_->queries;
+  unlogged_ = group_->unlogged;
   group_.reset();
 }
 

@@ -78,12 +78,35 @@ std::string document(uint32_t bucket, std::string_view id) {
   return in_bucket(bucket, row_kind::document, id);
 }
 
-std::string losing_body(uint32_t bucket, std::string_view id, std::string_view rev) {
+namespace {
+
+std::string of_revision(uint32_t bucket, char kind, std::string_view id, std::string_view rev) {
   std::string rest(id);
   rest.push_back('\0'); // ids have no control characters, so this ends the id
   rest.append(rev);
-  return in_bucket(bucket, row_kind::losing_body, rest);
+  return in_bucket(bucket, kind, rest);
 }
+
+} // namespace
+
+std::string losing_body(uint32_t bucket, std::string_view id, std::string_view rev) {
+  return of_revision(bucket, row_kind::losing_body, id, rev);
+}
+
+std::string superseded_body(uint32_t bucket, std::string_view id, std::string_view rev) {
+  return of_revision(bucket, row_kind::superseded_body, id, rev);
+}
+std::string superseded_bodies_begin(uint32_t bucket) {
+  return in_bucket(bucket, row_kind::superseded_body);
+}
+std::string superseded_bodies_end(uint32_t bucket) {
+  return in_bucket(bucket, row_kind::superseded_body + 1);
+}
+
+std::string local_row(uint32_t bucket, std::string_view name) {
+  return in_bucket(bucket, row_kind::local, name);
+}
+std::string local_rows_end(uint32_t bucket) { return in_bucket(bucket, row_kind::local + 1); }
 
 std::string older_ancestry(uint32_t bucket, std::string_view id) {
   return in_bucket(bucket, row_kind::older_ancestry, id);

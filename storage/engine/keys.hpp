@@ -21,6 +21,8 @@ inline constexpr char query = 0x06;
 inline constexpr char conflict = 0x07;
 inline constexpr char checkpoint = 0x08;
 inline constexpr char superseded = 0x09;
+inline constexpr char local = 0x0a;
+inline constexpr char superseded_body = 0x0b;
 /// Rows of the kinds from 0x80 to 0xfe may be left out: a version that does not know one neither
 /// reads nor changes it, and removes it with its bucket.
 inline bool is_optional(char kind) {
@@ -64,6 +66,13 @@ std::string checkpoint(uint32_t bucket, std::string_view peer);
 /// Present if a later entry of the same document supersedes that one. (Absent if an older version,
 /// which did not know this row, wrote the later entry.)
 std::string superseded(uint32_t bucket, uint64_t sequence);
+/// A value that belongs to the bucket on this node alone.
+std::string local_row(uint32_t bucket, std::string_view name);
+std::string local_rows_end(uint32_t bucket);
+/// The body of a superseded revision, kept on request.
+std::string superseded_body(uint32_t bucket, std::string_view id, std::string_view rev);
+std::string superseded_bodies_begin(uint32_t bucket);
+std::string superseded_bodies_end(uint32_t bucket);
 /// A bucket that was dropped here, by name: peers cannot create it until it is created here again.
 std::string left_bucket(std::string_view name);
 

@@ -248,6 +248,16 @@ result<revision_tree> read_view::full_tree(uint32_t bucket, std::string_view id)
   return whole_tree(*tree, **older_bytes);
 }
 
+result<std::optional<std::string>> read_view::superseded_body(uint32_t bucket, std::string_view id,
+                                                              const revision& rev) const {
+  return read(keys::superseded_body(bucket, id, rev.text()));
+}
+
+result<std::optional<std::string>> read_view::local_row(uint32_t bucket,
+                                                        std::string_view name) const {
+  return read(keys::local_row(bucket, name));
+}
+
 result<std::string> read_view::leaf_body(uint32_t bucket, std::string_view id,
                                          const revision& rev) const {
   auto bytes = read(keys::document(bucket, id));

@@ -335,6 +335,35 @@ std::string store::impl::compact_some(const std::string& from, std::string to) {
   return to;
 }
 
+/// Removes a slice of the bodies that the first requested compaction drops. False: none are left.
+result<bool> store::impl::drop_superseded() {
+  asked_range next;
+  {
+    const checked_lock guard(asked_mutex);
+    if (asked.empty() || asked.front().drop_from == asked.front().drop_end) return false;
+    next = asked.front();
+  }
+  leveldb::ReadOptions once;
+  once.fill_cache = false;
+  const std::unique_ptr<leveldb::Iterator> rows(db->NewIterator(once));
+  row_batch removal;
+  size_t count = 0;
+  for (rows->Seek(next.drop_from);
+       rows->Valid() && view(rows->key()) < next.drop_end && count < defaults::clean_up_rows;
+       rows->Next()) {
+    removal.remove(view(rows->key()));
+    next.drop_from = view(rows->key());
+    ++count;
+  }
+  if (!rows->status().ok()) return read_failure(rows->status());
+  if (count == 0) next.drop_from = next.drop_end;
+  if (count > 0)
+    if (auto done = write(removal, false); !done) return tl::unexpected(done.error());
+  const checked_lock guard(asked_mutex);
+  asked.front().drop_from = next.drop_from; // other threads only append
+  return count > 0;
+}
+
 /// False: no requested compaction is left.
 bool store::impl::compact_asked() {
   asked_range next;
@@ -357,6 +386,8 @@ result<bool> store::clean_up() {
   if (!all_dead) return tl::unexpected(all_dead.error());
   if (all_dead->empty()) {
     if (!compacting()) return false;
+    const auto dropped = in.drop_superseded();
+    if (!dropped || *dropped) return dropped;
     // The snapshot held for followers would keep superseded rows, so release it.
     if (auto done = sync(); !done) return tl::unexpected(done.error());
     return in.compact_asked();
@@ -386,7 +417,13 @@ result<bool> store::clean_up() {
 void store::ask_compaction(std::optional<uint32_t> bucket) {
   const checked_lock guard(impl_->asked_mutex);
   impl::asked_range wanted{bucket ? keys::bucket_begin(*bucket) : keys::bucket_begin(0),
-                           bucket ? keys::bucket_end(*bucket) : keys::buckets_end()};
+                           bucket ? keys::bucket_end(*bucket) : keys::buckets_end(),
+                           {},
+                           {}};
+  if (bucket) {
+    wanted.drop_from = keys::superseded_bodies_begin(*bucket);
+    wanted.drop_end = keys::superseded_bodies_end(*bucket);
+  }
   const bool there = std::any_of(impl_->asked.begin(), impl_->asked.end(), [&](const auto& one) {
     return one.from == wanted.from && one.end == wanted.end;
   });

@@ -136,7 +136,8 @@ public:
   // ----------------------------------------------------------------------------------------------------------
 
   /// Requests that `clean_up` reclaims the space of superseded and removed rows, of the bucket with
-  /// that number or (nullopt) of all buckets. The request is lost when the store is closed.
+  /// that number or (nullopt) of all buckets. Of a bucket with a number, it first removes the
+  /// bodies of superseded revisions. The request is lost when the store is closed.
   void ask_compaction(std::optional<uint32_t> bucket);
   /// True if a requested compaction is not finished.
   bool compacting() const;
@@ -227,6 +228,11 @@ public:
   result<bucket_state> state(uint32_t bucket) const; ///< all zero if there is none yet
   /// The whole tree of a document, including its older ancestry. Errors: not_found.
   result<revision_tree> full_tree(uint32_t bucket, std::string_view id) const;
+  /// The kept body of a superseded revision; nothing: it is not kept.
+  result<std::optional<std::string>> superseded_body(uint32_t bucket, std::string_view id,
+                                                     const revision& rev) const;
+  /// A local row of a bucket; nothing: there is none.
+  result<std::optional<std::string>> local_row(uint32_t bucket, std::string_view name) const;
   /// The body of a leaf. Errors: not_found with the reason missing, deleted or superseded.
   result<std::string> leaf_body(uint32_t bucket, std::string_view id, const revision& rev) const;
 

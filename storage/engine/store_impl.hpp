@@ -80,6 +80,7 @@ struct store::impl {
   result<bool> remove_rows(const dead_range& dead);
   result<void> forget(const dead_range& dead);
   std::string compact_some(const std::string& from, std::string to);
+  result<bool> drop_superseded();
   bool compact_asked();
 
   // Reading (read_view.cpp)
@@ -145,6 +146,9 @@ struct store::impl {
   struct asked_range {
     std::string from{};
     std::string end{};
+    /// The rows to remove first, the bodies of superseded revisions; equal: none are left.
+    std::string drop_from{};
+    std::string drop_end{};
   };
   mutable checked_mutex asked_mutex{};
   std::deque<asked_range> asked GUARDED_BY(asked_mutex){};

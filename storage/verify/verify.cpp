@@ -74,6 +74,7 @@ private:
   void check_last_entry(std::string_view id, const document_row& row);
   void count(std::string_view id, const document_row& row, const revision_tree& tree);
   void take_losing_body(std::string_view rest);
+  void take_superseded_body(std::string_view rest);
   void take_older(std::string_view id);
   void take_conflict(std::string_view id);
   void take_entry(uint64_t sequence, std::string_view value);
@@ -190,6 +191,8 @@ void bucket_verifier::walk::take(std::string_view key, std::string_view value) {
   case keys::row_kind::superseded:
     if (rest.size() == sizeof(uint64_t)) return take_superseded(keys::sequence_of(key));
     break;
+  case keys::row_kind::local: return; // any bytes
+  case keys::row_kind::superseded_body: return take_superseded_body(rest);
   default:
     if (keys::row_kind::is_optional(kind)) return;
   }
@@ -354,6 +357,19 @@ void bucket_verifier::walk::take_losing_body(std::string_view rest) {
   const revision_tree::node* leaf = rev ? tree->find(*rev) : nullptr;
   if (leaf == nullptr || !leaf->leaf || leaf->deleted || leaf->rev == row->winner)
     add(id, "there is a body of a revision that is no conflict");
+}
+
+void bucket_verifier::walk::take_superseded_body(std::string_view rest) {
+  const size_t end = std::min(rest.find('\0'), rest.size());
+  const std::string_view id = rest.substr(0, end);
+  const auto row = owner(id, "there is a superseded body");
+  if (!row) return;
+  const auto rev = parse_revision(end < rest.size() ? rest.substr(end + 1) : std::string_view());
+  const auto tree = row->tree();
+  if (!tree) return; // reported with the document
+  const revision_tree::node* node = rev ? tree->find(*rev) : nullptr;
+  if (!rev || (node != nullptr && node->leaf))
+    add(id, "there is a superseded body of a revision that is a leaf, or of none");
 }
 
 void bucket_verifier::walk::take_older(std::string_view id) {

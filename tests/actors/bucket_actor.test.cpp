@@ -291,6 +291,34 @@ TEST_CASE("documents of a peer are answered after the commit of their batch, whi
   CHECK(world.sequences == std::vector<uint64_t>{2});
 }
 
+TEST_CASE("a local row is as durable as a write, though nothing of it is in the activity") {
+  bucket_world world;
+  world.script.begin(1);
+  world.run();
+  write_op op;
+  op.what = write_op::kind::local;
+  op.id = "couch/_local/a";
+  op.body = "1";
+  answer_box box;
+  world.write(box, {op});
+  world.run();
+  REQUIRE(world.script.commits.size() == 1);
+  CHECK(!world.script.commits.front().lazy);
+  CHECK(box.given == 0);
+  world.script.commit(*world.rows);
+  world.run();
+  CHECK(box.ok());
+  CHECK(world.sequences.empty());
+  const uint32_t number = world.rows->buckets().front().number;
+  CHECK(world.rows->latest().local_row(number, op.id).value() == "1");
+  op.before = std::make_shared<const std::optional<std::string>>("0");
+  answer_box refused;
+  world.write(refused, {op});
+  world.run();
+  CHECK(refused.given == 1);
+  CHECK(!refused.ok());
+}
+
 TEST_CASE("a batch of a peer that was known moves the checkpoint alone, and is lazy") {
   bucket_world world;
   world.script.begin(1);

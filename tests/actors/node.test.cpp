@@ -519,4 +519,36 @@ TEST_CASE("a node that is ending takes no writes") {
   CHECK_FALSE(world.gateway->ready());
 }
 
+TEST_CASE("local rows are written in order, only if they are what the writer says, and read back") {
+  node_world world;
+  answer_box box;
+  world.write(box, "b", {put("a", "{}")});
+  world.run();
+  REQUIRE(box.ok());
+  const uint32_t number = world.rows->find_bucket("b")->number;
+  std::vector<ec> codes;
+  const auto change = [&](const std::string& bucket, std::optional<std::string> value,
+                          std::optional<std::string> before) {
+    world.gateway->write_local(
+        bucket, {"name", std::move(value), true, std::move(before)}, soon(),
+        [&](const result<void>& done) { codes.push_back(done ? ec::none : done.error().code); });
+  };
+  change("b", "1", std::nullopt);
+  change("b", "2", "1"); // sees the one before it, which is not committed yet
+  change("b", "3", "1");
+  change("missing", "1", std::nullopt);
+  world.run();
+  std::sort(codes.begin(), codes.end());
+  std::vector<ec> expected{ec::none, ec::none, ec::conflict, ec::not_found};
+  std::sort(expected.begin(), expected.end());
+  CHECK(codes == expected);
+  CHECK(world.gateway->read_local(number, "name").value() == "2");
+  CHECK(!world.rows->find_bucket("missing"));
+  CHECK(world.sequence("b") == 1);
+  change("b", std::nullopt, "2");
+  world.run();
+  CHECK(codes.back() == ec::none);
+  CHECK(!world.gateway->read_local(number, "name").value());
+}
+
 } // namespace treadmill::test

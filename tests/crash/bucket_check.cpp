@@ -120,6 +120,8 @@ found_rows read_rows(const read_view& view, uint32_t bucket) {
                                    const std::string rest(keys::id_of(key));
                                    namespace kind = keys::row_kind;
                                    switch (key[keys::document_prefix - 1]) {
+                                   case kind::local:
+                                   case kind::superseded_body:
                                    case kind::state:
                                    case kind::document:
                                    case kind::activity: break;
