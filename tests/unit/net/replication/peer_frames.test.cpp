@@ -208,6 +208,27 @@ TEST_CASE("a frame of which any bit is changed is refused") {
   }
 }
 
+TEST_CASE("unknown bits in the flags of a change are ignored, those of the envelope are not") {
+  activity sent;
+  sent.bucket = "a";
+  sent.stream = 1;
+  sent.through = sent.last = 1;
+  sent.entries = {{1, "d", {{native, {}, true, false, "{\"why\":1}"}}}};
+  std::string bytes = encode_frame({42, sent}, false);
+  const size_t flags = bytes.find('d', bytes.find('a', 15) + 1) + 2;
+  REQUIRE(bytes[flags] == 5); // deleted, with a body
+  bytes[flags] = static_cast<char>(0xf5);
+  seal_frame(bytes);
+  const auto opened = decode_frame(bytes, most);
+  REQUIRE(opened);
+  const auto& change = std::get<activity>(opened->content).entries.front().changes.front();
+  CHECK(change.deleted);
+  CHECK(change.body == "{\"why\":1}");
+  bytes[2] = 2;
+  seal_frame(bytes);
+  CHECK(decode_frame(bytes, most).error().code == ec::bad_request);
+}
+
 TEST_CASE("a type that is not known is told from bytes that are no frame") {
   std::string bytes = encode_frame({42, goodbye{}}, false);
   bytes[1] = 99;

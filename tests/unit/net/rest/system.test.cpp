@@ -70,6 +70,12 @@ TEST_CASE("a bucket tells its facts") {
   CHECK(facts.MemberCount() == 9);
 }
 
+TEST_CASE("a bucket shows what it has that older versions do not know") {
+  rest_node node;
+  node.send("PUT", "/b/d", R"({"n":123456789012345678901234567890,"_members":{"id":1}})");
+  CHECK(node.get("/b").says(R"("features":["long_integers","own_members"]})"));
+}
+
 TEST_CASE("equal documents give equal digests in buckets with logs of their own") {
   rest_node node;
   for (const std::string bucket : {"a", "b"}) node.send("PUT", "/" + bucket + "/d", R"({"n":1})");
