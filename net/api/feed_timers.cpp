@@ -8,8 +8,6 @@ namespace treadmill::api {
 
 namespace {
 
-/// A feed's shortest heartbeat; a request for a shorter one gets this.
-constexpr std::chrono::milliseconds shortest_heartbeat{100};
 /// How long a feed waits before it retries a closed store.
 constexpr std::chrono::milliseconds closed_pause{250};
 

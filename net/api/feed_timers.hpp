@@ -18,6 +18,9 @@ struct feed_times {
   std::optional<std::chrono::milliseconds> timeout;   ///< feed ends after this long without entry
 };
 
+/// A feed's shortest heartbeat; a request for a shorter one gets this.
+inline constexpr std::chrono::milliseconds shortest_heartbeat{100};
+
 /// `heartbeat` and `timeout` of the request. As in CouchDB, a feed that was asked for a heartbeat
 /// has no timeout.
 feed_times read_feed_times(const exchange& x, feed_mode mode);

@@ -389,10 +389,9 @@ TEST_CASE("a feed that a reopen interrupts in a slice leaves nothing out") {
   for (int i = 0; i < 200; ++i)
     docs.append(i == 0 ? "" : ",").append(R"({"text":")").append(text).append("\"}");
   REQUIRE(node.send("POST", "/b/_bulk", R"({"docs":[)" + docs + "]}").status == 200);
-  api::activity_options options;
-  options.mode = api::feed_mode::continuous;
-  options.include_docs = true;
-  api::activity_reader reader(node.backend.rows().find_bucket("b").value(), options);
+  const bucket_info bucket = node.backend.rows().find_bucket("b").value();
+  api::activity_reader reader(
+      bucket, {}, api::native_activity(api::feed_mode::continuous, bucket.log_id, {true, false}));
   std::string out;
   CHECK(reader.read(node.backend.rows().latest(), 200, out).value());
   const read_view interrupted = node.backend.rows().snapshot();
