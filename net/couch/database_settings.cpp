@@ -5,6 +5,7 @@
 #include "net/couch/document_text.hpp"
 #include "net/couch/errors.hpp"
 #include "net/couch/handlers.hpp"
+#include "net/couch/json_values.hpp"
 #include "storage/json/json_cursor.hpp"
 
 /// What is kept for each database: its local rows.
@@ -51,22 +52,11 @@ void write_limit(api::exchange& x, std::string_view name) {
   write_row(x, *asked, name, *text);
 }
 
-bool is_list_of_strings(std::string_view value) {
-  json_cursor in(value);
-  std::string_view item;
-  if (!in.take('[')) return false;
-  while (!in.take(']')) {
-    if (!in.take_string(item)) return false;
-    in.take(',');
-  }
-  return true;
-}
-
 /// Checks `admins` or `members`: names and roles are lists of strings.
 result<void> check_group(std::string_view value) {
   if (!value.starts_with('{')) return fail(ec::bad_request, "admins and members must be objects");
   return each_member(value, [](std::string_view name, std::string_view list) -> result<void> {
-    if ((name == "\"names\"" || name == "\"roles\"") && !is_list_of_strings(list))
+    if ((name == "\"names\"" || name == "\"roles\"") && !strings_of(list))
       return fail(ec::bad_request, "names and roles must be lists of strings");
     return {};
   });

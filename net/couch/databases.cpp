@@ -4,7 +4,7 @@
 #include "net/couch/errors.hpp"
 #include "net/couch/handlers.hpp"
 #include "net/couch/names.hpp"
-#include "net/couch/revisions.hpp"
+#include "net/couch/sequences.hpp"
 #include "storage/base/json_string.hpp"
 #include <mutex>
 
@@ -74,9 +74,9 @@ result<void> append_database(std::string& out, const node_backend& node, const d
   out += R"({"db_name":)";
   append_json_string(out, asked.name);
   out += R"(,"update_seq":)";
-  append_sequence(out, asked.bucket, state->sequence, state->chain);
+  append_sequence(out, asked.bucket.log_id, {state->sequence, state->chain});
   out += R"(,"purge_seq":)";
-  append_sequence(out, asked.bucket, 0, {});
+  append_sequence(out, asked.bucket.log_id, {});
   append_sizes(out, rows.approximate_bytes(asked.bucket.number));
   api::append_fact(out, "doc_count", state->documents);
   api::append_fact(out, "doc_del_count", state->deleted);

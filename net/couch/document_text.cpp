@@ -1,4 +1,5 @@
 #include "net/couch/document_text.hpp"
+#include "net/couch/json_values.hpp"
 #include "net/couch/revisions.hpp"
 #include "storage/base/json_string.hpp"
 #include "storage/json/json_cursor.hpp"
@@ -14,14 +15,6 @@ namespace {
 constexpr std::array<std::string_view, 4> passed_over{"\"_local_seq\"", "\"_revs_info\"",
                                                       "\"_conflicts\"", "\"_deleted_conflicts\""};
 
-bool is_string(std::string_view value) { return value.starts_with('"'); }
-
-std::string unquoted(std::string_view value) {
-  std::string text;
-  append_unescaped(text, value);
-  return text;
-}
-
 /// A number of edits: digits alone.
 std::optional<uint32_t> read_start(std::string_view value) {
   const auto number = parse_number(value);
@@ -29,20 +22,6 @@ std::optional<uint32_t> read_start(std::string_view value) {
       number->magnitude > defaults::revision_number)
     return std::nullopt;
   return static_cast<uint32_t>(number->magnitude);
-}
-
-/// The hashes of `_revisions`, newest first.
-outcome<std::vector<std::string>> read_hashes(std::string_view value) {
-  std::vector<std::string> hashes;
-  json_cursor in(value);
-  if (!in.take('[')) return fault(bad_member("_revisions.ids is no array"));
-  while (!in.take(']')) {
-    std::string_view hash;
-    if (!hashes.empty()) in.take(',');
-    if (!in.take_string(hash)) return fault(bad_member("_revisions.ids holds more than strings"));
-    hashes.push_back(unquoted(hash));
-  }
-  return hashes;
 }
 
 outcome<std::vector<revision>> read_history(std::string_view value) {
@@ -53,12 +32,11 @@ outcome<std::vector<revision>> read_history(std::string_view value) {
   const auto read = each_member(value, [&](std::string_view name, std::string_view member) {
     if (name == "\"start\"") start = read_start(member);
     if (name != "\"ids\"") return result<void>();
-    auto ids = read_hashes(member);
-    if (!ids) {
-      wrong = std::move(ids.error());
-    } else {
+    auto ids = strings_of(member); // newest first
+    if (ids)
       hashes = std::move(*ids);
-    }
+    else
+      wrong = bad_member("_revisions.ids is no array of strings");
     return result<void>();
   });
   if (!read) return fault(of(read.error()));
@@ -142,9 +120,32 @@ outcome<couch_document> split_document(std::string_view stored, const json_limit
   if (wrong) return fault(std::move(*wrong));
   made.body += '}';
   if (made.body.size() > limits.document_bytes)
-    return fault({413, "document_too_large", "the document is larger than the limit"});
+    return fault(too_large("the document is larger than the limit"));
   if (auto kept = check_storable(made, has_id_or_rev); !kept) return fault(std::move(kept.error()));
   return made;
+}
+
+outcome<replica_name> name_of(const couch_document& document) {
+  if (!document.id) return fault(bad_request("a document with new_edits=false needs an _id"));
+  if (document.rev) return replica_name{*document.id, *document.rev};
+  if (document.history.empty())
+    return fault(bad_request("a document with new_edits=false needs _rev or _revisions"));
+  return replica_name{*document.id, document.history.front()};
+}
+
+outcome<replica_name> name_of(std::string_view stored) {
+  if (!stored.starts_with('{')) return fault(bad_request("Document must be a JSON object"));
+  couch_document named;
+  std::optional<couch_error> wrong;
+  const auto read = each_member(stored, [&](std::string_view name, std::string_view value) {
+    if (name != "\"_id\"" && name != "\"_rev\"" && name != "\"_revisions\"") return result<void>();
+    if (auto taken = take_reserved(named, name, value); !taken && !wrong)
+      wrong = std::move(taken.error());
+    return result<void>();
+  });
+  if (!read) return fault(of(read.error()));
+  if (wrong) return fault(std::move(*wrong));
+  return name_of(named);
 }
 
 outcome<replicated_document> grafted_document(std::string_view id, couch_document&& document,

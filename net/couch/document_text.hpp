@@ -30,6 +30,16 @@ outcome<std::string> read_json(std::string_view text, const json_limits& limits)
 /// `rev`).
 outcome<couch_document> split_document(std::string_view stored, const json_limits& limits);
 
+/// The document and the revision that a replica names.
+struct replica_name {
+  std::string id;
+  revision rev{};
+};
+/// Errors: bad_request (it names none, or in a wrong form).
+outcome<replica_name> name_of(const couch_document& document);
+/// The same of a document that cannot be kept. `stored`: a stored form.
+outcome<replica_name> name_of(std::string_view stored);
+
 /// The document of a write with `new_edits=false`, ready to be grafted: all of its revisions are
 /// foreign; the store finds out whether the last one is Treadmill's own. Errors: bad_request (it
 /// has no revision, or `_rev` is not the first of `_revisions`), and those of check_replicated.

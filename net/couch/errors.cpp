@@ -110,6 +110,7 @@ couch_error bad_document_id(std::string reason) {
 }
 couch_error bad_revision() { return {400, "bad_request", "Invalid rev format"}; }
 couch_error bad_member(std::string reason) { return {400, "doc_validation", std::move(reason)}; }
+couch_error too_large(std::string reason) { return {413, "document_too_large", std::move(reason)}; }
 couch_error not_implemented(std::string reason) {
   return {501, "not_implemented", std::move(reason)};
 }

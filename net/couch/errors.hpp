@@ -44,6 +44,7 @@ couch_error update_conflict();
 couch_error bad_document_id(std::string reason);
 couch_error bad_revision();
 couch_error bad_member(std::string reason); ///< doc_validation
+couch_error too_large(std::string reason);  ///< document_too_large
 couch_error not_implemented(std::string reason);
 
 } // namespace treadmill::couch

@@ -58,6 +58,16 @@ void delete_design_document(api::exchange& x);
 void copy_document(api::exchange& x);
 void copy_design_document(api::exchange& x);
 
+// bulk_writes.cpp
+void write_bulk(api::exchange& x);
+
+// bulk_reads.cpp
+void read_bulk(api::exchange& x);
+
+// revision_diffs.cpp
+void read_revs_diff(api::exchange& x);
+void read_missing_revs(api::exchange& x);
+
 // unsupported.cpp: what the node does not do, with the reason
 void refuse_console(api::exchange& x);
 void refuse_attachment(api::exchange& x);

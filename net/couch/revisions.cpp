@@ -1,5 +1,4 @@
 #include "net/couch/revisions.hpp"
-#include "net/api/answer_text.hpp"
 #include <algorithm>
 
 namespace treadmill::couch {
@@ -8,7 +7,6 @@ namespace {
 
 constexpr std::string_view native_prefix = "rev";
 constexpr size_t native_digits = 32;
-constexpr size_t sequence_digits = 8; ///< of the log's id, and of the chain value
 
 bool is_hex(char c) {
   return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
@@ -56,28 +54,25 @@ void append_revisions(std::string& out, std::span<const revision> revisions) {
 
 std::string etag_of(const revision& rev) { return '"' + to_text(rev) + '"'; }
 
-revision latest_of(const revision_tree& tree, const revision& rev) {
+branch_leaves::branch_leaves(const revision_tree& tree)
+    : tree_(tree), leaf_of_node_(tree.nodes().size(), UINT32_MAX) {
   for (const revision_tree::node& leaf : tree.leaves()) {
-    const auto past = tree.history(leaf.rev);
-    if (std::find(past.begin(), past.end(), rev) != past.end()) return leaf.rev;
+    const auto number = static_cast<uint32_t>(leaves_.size());
+    leaves_.push_back(leaf.rev);
+    // Up to a node that a better leaf descends from too: all nodes above it are done.
+    for (const auto* node = tree.find(leaf.rev); node != nullptr; node = tree.find(node->parent)) {
+      uint32_t& place = leaf_of_node_[static_cast<size_t>(node - tree.nodes().data())];
+      if (place != UINT32_MAX) break;
+      place = number;
+    }
   }
-  return {};
 }
 
-void append_sequence(std::string& out, const bucket_info& bucket, uint64_t sequence,
-                     const hash128& chain) {
-  out += '"';
-  api::append_number(out, sequence);
-  out += '-';
-  out += to_hex(bucket.log_id).substr(0, sequence_digits);
-  out += to_hex(chain).substr(0, sequence_digits);
-  out += '"';
-}
-
-std::string instance_of(const bucket_info& bucket) {
-  uint64_t number = 0;
-  for (size_t i = 0; i < 6; ++i) number = number << 8 | bucket.log_id[i];
-  return std::to_string(number);
+revision branch_leaves::leaf_of(const revision& rev) const {
+  const revision_tree::node* node = tree_.find(rev);
+  if (node == nullptr) return {};
+  const uint32_t place = leaf_of_node_[static_cast<size_t>(node - tree_.nodes().data())];
+  return place < leaves_.size() ? leaves_[place] : revision();
 }
 
 } // namespace treadmill::couch

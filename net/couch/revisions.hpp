@@ -2,15 +2,13 @@
 #include "net/couch/errors.hpp"
 #include "storage/documents/revision.hpp"
 #include "storage/documents/revision_tree.hpp"
-#include "storage/engine/rows.hpp"
-#include "storage/engine/store.hpp"
 #include <cstdint>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
-/// Revisions and sequences as CouchDB's clients see them: `N-hash` stands for `revN-hash`.
+/// Revisions as CouchDB's clients see them: `N-hash` stands for `revN-hash`.
 namespace treadmill::couch {
 
 /// A hash of 32 hex digits may come in upper case: it means the lower case. Errors: bad_revision.
@@ -21,15 +19,18 @@ void append_revision(std::string& out, const revision& rev);
 void append_revisions(std::string& out, std::span<const revision> revisions);
 std::string etag_of(const revision& rev); ///< quoted
 
-/// The leaf of the best rank that descends from `rev`, or is it; empty: `rev` is not in the tree.
-revision latest_of(const revision_tree& tree, const revision& rev);
+/// For each revision of a tree the leaf of the best rank that descends from it, or is it. Making it
+/// takes one pass over the tree, which must outlive it.
+class branch_leaves {
+public:
+  explicit branch_leaves(const revision_tree& tree);
+  /// Empty: the revision is not in the tree.
+  revision leaf_of(const revision& rev) const;
 
-/// `"N-…"` with quotes: an opaque position in a bucket's log. It names the log and the entry, so a
-/// client that comes back to another log, or to one that was cut, begins at 0.
-void append_sequence(std::string& out, const bucket_info& bucket, uint64_t sequence,
-                     const hash128& chain);
-/// The time at which an instance of a database began, as CouchDB's clients compare it: a text that
-/// is made of the log's id.
-std::string instance_of(const bucket_info& bucket);
+private:
+  const revision_tree& tree_;
+  std::vector<revision> leaves_;       ///< best first
+  std::vector<uint32_t> leaf_of_node_; ///< index in leaves_, by node
+};
 
 } // namespace treadmill::couch

@@ -18,10 +18,30 @@ outcome<stored_document> stored_document::find(const read_view& view, uint32_t b
   return found;
 }
 
-outcome<revision_tree> stored_document::whole_tree() const {
-  auto tree = row_.older ? view_.full_tree(bucket_, id_) : row_.tree();
-  if (!tree) return fault(of(tree.error()));
-  return std::move(*tree);
+outcome<const revision_tree*> stored_document::recent_tree() const {
+  if (!recent_) {
+    auto tree = row_.tree();
+    if (!tree) return fault(of(tree.error()));
+    recent_ = std::make_unique<const revision_tree>(std::move(*tree));
+  }
+  return recent_.get();
+}
+
+outcome<const revision_tree*> stored_document::whole_tree() const {
+  if (!row_.older) return recent_tree();
+  if (!whole_) {
+    auto tree = view_.full_tree(bucket_, id_);
+    if (!tree) return fault(of(tree.error()));
+    whole_ = std::make_unique<const revision_tree>(std::move(*tree));
+  }
+  return whole_.get();
+}
+
+size_t stored_document::cost() const {
+  size_t nodes = 0;
+  if (recent_) nodes += recent_->nodes().size();
+  if (whole_) nodes += whole_->nodes().size();
+  return bytes_->size() + nodes * sizeof(revision_tree::node);
 }
 
 outcome<stored_revision> stored_document::winner() const {
@@ -31,9 +51,9 @@ outcome<stored_revision> stored_document::winner() const {
 
 outcome<stored_revision> stored_document::find_revision(const revision& rev) const {
   if (rev == row_.winner && !row_.deleted) return winner();
-  const auto tree = row_.tree(); // has all leaves
-  if (!tree) return fault(of(tree.error()));
-  const revision_tree::node* leaf = tree->find(rev);
+  const auto tree = recent_tree();
+  if (!tree) return fault(tree.error());
+  const revision_tree::node* leaf = (*tree)->find(rev);
   if (leaf == nullptr || !leaf->leaf) {
     auto kept = view_.superseded_body(bucket_, id_, rev);
     if (!kept) return fault(of(kept.error()));
