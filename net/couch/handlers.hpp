@@ -68,6 +68,9 @@ void read_bulk(api::exchange& x);
 void read_revs_diff(api::exchange& x);
 void read_missing_revs(api::exchange& x);
 
+// changes.cpp
+void read_changes(api::exchange& x);
+
 // unsupported.cpp: what the node does not do, with the reason
 void refuse_console(api::exchange& x);
 void refuse_attachment(api::exchange& x);

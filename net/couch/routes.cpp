@@ -53,6 +53,8 @@ constexpr std::array calls{
     call{verb::post, "/{db}/_bulk_get", "couch_bulk_get", read_bulk, json},
     call{verb::post, "/{db}/_revs_diff", "couch_revs_diff", read_revs_diff, json},
     call{verb::post, "/{db}/_missing_revs", "couch_revs_diff", read_missing_revs, json},
+    call{verb::get, "/{db}/_changes", "couch_changes", read_changes},
+    call{verb::post, "/{db}/_changes", "couch_changes", read_changes, json},
     call{verb::post, "/{db}/_compact", "couch_compact", compact_database},
     call{verb::post, "/{db}/_compact/{name}", "couch_compact", compact_database},
     call{verb::post, "/{db}/_ensure_full_commit", "couch_commit", ensure_full_commit},
