@@ -61,6 +61,12 @@ void copy_design_document(api::exchange& x);
 // bulk_writes.cpp
 void write_bulk(api::exchange& x);
 
+// all_docs.cpp
+void list_all_docs(api::exchange& x);
+void list_design_docs(api::exchange& x);
+void query_all_docs(api::exchange& x);
+void query_design_docs(api::exchange& x);
+
 // bulk_reads.cpp
 void read_bulk(api::exchange& x);
 
