@@ -4,6 +4,7 @@
 #include "net/couch/document_text.hpp"
 #include "net/couch/errors.hpp"
 #include "net/couch/handlers.hpp"
+#include "net/couch/local_documents.hpp"
 #include "net/couch/names.hpp"
 #include "net/couch/open_revisions.hpp"
 #include "net/couch/parameters.hpp"
@@ -51,6 +52,7 @@ void answer_document(api::exchange& x, const stored_document& document, const st
 void read_named(api::exchange& x, std::string_view id) {
   const auto from = find_database(x);
   if (!from) return;
+  if (is_local(id)) return read_local(x, *from, std::string(id));
   auto shown = read_shown(x);
   if (!shown) return refuse(x.answer, shown.error());
   if (const auto open = x.text("open_revs"))

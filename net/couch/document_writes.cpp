@@ -1,6 +1,7 @@
 #include "net/couch/document_writes.hpp"
 #include "net/couch/answers.hpp"
 #include "net/couch/handlers.hpp"
+#include "net/couch/local_documents.hpp"
 #include "net/couch/parameters.hpp"
 #include "net/couch/revisions.hpp"
 #include "net/couch/stored_document.hpp"
@@ -84,6 +85,7 @@ void write_named(api::exchange& x, const database& into, std::string id,
 void put_named(api::exchange& x, std::string id) {
   const auto into = find_writable(x);
   if (!into) return;
+  if (is_local(id)) return put_local(x, *into, id);
   if (const auto checked = check_document_id(id); !checked)
     return refuse(x.answer, checked.error());
   auto document = read_body(x);
@@ -94,6 +96,7 @@ void put_named(api::exchange& x, std::string id) {
 void delete_named(api::exchange& x, std::string id) {
   const auto from = find_writable(x);
   if (!from) return;
+  if (is_local(id)) return delete_local(x, *from, id);
   auto named = named_revision(x, std::nullopt);
   if (!named) return refuse(x.answer, named.error());
   const auto view = x.node.backend.rows().latest();

@@ -74,11 +74,18 @@ void read_bulk(api::exchange& x);
 void read_revs_diff(api::exchange& x);
 void read_missing_revs(api::exchange& x);
 
+// local_documents.cpp
+void read_local_document(api::exchange& x);
+void put_local_document(api::exchange& x);
+void delete_local_document(api::exchange& x);
+void refuse_local_attachment(api::exchange& x);
+
 // changes.cpp
 void read_changes(api::exchange& x);
 
 // unsupported.cpp: what the node does not do, with the reason
 void refuse_console(api::exchange& x);
+void refuse_local_list(api::exchange& x);
 void refuse_attachment(api::exchange& x);
 void refuse_purge(api::exchange& x);
 void refuse_shards(api::exchange& x);

@@ -6,6 +6,9 @@ namespace treadmill::couch {
 void refuse_console(api::exchange& x) {
   refuse(x.answer, {404, "not_found", "the console of this node is /_console of its REST port"});
 }
+void refuse_local_list(api::exchange& x) {
+  refuse(x.answer, not_implemented("local documents are not listed"));
+}
 void refuse_attachment(api::exchange& x) {
   refuse(x.answer, not_implemented("attachments are not kept yet"));
 }
