@@ -30,7 +30,8 @@ struct dialect {
   std::span<const path_variable> variables;
   http::trailing_slash trailing_slash = http::trailing_slash::refused;
   unknown parameters = unknown::refused;
-  unknown bodies = unknown::refused; ///< of a route that takes none
+  http::repeated twice = http::repeated::refused; ///< a parameter of a query
+  unknown bodies = unknown::refused;              ///< of a route that takes none
   unknown conditions = unknown::refused;
   /// Pages of allowed origins may send credentials: the answer names their origin, never `*`.
   bool cors_credentials = false;

@@ -142,7 +142,7 @@ result<void> check_request(exchange& x) {
   if (rules.conditions == unknown::refused)
     if (auto checked = check_conditions(x); !checked) return checked;
   if (x.request.query.empty()) return {};
-  auto query = http::query::parse(x.request.query);
+  auto query = http::query::parse(x.request.query, rules.twice);
   if (!query) return tl::unexpected(std::move(query.error()));
   x.query = std::move(*query);
   return check_parameters(x.query, x.where->parameters, rules.parameters, x.node.options);

@@ -19,6 +19,9 @@ constexpr size_t patched_bytes = 96;
 /// answer.
 constexpr size_t item_bytes = 768;
 
+/// For each revision that a replica names: a node of its tree.
+constexpr size_t revision_bytes = 192;
+
 /// Bytes of the shortest members and of the shortest documents of a bulk, of JSON that is not
 /// inflated yet, so that nothing in it can be counted.
 constexpr size_t least_member = 6;
@@ -48,10 +51,11 @@ std::string last_piece(std::string_view path) {
 }
 
 /// The bound for a body that its handler inflates.
-size_t inflated_work(const http::request& request, bool of_items) {
+size_t inflated_work(const http::request& request, bool of_items, bool of_replicas) {
   const size_t bytes = http::promised_bytes(request.body);
   size_t work = (copies + 1) * bytes + member_bytes * (bytes / least_member);
   if (of_items) work += item_bytes * std::min(bytes / least_item, defaults::list_items);
+  if (of_replicas) work += revision_bytes * std::min(bytes / least_item, bulk_revisions);
   return work;
 }
 
@@ -62,8 +66,9 @@ size_t work_bytes(const http::request& request) {
   if (body.empty()) return 0;
   const std::string piece = last_piece(request.path);
   const bool lines = piece == "_import";
-  const bool of_items = lines || piece == "_bulk" || piece == "_bulk_docs";
-  if (http::is_encoded(request)) return inflated_work(request, of_items);
+  const bool of_replicas = piece == "_bulk_docs";
+  const bool of_items = lines || piece == "_bulk" || of_replicas;
+  if (http::is_encoded(request)) return inflated_work(request, of_items, of_replicas);
   const size_t members = count(body, ',') + 1;
   size_t bytes = copies * body.size() + member_bytes * members;
   if (request.method == "PATCH")
@@ -72,6 +77,7 @@ size_t work_bytes(const http::request& request) {
     const size_t items = std::max(lines ? 0 : members, count(body, '\n') + 1);
     bytes += item_bytes * std::min(items, defaults::list_items);
   }
+  if (of_replicas) bytes += revision_bytes * std::min(members, bulk_revisions);
   return bytes;
 }
 

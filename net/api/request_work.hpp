@@ -5,6 +5,9 @@
 
 namespace treadmill::api {
 
+/// Revisions that the documents of one bulk may name together (`_revisions` of replicas).
+inline constexpr size_t bulk_revisions = 400'000;
+
 /// An upper bound of the bytes of memory that a request takes beside its body until it is answered:
 /// the stored form of the body, the names of members in the check for duplicates, the documents of
 /// a bulk with their results. Computed from the method, the path and a count of possible members

@@ -11,6 +11,7 @@ namespace treadmill::couch {
 namespace {
 
 constexpr std::string_view designs = "_design/";
+constexpr size_t most_queries = 1000; ///< of one request
 
 /// One list, or an array of lists in the member `results`.
 class listing_stream : public api::row_stream {
@@ -86,11 +87,15 @@ outcome<std::vector<listing>> read_queries(const api::exchange& x, std::string_v
   json_cursor in(queries);
   if (!in.take('[')) return fault(bad_request("the body must have an array queries"));
   std::vector<listing> asked;
+  size_t keys = 0; // of all of them
   while (!in.take(']')) {
+    if (asked.size() == most_queries || keys > x.node.options.limits.items)
+      return fault(too_large("there are too many queries, or keys in them"));
     std::string_view one;
     if (!in.take_value(one)) return fault(of({ec::internal, "a stored form cannot be read"}));
     auto read = read_one(x, one);
     if (!read) return fault(std::move(read.error()));
+    if (read->keys) keys += read->keys->size();
     asked.push_back(std::move(*read));
     in.take(',');
   }

@@ -43,8 +43,17 @@ outcome<asked_document> read_asked(std::string_view stored) {
   return asked;
 }
 
-outcome<std::vector<asked_document>> read_request(std::string_view body,
-                                                  const json_limits& limits) {
+/// The next element of an array. Errors: bad_request.
+outcome<asked_document> take_asked(json_cursor& in) {
+  std::string_view one;
+  if (!in.take_value(one)) return fault(of({ec::internal, "a stored form cannot be read"}));
+  in.take(',');
+  return read_asked(one);
+}
+
+/// The elements of `docs` in stored form, with the bracket after them. They are read again one by
+/// one when they are answered, so they are checked here and not kept.
+outcome<std::string> read_request(std::string_view body, const json_limits& limits) {
   const auto stored = read_json(body, limits);
   if (!stored) return fault(stored.error());
   std::string_view docs;
@@ -57,36 +66,30 @@ outcome<std::vector<asked_document>> read_request(std::string_view body,
   }
   json_cursor in(docs);
   if (!in.take('[')) return fault(bad_request("the body must have an array docs"));
-  std::vector<asked_document> all;
-  while (!in.take(']')) {
-    if (all.size() == limits.items) return fault(too_large("there are too many docs"));
-    std::string_view one;
-    if (!in.take_value(one)) return fault(of({ec::internal, "a stored form cannot be read"}));
-    auto asked = read_asked(one);
-    if (!asked) return fault(std::move(asked.error()));
-    all.push_back(std::move(*asked));
-    in.take(',');
-  }
-  return all;
+  while (in.peek() != ']')
+    if (auto asked = take_asked(in); !asked) return fault(std::move(asked.error()));
+  return std::string(docs.substr(1));
 }
 
 /// `{"results":[{"id":…,"docs":[{"ok":{…}}]}]}` and no other member: CouchDB's replicator takes no
 /// other form.
 class bulk_get_stream : public api::row_stream {
 public:
-  bulk_get_stream(read_view view, uint32_t bucket, std::vector<asked_document> asked,
-                  shown_members shown, uint64_t revs_limit)
-      : view_(std::move(view)), bucket_(bucket), asked_(std::move(asked)), shown_(shown),
+  bulk_get_stream(read_view view, uint32_t bucket, std::string docs, shown_members shown,
+                  uint64_t revs_limit)
+      : view_(std::move(view)), bucket_(bucket), docs_(std::move(docs)), shown_(shown),
         revs_limit_(revs_limit) {}
 
 protected:
   state slice(std::string& out) override {
-    bounds_ = {out.size()};
-    if (next_ == 0 && !document_) out += R"({"results":[)";
-    while (next_ < asked_.size()) {
-      if (bounds_.reached(out.size(), cost_)) return state::more;
-      cost_ = 0;
-      const auto more = append_piece(out, asked_[next_]);
+    api::slice_bounds bounds{out.size()};
+    if (!std::exchange(opened_, true)) out += R"({"results":[)";
+    while (asked_ || docs_[at_] != ']') {
+      if (bounds.reached(out.size(), std::exchange(cost_, 0))) return state::more;
+      if (!asked_)
+        if (auto begun = begin_result(out); !begun)
+          return give_up({ec::corrupt, begun.error().reason});
+      const auto more = append_piece(out);
       if (!more) return give_up({ec::corrupt, more.error().reason});
       if (!*more) end_result(out);
     }
@@ -96,41 +99,47 @@ protected:
 
 private:
   /// Appends one revision. True: the document has more.
-  outcome<bool> append_piece(std::string& out, const asked_document& asked) {
-    if (!document_)
-      if (auto begun = begin_result(out, asked); !begun) return fault(std::move(begun.error()));
+  outcome<bool> append_piece(std::string& out) {
     if (leaves_.empty()) {
-      append_error(out, asked, missing());
+      append_error(out, *asked_, missing());
       return false;
     }
     std::string text;
-    const revision& rev = leaves_[next_leaf_];
-    const auto shown = append_shown(text, *document_, rev, shown_, revs_limit_);
+    const auto shown = append_shown(text, *document_, leaves_[next_leaf_], shown_, revs_limit_);
     if (!shown && shown.error().status != 404) return fault(shown.error());
     if (next_leaf_ > 0) out += ',';
     if (shown)
       ((out += R"({"ok":)") += text) += '}';
     else
-      append_error(out, asked, shown.error());
+      append_error(out, *asked_, shown.error());
     return ++next_leaf_ < leaves_.size();
   }
 
-  outcome<void> begin_result(std::string& out, const asked_document& asked) {
-    if (next_ > 0) out += ',';
-    append_json_string(out += R"({"id":)", asked.id);
+  outcome<void> begin_result(std::string& out) {
+    json_cursor in(std::string_view(docs_).substr(at_));
+    auto asked = take_asked(in);
+    if (!asked) return fault(std::move(asked.error()));
+    out += at_ == 0 ? R"({"id":)" : R"(,{"id":)";
+    at_ = docs_.size() - in.rest().size();
+    asked_ = std::move(*asked);
+    append_json_string(out, asked_->id);
     out += R"(,"docs":[)";
-    auto found = stored_document::find(view_, bucket_, asked.id);
-    if (!found) {
-      if (found.error().status == 404) return {};
-      return fault(std::move(found.error()));
+    auto found = stored_document::find(view_, bucket_, asked_->id);
+    if (found) {
+      document_ = std::move(*found);
+      return find_leaves();
     }
-    document_ = std::move(*found);
-    if (asked.rev_text.empty()) {
+    if (found.error().status == 404) return {};
+    return fault(std::move(found.error()));
+  }
+
+  outcome<void> find_leaves() {
+    if (asked_->rev_text.empty()) {
       auto leaves = all_leaves(*document_);
       if (!leaves) return fault(std::move(leaves.error()));
       leaves_ = std::move(*leaves);
-    } else if (!asked.rev.empty()) {
-      auto leaf = leaf_of(asked.rev);
+    } else if (!asked_->rev.empty()) {
+      auto leaf = leaf_of(asked_->rev);
       if (!leaf) return fault(std::move(leaf.error()));
       leaves_ = {*leaf};
     }
@@ -149,9 +158,9 @@ private:
     out += "]}";
     if (document_) cost_ = document_->cost();
     document_.reset();
+    asked_.reset();
     leaves_.clear();
     next_leaf_ = 0;
-    ++next_;
   }
 
   static void append_error(std::string& out, const asked_document& asked,
@@ -166,12 +175,13 @@ private:
 
   read_view view_;
   uint32_t bucket_;
-  std::vector<asked_document> asked_;
+  std::string docs_; ///< of the request
   shown_members shown_;
   uint64_t revs_limit_;
-  api::slice_bounds bounds_{};
-  size_t cost_ = 0; ///< of the last document
-  size_t next_ = 0; ///< of asked_
+  bool opened_ = false;
+  size_t at_ = 0;                         ///< of docs_
+  size_t cost_ = 0;                       ///< of the last document
+  std::optional<asked_document> asked_{}; ///< the one that is being answered
   std::optional<stored_document> document_{};
   std::vector<revision> leaves_{}; ///< of document_, that are shown
   size_t next_leaf_ = 0;

@@ -1,3 +1,4 @@
+#include "net/api/request_work.hpp"
 #include "net/api/write_answers.hpp"
 #include "net/couch/answers.hpp"
 #include "net/couch/document_writes.hpp"
@@ -30,6 +31,7 @@ struct refused_replica {
 struct bulk {
   std::shared_ptr<write_group> group = std::make_shared<write_group>();
   std::vector<refused_replica> refused{};
+  size_t revisions = 0; ///< that replicas name
   bool new_edits = true;
 };
 
@@ -66,7 +68,7 @@ outcome<void> add_edit(bulk& made, std::string_view stored, const json_limits& l
   if (!document) return fault(std::move(document.error()));
   const bool named = document->id.has_value();
   std::string id = named ? std::move(*document->id) : make_id();
-  auto op = write_of(std::move(id), std::move(*document), true, limits);
+  auto op = write_of(std::move(id), std::move(*document), true);
   if (!op) return fault(std::move(op.error()));
   op->made_here = !named;
   made.group->ops.push_back(std::move(*op));
@@ -77,7 +79,11 @@ outcome<void> add_replica(bulk& made, std::string_view stored, const json_limits
   auto document = split_document(stored, limits);
   auto named = document ? name_of(*document) : name_of(stored);
   if (!named) return fault(std::move(named.error()));
-  auto op = document ? write_of(named->id, std::move(*document), false, limits)
+  if (document) made.revisions += document->history.size();
+  if (made.revisions > api::bulk_revisions)
+    return fault(too_large("the documents of a bulk have at most " +
+                           std::to_string(api::bulk_revisions) + " revisions together"));
+  auto op = document ? write_of(named->id, std::move(*document), false)
                      : outcome<write_op>(fault(std::move(document.error())));
   if (op)
     made.group->ops.push_back(std::move(*op));

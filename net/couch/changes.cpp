@@ -222,8 +222,8 @@ outcome<api::feed_times> read_times(const api::exchange& x) {
   api::feed_times times;
   if (const auto text = x.text("heartbeat"); text && *text != "false") {
     const auto asked = *text == "true" ? std::nullopt : api::read_number(*text);
-    if (*text != "true" && !asked)
-      return fault(bad_request("heartbeat must be true or milliseconds"));
+    if (*text != "true" && asked.value_or(0) == 0)
+      return fault(bad_request("heartbeat must be true, or milliseconds above 0"));
     times.heartbeat = asked ? std::max(bounded(*asked), api::shortest_heartbeat) : true_heartbeat;
     return times;
   }

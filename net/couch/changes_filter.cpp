@@ -36,11 +36,10 @@ outcome<changes_filter> of_ids(const api::exchange& x) {
     }
   }
   changes_filter made;
-  if (*value) made.ids = strings_of(**value);
+  if (*value) made.ids = strings_of(**value, x.node.options.limits.items);
   if (!made.ids)
-    return fault(bad_request("the filter _doc_ids needs doc_ids, an array of strings"));
-  if (made.ids->size() > x.node.options.limits.items)
-    return fault(bad_request("there are too many doc_ids"));
+    return fault(bad_request("the filter _doc_ids needs doc_ids, an array of strings, at most " +
+                             std::to_string(x.node.options.limits.items)));
   std::sort(made.ids->begin(), made.ids->end());
   return made;
 }

@@ -7,9 +7,16 @@ namespace {
 
 std::string yes_or_no(bool value) { return value ? "true" : "false"; }
 
+/// Clients split lists at commas and do not trim.
+std::string without_spaces(std::string_view list) {
+  std::string text(list);
+  std::erase(text, ' ');
+  return text;
+}
+
 std::string joined(const std::vector<std::string>& items) {
   std::string text;
-  for (const std::string& item : items) (text += text.empty() ? "" : ", ") += item;
+  for (const std::string& item : items) (text += text.empty() ? "" : ",") += item;
   return text;
 }
 
@@ -36,8 +43,8 @@ configuration configuration_of(const api::context& node) {
       {"cors",
        {{"origins", origins, "--cors-origins"},
         {"credentials", "true"},
-        {"headers", std::string(node.rules.cors_request_headers)},
-        {"methods", "GET, HEAD, POST, PUT, DELETE, COPY"}}},
+        {"headers", without_spaces(node.rules.cors_request_headers)},
+        {"methods", "GET,HEAD,POST,PUT,DELETE,COPY"}}},
       {"couchdb",
        {{"uuid", node_uuid(node.backend)},
         {"max_document_size", std::to_string(node.options.limits.document_bytes),

@@ -56,7 +56,7 @@ void write_limit(api::exchange& x, std::string_view name) {
 result<void> check_group(std::string_view value) {
   if (!value.starts_with('{')) return fail(ec::bad_request, "admins and members must be objects");
   return each_member(value, [](std::string_view name, std::string_view list) -> result<void> {
-    if ((name == "\"names\"" || name == "\"roles\"") && !strings_of(list))
+    if ((name == "\"names\"" || name == "\"roles\"") && !strings_of(list, defaults::list_items))
       return fail(ec::bad_request, "names and roles must be lists of strings");
     return {};
   });

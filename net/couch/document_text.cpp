@@ -24,15 +24,34 @@ std::optional<uint32_t> read_start(std::string_view value) {
   return static_cast<uint32_t>(number->magnitude);
 }
 
+/// The hashes of `_revisions`, newest first.
+struct listed_hashes {
+  std::vector<std::string> kept{}; ///< as many as a tree keeps
+  size_t count = 0;
+};
+
+std::optional<listed_hashes> read_hashes(std::string_view value) {
+  listed_hashes hashes;
+  json_cursor in(value);
+  if (!in.take('[')) return std::nullopt;
+  for (; !in.take(']'); ++hashes.count) {
+    std::string_view hash;
+    if (!in.take_string(hash)) return std::nullopt;
+    if (hashes.count < defaults::revision_depth) hashes.kept.push_back(unquoted(hash));
+    in.take(',');
+  }
+  return hashes;
+}
+
 outcome<std::vector<revision>> read_history(std::string_view value) {
   std::optional<uint32_t> start;
-  std::vector<std::string> hashes;
+  listed_hashes hashes;
   std::optional<couch_error> wrong;
   if (!value.starts_with('{')) return fault(bad_member("_revisions is no object"));
   const auto read = each_member(value, [&](std::string_view name, std::string_view member) {
     if (name == "\"start\"") start = read_start(member);
     if (name != "\"ids\"") return result<void>();
-    auto ids = strings_of(member); // newest first
+    auto ids = read_hashes(member);
     if (ids)
       hashes = std::move(*ids);
     else
@@ -42,11 +61,11 @@ outcome<std::vector<revision>> read_history(std::string_view value) {
   if (!read) return fault(of(read.error()));
   if (wrong) return fault(std::move(*wrong));
   if (!start) return fault(bad_member("_revisions.start is no number of edits"));
-  if (hashes.empty() || hashes.size() > *start)
+  if (hashes.count == 0 || hashes.count > *start)
     return fault(bad_member("_revisions has no ids, or more than its start says"));
   std::vector<revision> history;
-  for (size_t i = 0; i < hashes.size(); ++i) {
-    auto rev = parse_revision(std::to_string(*start - i) + '-' + hashes[i]);
+  for (size_t i = 0; i < hashes.kept.size(); ++i) {
+    auto rev = parse_revision(std::to_string(*start - i) + '-' + hashes.kept[i]);
     if (!rev) return fault(std::move(rev.error()));
     history.push_back(*rev);
   }
@@ -148,8 +167,7 @@ outcome<replica_name> name_of(std::string_view stored) {
   return name_of(named);
 }
 
-outcome<replicated_document> grafted_document(std::string_view id, couch_document&& document,
-                                              const json_limits& limits) {
+outcome<replicated_document> grafted_document(std::string_view id, couch_document&& document) {
   if (document.history.empty() && document.rev) document.history.push_back(*document.rev);
   if (document.history.empty())
     return fault(bad_request("a document with new_edits=false needs _rev or _revisions"));
@@ -166,7 +184,6 @@ outcome<replicated_document> grafted_document(std::string_view id, couch_documen
   nodes.front().deleted = document.deleted;
   replicated_document made{std::string(id), revision_tree::of(std::move(nodes)), {}};
   if (!document.deleted) made.bodies.push_back({newest, std::move(document.body)});
-  if (auto checked = check_replicated(made, limits); !checked) return fault(of(checked.error()));
   return made;
 }
 

@@ -42,9 +42,10 @@ outcome<replica_name> name_of(std::string_view stored);
 
 /// The document of a write with `new_edits=false`, ready to be grafted: all of its revisions are
 /// foreign; the store finds out whether the last one is Treadmill's own. Errors: bad_request (it
-/// has no revision, or `_rev` is not the first of `_revisions`), and those of check_replicated.
-outcome<replicated_document> grafted_document(std::string_view id, couch_document&& document,
-                                              const json_limits& limits);
+/// has no revision, or `_rev` is not the first of `_revisions`). The result would pass
+/// check_replicated: it is not called, since it would read the body once more. Precondition: the id
+/// passed check_document_id, and `document` comes from split_document.
+outcome<replicated_document> grafted_document(std::string_view id, couch_document&& document);
 
 /// Appends `{"_id":…,"_rev":…` with `"_deleted":true` for a tombstone, the body's members, then
 /// `extra` (empty, or members that begin with a comma).

@@ -77,7 +77,7 @@ void write_named(api::exchange& x, const database& into, std::string id,
                  couch_document&& document) {
   const auto new_edits = read_flag(x, "new_edits", true);
   if (!new_edits) return refuse(x.answer, new_edits.error());
-  auto op = write_of(std::move(id), std::move(document), *new_edits, x.node.options.limits);
+  auto op = write_of(std::move(id), std::move(document), *new_edits);
   if (!op) return refuse(x.answer, op.error());
   submit(x, into, std::move(*op), true);
 }
@@ -107,7 +107,7 @@ void delete_named(api::exchange& x, std::string id) {
   tombstone.body = "{}";
   tombstone.rev = *named;
   tombstone.deleted = true;
-  auto op = write_of(std::move(id), std::move(tombstone), true, x.node.options.limits);
+  auto op = write_of(std::move(id), std::move(tombstone), true);
   if (!op) return refuse(x.answer, op.error());
   submit(x, *from, std::move(*op), false);
 }
@@ -155,7 +155,7 @@ void copy_named(api::exchange& x, const std::string& id) {
   document.body = std::move(copied->body);
   document.rev = target->rev;
   document.deleted = copied->deleted;
-  auto op = write_of(std::move(target->id), std::move(document), true, x.node.options.limits);
+  auto op = write_of(std::move(target->id), std::move(document), true);
   if (!op) return refuse(x.answer, op.error());
   submit(x, *in, std::move(*op), true);
 }
@@ -167,8 +167,7 @@ std::string plain_id(const api::exchange& x) { return std::string(x.values.other
 
 } // namespace
 
-outcome<write_op> write_of(std::string id, couch_document&& document, bool new_edits,
-                           const json_limits& limits) {
+outcome<write_op> write_of(std::string id, couch_document&& document, bool new_edits) {
   if (auto checked = check_document_id(id); !checked) return fault(std::move(checked.error()));
   write_op op;
   op.id = std::move(id);
@@ -179,7 +178,7 @@ outcome<write_op> write_of(std::string id, couch_document&& document, bool new_e
     if (!op.deleted) op.body = std::move(document.body);
     return op;
   }
-  auto grafted = grafted_document(op.id, std::move(document), limits);
+  auto grafted = grafted_document(op.id, std::move(document));
   if (!grafted) return fault(std::move(grafted.error()));
   op.what = write_op::kind::graft;
   op.grafted = std::make_shared<const replicated_document>(std::move(*grafted));

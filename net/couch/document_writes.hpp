@@ -11,8 +11,7 @@ namespace treadmill::couch {
 
 /// The write of one document as CouchDB means it, from the parts of the request. With
 /// `new_edits` false it is a graft. Errors: those of check_document_id and grafted_document.
-outcome<write_op> write_of(std::string id, couch_document&& document, bool new_edits,
-                           const json_limits& limits);
+outcome<write_op> write_of(std::string id, couch_document&& document, bool new_edits);
 
 /// The error of a refused write.
 couch_error refusal_of(const write_outcome& outcome);

@@ -27,6 +27,7 @@ couch_error form_of(ec code) {
   case ec::conflict: return {409, "conflict", {}};
   case ec::length_required: return {411, "length_required", {}};
   case ec::precondition_failed: return {412, "precondition_failed", {}};
+  case ec::missing_stub: return {412, "missing_stub", {}};
   case ec::too_large: return {413, "too_large", {}};
   case ec::uri_too_long: return {414, "uri_too_long", {}};
   case ec::unsupported_media_type: return {415, "bad_content_type", {}};

@@ -93,5 +93,10 @@ void refuse_partitions(api::exchange& x);
 void refuse_search(api::exchange& x);
 void refuse_cluster(api::exchange& x);
 void refuse_functions(api::exchange& x);
+void refuse_views(api::exchange& x);
+void refuse_find(api::exchange& x);
+void refuse_replication(api::exchange& x);
+void refuse_database_updates(api::exchange& x);
+void clean_up_views(api::exchange& x); // there are none
 
 } // namespace treadmill::couch

@@ -50,6 +50,10 @@ outcome<void> read_counts(const listing_parameters& find, listing& made) {
   return {};
 }
 
+// Other values than strings sort before all ids, or after them.
+constexpr std::string_view before_ids = "";
+constexpr std::string_view after_ids = "\xff"; // a byte that no UTF-8 text has
+
 /// An id; nothing: the parameter is missing.
 outcome<std::optional<std::string>> read_id(const listing_parameters& find, std::string_view name,
                                             std::string_view other, const json_limits& limits) {
@@ -57,9 +61,10 @@ outcome<std::optional<std::string>> read_id(const listing_parameters& find, std:
   if (!text) text = find(other);
   if (!text) return std::optional<std::string>();
   const auto stored = stored_form(*text, limits);
-  if (!stored || !is_string(*stored))
-    return fault(bad_parameter(std::string(name) + " must be a JSON string"));
-  return std::optional(unquoted(*stored));
+  if (!stored) return fault(bad_parameter(std::string(name) + " must be JSON"));
+  if (is_string(*stored)) return std::optional(unquoted(*stored));
+  const bool is_after = stored->starts_with('[') || stored->starts_with('{');
+  return std::optional(std::string(is_after ? after_ids : before_ids));
 }
 
 outcome<void> read_bounds(const listing_parameters& find, listing& made,
@@ -86,9 +91,10 @@ outcome<listing> read_listing(const listing_parameters& find, const json_limits&
   const auto keys = find("keys");
   if (!keys) return made;
   const auto stored = stored_form(*keys, limits);
-  if (stored) made.keys = strings_of(*stored);
-  if (!made.keys) return fault(bad_parameter("keys must be an array of strings"));
-  if (made.keys->size() > limits.items) return fault(too_large("there are too many keys"));
+  if (stored) made.keys = strings_of(*stored, limits.items);
+  if (!made.keys)
+    return fault(
+        bad_parameter("keys must be an array of strings, at most " + std::to_string(limits.items)));
   if (made.start || made.end)
     return fault(bad_parameter("keys cannot be combined with key, startkey or endkey"));
   if (made.descending) std::reverse(made.keys->begin(), made.keys->end());

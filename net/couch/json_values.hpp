@@ -1,4 +1,5 @@
 #pragma once
+#include <cstddef>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -10,7 +11,7 @@ namespace treadmill::couch {
 inline bool is_string(std::string_view value) { return value.starts_with('"'); }
 /// The text of a string. Precondition: is_string.
 std::string unquoted(std::string_view value);
-/// The texts of an array of strings; nothing: it is something else.
-std::optional<std::vector<std::string>> strings_of(std::string_view value);
+/// The texts of an array of strings; nothing: it is something else, or it has more than `most`.
+std::optional<std::vector<std::string>> strings_of(std::string_view value, size_t most);
 
 } // namespace treadmill::couch

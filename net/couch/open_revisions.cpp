@@ -107,7 +107,7 @@ private:
 /// The revisions of `open_revs`: a JSON array of strings.
 outcome<std::vector<revision>> read_revisions(std::string_view text, const json_limits& limits) {
   const auto stored = stored_form(text, limits);
-  const auto list = stored ? strings_of(*stored) : std::nullopt;
+  const auto list = stored ? strings_of(*stored, limits.items) : std::nullopt;
   if (!list) return fault(bad_request("open_revs must be all, or a JSON array of revisions"));
   std::vector<revision> asked;
   for (const std::string& item : *list) {

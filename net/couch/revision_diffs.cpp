@@ -17,6 +17,9 @@ namespace {
 /// `{"missing_revs":{"id":[…]}}`.
 enum class diff_form : uint8_t { diff, missing };
 
+/// Revisions of one document that a request may name: more than a document can have leaves.
+constexpr size_t most_revisions = 20'000;
+
 /// The revisions of one document that a request names.
 struct named_revisions {
   std::string id;
@@ -31,8 +34,10 @@ outcome<named_revisions> take_named(json_cursor& in) {
     return fault(of({ec::internal, "a stored form cannot be read"}));
   in.take(',');
   named_revisions named{unquoted(name)};
-  const auto texts = strings_of(list);
-  if (!texts) return fault(bad_request("the revisions of a document must be an array of strings"));
+  const auto texts = strings_of(list, most_revisions);
+  if (!texts)
+    return fault(bad_request("the revisions of a document must be an array of strings, at most " +
+                             std::to_string(most_revisions)));
   for (const std::string& text : *texts) {
     auto rev = parse_revision(text);
     if (!rev) return fault(std::move(rev.error()));

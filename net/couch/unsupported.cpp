@@ -1,5 +1,7 @@
+#include "net/couch/answers.hpp"
 #include "net/couch/errors.hpp"
 #include "net/couch/handlers.hpp"
+#include "net/couch/names.hpp"
 
 namespace treadmill::couch {
 
@@ -28,6 +30,23 @@ void refuse_search(api::exchange& x) {
 void refuse_cluster(api::exchange& x) {
   refuse(x.answer, not_implemented("nodes federate by /_system/peers of the REST port, not as a "
                                    "cluster of CouchDB"));
+}
+void refuse_views(api::exchange& x) {
+  refuse(x.answer, not_implemented("views of design documents do not run yet; the REST port has "
+                                   "queries"));
+}
+void refuse_find(api::exchange& x) {
+  refuse(x.answer, not_implemented("there are no indexes of this kind yet"));
+}
+void refuse_replication(api::exchange& x) {
+  refuse(x.answer, not_implemented("this node runs no replications of its own yet; it answers "
+                                   "those of others, and nodes federate by /_system/peers"));
+}
+void refuse_database_updates(api::exchange& x) {
+  refuse(x.answer, not_implemented("there is no feed of databases; each has one of its changes"));
+}
+void clean_up_views(api::exchange& x) {
+  if (find_database(x)) answer_ok(x.answer, 202);
 }
 void refuse_functions(api::exchange& x) {
   refuse(x.answer, not_implemented("show, list, update and rewrite functions do not run here"));

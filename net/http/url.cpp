@@ -78,7 +78,7 @@ result<std::vector<std::string>> split_path(std::string_view raw_path, trailing_
   return pieces;
 }
 
-result<query> query::parse(std::string_view raw_query) {
+result<query> query::parse(std::string_view raw_query, repeated twice) {
   query parsed;
   while (!raw_query.empty()) {
     const size_t end = std::min(raw_query.find('&'), raw_query.size());
@@ -90,7 +90,11 @@ result<query> query::parse(std::string_view raw_query) {
     if (!name) return tl::unexpected(std::move(name.error()));
     auto value = percent_decode(item.substr(std::min(equals + 1, item.size())), true);
     if (!value) return tl::unexpected(std::move(value.error()));
-    if (parsed.find(*name)) return fail(ec::bad_request, "a query parameter is given twice");
+    if (parsed.find(*name)) {
+      if (twice == repeated::refused)
+        return fail(ec::bad_request, "a query parameter is given twice");
+      std::erase_if(parsed.items_, [&](const auto& one) { return one.first == *name; });
+    }
     parsed.items_.emplace_back(std::move(*name), std::move(*value));
   }
   return parsed;

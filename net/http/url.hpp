@@ -27,10 +27,14 @@ enum class trailing_slash : uint8_t {
 /// `/` has no pieces. Errors: bad_request (bad percent, an empty piece, no leading slash).
 result<std::vector<std::string>> split_path(std::string_view raw_path, trailing_slash trailing);
 
-/// The parameters of a query, decoded. Errors: bad_request (bad percent; a name given twice).
+/// What becomes of a parameter that a query has twice.
+enum class repeated : uint8_t { refused, last_counts };
+
+/// The parameters of a query, decoded. Errors: bad_request (bad percent; a name given twice, where
+/// that is refused).
 class query {
 public:
-  static result<query> parse(std::string_view raw_query);
+  static result<query> parse(std::string_view raw_query, repeated twice = repeated::refused);
   std::optional<std::string_view> find(std::string_view name) const;
   const std::vector<std::pair<std::string, std::string>>& all() const { return items_; }
 

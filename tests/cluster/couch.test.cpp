@@ -54,6 +54,33 @@ TEST_CASE("CouchDB's clients have a listener of their own, and a path on the RES
   CHECK(text.find("couch http://127.0.0.1:") != std::string::npos);
 }
 
+TEST_CASE("a bulk goes out as changes, and what is known of it is no difference") {
+  const temporary_folder folder;
+  node_process node({.executable = TREADMILL_BINARY,
+                     .data = folder / "data",
+                     .arguments = {"--couch", "127.0.0.1:0"}});
+  REQUIRE(node.wait_ready());
+  auto native = node.client();
+  http_client couch(couch_address(native));
+  REQUIRE(couch.send("PUT", "/shop").status == 201);
+  const auto done =
+      couch.send("POST", "/shop/_bulk_docs",
+                 R"({"new_edits":false,"docs":[{"_id":"a","_rev":"2-b",)"
+                 R"("_revisions":{"start":2,"ids":["b","a"]}},{"_id":"_x","_rev":"1-x"}]})");
+  CHECK(done.status == 201);
+  CHECK(done.says(R"([{"id":"_x","rev":"1-x","error":"forbidden")"));
+  CHECK(couch.send("POST", "/shop/_revs_diff", R"({"a":["2-b","3-c"]})")
+            .says(R"({"a":{"missing":["3-c"],"possible_ancestors":["2-b"]}})"));
+  const auto all = couch.get("/shop/_changes?style=all_docs");
+  CHECK(all.says(R"("id":"a","changes":[{"rev":"2-b"}]})"));
+  const std::string last = all.member("last_seq");
+  CHECK(couch.get("/shop/_changes?feed=longpoll&timeout=100&since=" + last)
+            .says(R"("last_seq":")" + last + '"'));
+  CHECK(couch.get("/shop/_changes?feed=continuous&timeout=100").says("\n{\"last_seq\":\"" + last));
+  CHECK(couch.get("/shop/_all_docs").says(R"({"total_rows":1,"offset":0,"rows":[)"));
+  CHECK(native.get("/shop/a").member("rev") == "rev2-b");
+}
+
 TEST_CASE("without --couch the dialect is on the REST port alone") {
   const temporary_folder folder;
   node_process node({.executable = TREADMILL_BINARY, .data = folder / "data"});

@@ -64,6 +64,10 @@ TEST_CASE("a range of ids begins and ends where it says, in both directions") {
   CHECK(node.list("?startkey=%22d%22&endkey=%22b%22") == head("2") + "\n]}");
   CHECK(node.list("?key=%22b%22&inclusive_end=false") == head("1") + node.rows("b"));
   CHECK(node.list("?key=%22c%22") == head("2") + "\n]}");
+  CHECK(node.list("?startkey=null&endkey={}") == head("0") + node.rows("abde"));
+  CHECK(node.list("?startkey=[]&endkey=5&descending=true") == head("0") + node.rows("edba"));
+  CHECK(node.list("?startkey={}") == head("4") + "\n]}");
+  CHECK(node.list("?key=true") == head("0") + "\n]}");
 }
 
 TEST_CASE("asked keys have a row each, also those that are deleted or missing") {
@@ -85,7 +89,7 @@ TEST_CASE("asked keys have a row each, also those that are deleted or missing") 
   CHECK(node.list("?keys=[%22b%22,%22a%22]&skip=1") == head("null") + node.rows("a"));
   CHECK(node.list("?keys=[]") == head("null") + "\n]}");
   for (const std::string wrong : {"keys=[]&startkey=%22a%22", "keys=[1]", "keys=a", "limit=-1",
-                                  "descending=1", "startkey=a", "startkey=1"}) {
+                                  "descending=1", "startkey=a", "endkey={"}) {
     const auto refused = node.get("/db/_all_docs?" + wrong);
     CHECK_MESSAGE(refused.status == 400, wrong);
     CHECK(refused.code() == "query_parse_error");
@@ -137,6 +141,22 @@ TEST_CASE("several lists come in one answer") {
   for (const std::string_view wrong :
        {"", "{}", R"({"queries":{}})", R"({"queries":[1]})", R"({"queries":[{"limit":"x"}]})"})
     CHECK(node.send("POST", "/db/_all_docs/queries", wrong).status == 400);
+}
+
+TEST_CASE("lists in one answer have a bound, and so have their keys") {
+  api::api_options options;
+  options.limits.items = 4;
+  couch_node node(std::move(options));
+  node.send("PUT", "/db");
+  const auto ask = [&](const std::string& queries) {
+    return node.send("POST", "/db/_all_docs/queries", R"({"queries":[)" + queries + "]}").status;
+  };
+  CHECK(ask(R"({"keys":["a","b"]},{"keys":["c","d"]})") == 200);
+  CHECK(ask(R"({"keys":["a","b","c","d"]},{"keys":["e"]},{})") == 413);
+  CHECK(ask(R"({"keys":["a","b","c","d","e"]})") == 400);
+  std::string many = "{}";
+  for (int i = 0; i < 1000; ++i) many += ",{}";
+  CHECK(ask(many) == 413);
 }
 
 TEST_CASE("the list of design documents has no others") {

@@ -175,6 +175,22 @@ TEST_CASE("the same replicas on two nodes, in whatever order, make equal digests
   CHECK(other.get("/db/a").says("2-y"));
 }
 
+TEST_CASE("a history is as long as trees keep it, and a bulk has a bound of revisions") {
+  database_node node;
+  std::string ids = "\"r\"";
+  for (int i = 0; i < 1500; ++i) ids += ",\"a\"";
+  CHECK(node.replicas(R"({"_id":"a","_revisions":{"start":5000,"ids":[)" + ids + "]}}").body ==
+        "[]");
+  CHECK(node.get("/db/a").says(R"("_rev":"5000-r")"));
+  std::string docs;
+  for (int i = 0; i < 401; ++i)
+    docs += (i > 0 ? "," : "") + (R"({"_id":"b)" + std::to_string(i)) +
+            R"(","_revisions":{"start":5000,"ids":[)" + ids + "]}}";
+  const auto many = node.replicas(docs);
+  CHECK(many.status == 413);
+  CHECK(node.sequence("db") == 1);
+}
+
 TEST_CASE("a failed write of a bulk is an error of the whole, never rows") {
   database_node node;
   node.backend.refuse_writes = error{ec::ambiguous, "the disk"};

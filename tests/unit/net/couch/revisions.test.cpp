@@ -63,6 +63,13 @@ TEST_CASE("differences name what is missing, and the leaves that may be its ance
     CHECK(node.send("POST", "/db/_revs_diff", wrong).status == 400);
 }
 
+TEST_CASE("a document may be asked for a bounded number of revisions") {
+  database_node node;
+  std::string revs = "\"1-a\"";
+  for (int i = 0; i < 20'000; ++i) revs += ",\"1-a\"";
+  CHECK(node.send("POST", "/db/_revs_diff", R"({"a":[)" + revs + "]}").status == 400);
+}
+
 TEST_CASE("a long list of differences comes in slices") {
   database_node node;
   std::string asked = "{";

@@ -62,6 +62,9 @@ TEST_CASE("a query gives its parameters decoded, in order") {
   CHECK(query.find("b") == "x&y z");
   CHECK_FALSE(query.find("z").has_value());
   CHECK(http::query::parse("").value().all().empty());
+  const auto twice = http::query::parse("a=1&b=2&a=3", http::repeated::last_counts).value();
+  CHECK(twice.find("a") == "3");
+  CHECK(twice.all().size() == 2);
 }
 
 TEST_CASE("a query with a bad percent or a name given twice is refused") {
