@@ -15,14 +15,14 @@ struct group {
 constexpr group groups[] = {{"requests", measure_requests}, {"bulk", measure_bulk},
                             {"loaded", measure_loaded},     {"start", measure_start},
                             {"updates", measure_updates},   {"queries", measure_queries},
-                            {"peers", measure_peers}};
+                            {"peers", measure_peers},       {"couch", measure_couch}};
 
 int usage() {
-  std::cerr
-      << "usage: bench --node FILE --floor FILE --index-floor FILE --scripts DIR [--places "
-         "FILE] [--quick]\n"
-         "             [--json FILE] [--only requests|bulk|loaded|start|updates|queries|peers]\n"
-         "tests/bench/run.sh calls it; tests/bench/README.md says what it measures.\n";
+  std::cerr << "usage: bench --node FILE --floor FILE --index-floor FILE --scripts DIR [--places "
+               "FILE] [--quick]\n"
+               "             [--json FILE] [--only "
+               "requests|bulk|loaded|start|updates|queries|peers|couch]\n"
+               "tests/bench/run.sh calls it; tests/bench/README.md says what it measures.\n";
   return 2;
 }
 

@@ -39,6 +39,9 @@ cluster::http_answer send_ok(cluster::http_client& client, const std::string& me
 void send_bulks(cluster::http_client& client, const std::string& bucket,
                 const std::vector<std::string>& bodies);
 
+/// Reads the whole answer without keeping it; answers its last bytes.
+std::string drain(cluster::http_client& client, const std::string& target);
+
 /// Calls both in turn, `rounds` times, and answers the median of each.
 std::pair<double, double> in_turn(size_t rounds, const std::function<double()>& node,
                                   const std::function<double()>& floor);
@@ -61,5 +64,7 @@ figures measure_queries(const bench_options& options, const places& documents);
 figures measure_peers(const bench_options& options, const places& documents);
 /// The late updates of one document.
 figures measure_updates(const bench_options& options, const places& documents);
+/// The CouchDB dialect beside the native one.
+figures measure_couch(const bench_options& options, const places& documents);
 
 } // namespace treadmill::bench

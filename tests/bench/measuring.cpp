@@ -1,4 +1,5 @@
 #include "tests/bench/figures.hpp"
+#include <algorithm>
 #include <chrono>
 #include <csignal>
 #include <stdexcept>
@@ -41,6 +42,22 @@ void send_bulks(cluster::http_client& client, const std::string& bucket,
     const auto answer = send_ok(client, "POST", "/" + bucket + "/_bulk", body);
     if (answer.says("\"error\"")) throw std::runtime_error("a document of a bulk was refused");
   }
+}
+
+std::string drain(cluster::http_client& client, const std::string& target) {
+  if (client.start("GET", target).status != 200) throw std::runtime_error(target + " fails");
+  std::string tail;
+  std::string text;
+  auto got = cluster::http_client::piece::data;
+  while (got == cluster::http_client::piece::data) {
+    text.clear();
+    got = client.read_some(text, std::chrono::seconds(30));
+    if (!text.empty())
+      tail = (tail + text.substr(text.size() - std::min<size_t>(text.size(), 100)));
+    if (tail.size() > 200) tail.erase(0, tail.size() - 200);
+  }
+  if (got != cluster::http_client::piece::end) throw std::runtime_error(target + " was cut");
+  return tail;
 }
 
 std::pair<double, double> in_turn(size_t rounds, const std::function<double()>& node,

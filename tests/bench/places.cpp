@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <fstream>
+#include <functional>
 #include <iterator>
 #include <random>
 #include <rapidjson/document.h>
@@ -52,6 +53,20 @@ std::vector<std::string> make_places(size_t count) {
   return texts;
 }
 
+std::vector<std::string> bodies_of(size_t count, size_t in_one, const std::string& begin,
+                                   const std::function<std::string(size_t)>& document) {
+  std::vector<std::string> bodies;
+  for (size_t done = 0; done < count; done += in_one) {
+    std::string body = begin;
+    for (size_t i = done; i < std::min(count, done + in_one); ++i) {
+      if (i > done) body += ',';
+      body += document(i);
+    }
+    bodies.push_back(body + "]}");
+  }
+  return bodies;
+}
+
 } // namespace
 
 places::places(const std::string& file, size_t count)
@@ -65,16 +80,18 @@ std::string places::id(size_t number) {
 }
 
 std::vector<std::string> places::bulks(size_t count, size_t in_one, size_t first) const {
-  std::vector<std::string> bodies;
-  for (size_t done = 0; done < count; done += in_one) {
-    std::string body = R"({"docs":[)";
-    for (size_t i = done; i < std::min(count, done + in_one); ++i) {
-      if (i > done) body += ',';
-      body += R"({"id":")" + id(first + i) + "\"," + text(first + i).substr(1);
-    }
-    bodies.push_back(body + "]}");
-  }
-  return bodies;
+  return bodies_of(count, in_one, R"({"docs":[)", [&](size_t i) {
+    return R"({"id":")" + id(first + i) + "\"," + text(first + i).substr(1);
+  });
+}
+
+std::vector<std::string> places::couch_bulks(size_t count, size_t in_one, bool replicas) const {
+  const std::string begin = replicas ? R"({"new_edits":false,"docs":[)" : R"({"docs":[)";
+  return bodies_of(count, in_one, begin, [&](size_t i) {
+    char rev[64];
+    std::snprintf(rev, sizeof rev, R"("_rev":"1-%032zx",)", i);
+    return R"({"_id":")" + id(i) + "\"," + (replicas ? rev : "") + text(i).substr(1);
+  });
 }
 
 } // namespace treadmill::bench

@@ -19,6 +19,8 @@ public:
   const std::string& text(size_t number) const { return texts_[number % texts_.size()]; }
   /// Bodies for `_bulk`: `count` documents, the first with that number, `in_one` a body.
   std::vector<std::string> bulks(size_t count, size_t in_one, size_t first = 0) const;
+  /// The same for `_bulk_docs`. `replicas`: each has a revision, and `new_edits` is false.
+  std::vector<std::string> couch_bulks(size_t count, size_t in_one, bool replicas) const;
 
   static std::string id(size_t number);
 

@@ -14,23 +14,6 @@ namespace {
 constexpr size_t all_places = 171'075;
 constexpr size_t in_one_bulk = 1000;
 
-/// Reads the whole answer without keeping it; answers its last bytes.
-std::string drain(cluster::http_client& client, const std::string& target) {
-  if (client.start("GET", target).status != 200) throw std::runtime_error(target + " fails");
-  std::string tail;
-  std::string text;
-  auto got = cluster::http_client::piece::data;
-  while (got == cluster::http_client::piece::data) {
-    text.clear();
-    got = client.read_some(text, std::chrono::seconds(30));
-    if (!text.empty())
-      tail = (tail + text.substr(text.size() - std::min<size_t>(text.size(), 100)));
-    if (tail.size() > 200) tail.erase(0, tail.size() - 200);
-  }
-  if (got != cluster::http_client::piece::end) throw std::runtime_error(target + " was cut");
-  return tail;
-}
-
 /// Rows a second of an answer that must have `rows` rows.
 double rate_of_answer(cluster::http_client& client, const std::string& target, size_t rows) {
   std::string tail;
