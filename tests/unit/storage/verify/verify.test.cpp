@@ -1,3 +1,4 @@
+// In one file: the tests share the store below, in which each of them damages something else.
 #include "storage/verify/verify.hpp"
 #include "storage/base/defaults.hpp"
 #include "storage/documents/features.hpp"
