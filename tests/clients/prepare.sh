@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+#!/usr/bin/env bash
 # Sourced by run.sh and bench.sh: finds node, and installs the clients into the folder $packages.
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 skip() { echo "SKIPPED: $*" && exit 77; }

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <map>
 
-using namespace treadmill;
+namespace treadmill {
 using kind = attachment_edit::kind;
 
 namespace {
@@ -164,3 +164,5 @@ TEST_CASE("random changes of attachments follow the rules of stubs") {
   }
   CHECK(refused > 100);
 }
+
+} // namespace treadmill

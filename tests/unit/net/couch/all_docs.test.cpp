@@ -1,7 +1,7 @@
 #include "tests/unit/net/couch/couch_client.hpp"
 #include <doctest/doctest.h>
 
-using namespace treadmill;
+namespace treadmill {
 using treadmill::tests::couch_node;
 
 namespace {
@@ -190,3 +190,5 @@ TEST_CASE("a long list comes in slices, from one snapshot, and is not counted wi
   CHECK(node.text("/db/_all_docs?startkey=%22124999%22&limit=1")
             .starts_with(R"({"total_rows":25001,"offset":null,)"));
 }
+
+} // namespace treadmill

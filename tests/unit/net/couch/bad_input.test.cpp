@@ -1,7 +1,7 @@
 #include "tests/unit/net/couch/couch_client.hpp"
 #include <doctest/doctest.h>
 
-using namespace treadmill;
+namespace treadmill {
 using treadmill::tests::couch_node;
 
 namespace {
@@ -111,3 +111,5 @@ TEST_CASE("a refused or lost write says so in CouchDB's form") {
     CHECK(node.send("DELETE", "/db").status == status);
   }
 }
+
+} // namespace treadmill

@@ -2,7 +2,7 @@
 #include "tests/unit/net/couch/couch_client.hpp"
 #include <doctest/doctest.h>
 
-using namespace treadmill;
+namespace treadmill {
 using treadmill::tests::couch_node;
 using treadmill::tests::hash_of;
 
@@ -200,3 +200,5 @@ TEST_CASE("a failed write of a bulk is an error of the whole, never rows") {
   CHECK(busy.status == 503);
   CHECK(busy.header("Retry-After") == "1");
 }
+
+} // namespace treadmill

@@ -2,7 +2,7 @@
 #include <doctest/doctest.h>
 #include <rapidjson/document.h>
 
-using namespace treadmill;
+namespace treadmill {
 using namespace std::chrono_literals;
 using state = http::body_stream::state;
 using treadmill::tests::couch_node;
@@ -330,3 +330,5 @@ TEST_CASE("a costly selector ends its slice early") {
   CHECK(driver.slices > 2);
   CHECK(summary(driver.text) == "last 20 pending 0");
 }
+
+} // namespace treadmill

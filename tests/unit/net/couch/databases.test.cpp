@@ -2,7 +2,7 @@
 #include <doctest/doctest.h>
 #include <rapidjson/document.h>
 
-using namespace treadmill;
+namespace treadmill {
 using treadmill::tests::couch_node;
 
 TEST_CASE("a database is made once, whatever parameters come along") {
@@ -172,3 +172,5 @@ TEST_CASE("security and limits are kept, and end with their database") {
   CHECK(node.get("/db/_security").body == "{}");
   CHECK(node.get("/db/_revs_limit").body == "1000");
 }
+
+} // namespace treadmill

@@ -2,7 +2,7 @@
 #include "tests/unit/net/couch/couch_client.hpp"
 #include <doctest/doctest.h>
 
-using namespace treadmill;
+namespace treadmill {
 using treadmill::tests::couch_node;
 using treadmill::tests::hash_of;
 
@@ -256,3 +256,5 @@ TEST_CASE("the definitions of native queries are hidden") {
   CHECK(node.send("DELETE", "/db/_query%2Fq").reason() == "missing");
   CHECK(node.get("/db/_query%2Fq?open_revs=all").reason() == "missing");
 }
+
+} // namespace treadmill

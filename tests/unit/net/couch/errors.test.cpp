@@ -3,7 +3,7 @@
 #include <doctest/doctest.h>
 #include <set>
 
-using namespace treadmill;
+namespace treadmill {
 
 TEST_CASE("every error of the node has a status and a word of CouchDB's clients") {
   std::set<int> statuses;
@@ -42,3 +42,5 @@ TEST_CASE("an error that may pass says when to try again") {
   CHECK(!has_retry(ec::unavailable));
   CHECK(!has_retry(ec::conflict));
 }
+
+} // namespace treadmill

@@ -4,7 +4,7 @@
 #include <doctest/doctest.h>
 #include <string>
 
-using namespace treadmill;
+namespace treadmill {
 
 TEST_CASE("every replica that is taken passes the check of replicated documents") {
   const std::string native = make_revision({}, false, "{}").text().substr(3);
@@ -41,3 +41,5 @@ TEST_CASE("every replica that is taken passes the check of replicated documents"
   }
   CHECK(taken == 34);
 }
+
+} // namespace treadmill

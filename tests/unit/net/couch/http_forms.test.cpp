@@ -2,7 +2,7 @@
 #include "tests/unit/net/http/gzip_text.hpp"
 #include <doctest/doctest.h>
 
-using namespace treadmill;
+namespace treadmill {
 using treadmill::tests::couch_node;
 using treadmill::tests::gzip_text;
 using treadmill::tests::header_list;
@@ -79,3 +79,5 @@ TEST_CASE("below a prefix, places have it too") {
                         }));
   CHECK(place == "/_couch/db");
 }
+
+} // namespace treadmill

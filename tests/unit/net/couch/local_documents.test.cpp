@@ -1,7 +1,7 @@
 #include "tests/unit/net/couch/couch_client.hpp"
 #include <doctest/doctest.h>
 
-using namespace treadmill;
+namespace treadmill {
 using treadmill::tests::couch_node;
 
 namespace {
@@ -73,3 +73,5 @@ TEST_CASE("what is no local document is refused and changes nothing") {
   CHECK(node.get("/db/_local/x").status == 404);
   CHECK(node.get("/db/_local_docs").status == 501);
 }
+
+} // namespace treadmill

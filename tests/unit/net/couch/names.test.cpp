@@ -3,7 +3,7 @@
 #include "storage/documents/names.hpp"
 #include <doctest/doctest.h>
 
-using namespace treadmill;
+namespace treadmill {
 using couch::bucket_name;
 using couch::database_name;
 
@@ -55,3 +55,5 @@ TEST_CASE("a revision keeps its hash, and 32 hex digits become lower case") {
   CHECK(text("1-" + std::string(64, 'z')) != "refused");
   CHECK(text("1-" + std::string(65, 'z')) == "refused");
 }
+
+} // namespace treadmill

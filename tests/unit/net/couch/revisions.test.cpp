@@ -1,7 +1,7 @@
 #include "tests/unit/net/couch/couch_client.hpp"
 #include <doctest/doctest.h>
 
-using namespace treadmill;
+namespace treadmill {
 using treadmill::tests::couch_node;
 using treadmill::tests::header_list;
 
@@ -121,3 +121,5 @@ TEST_CASE("the latest leaf of a revision's own branch is shown, the best one whe
   CHECK(latest("3-x").find("3-x") != std::string::npos);
   CHECK(latest("4-q") == R"([{"missing":"4-q"}])");
 }
+
+} // namespace treadmill

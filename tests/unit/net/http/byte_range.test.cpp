@@ -1,7 +1,7 @@
 #include "net/http/byte_range.hpp"
 #include <doctest/doctest.h>
 
-using namespace treadmill::http;
+namespace treadmill::http {
 using kind = byte_range::kind;
 
 TEST_CASE("one range of bytes is a part of the content, cut at its end") {
@@ -44,3 +44,5 @@ TEST_CASE("several ranges, another unit and what cannot be read are ignored") {
     CHECK(read_range(header, 10) == byte_range{kind::whole, 0, 10});
   }
 }
+
+} // namespace treadmill::http

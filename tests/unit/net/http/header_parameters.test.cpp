@@ -1,7 +1,7 @@
 #include "net/http/header_parameters.hpp"
 #include <doctest/doctest.h>
 
-using namespace treadmill::http;
+namespace treadmill::http {
 using treadmill::ec;
 
 TEST_CASE("a header value is a word with parameters, plain or quoted") {
@@ -35,3 +35,5 @@ TEST_CASE("a quoted text is read back as it was") {
     CHECK(read_header_value(value).value().parameter("filename") == text);
   }
 }
+
+} // namespace treadmill::http

@@ -4,7 +4,7 @@
 #include <vector>
 
 using namespace std::string_literals;
-using namespace treadmill::http;
+namespace treadmill::http {
 using treadmill::ec;
 using treadmill::result;
 
@@ -240,3 +240,5 @@ TEST_CASE("each boundary is made of 128 random bits") {
   CHECK(one != multipart_writer::make_boundary());
   CHECK(multipart_reader::open(multipart_writer(one).content_type("mixed"), "multipart/mixed"));
 }
+
+} // namespace treadmill::http

@@ -1,7 +1,7 @@
 #include "net/http/related_reader.hpp"
 #include <doctest/doctest.h>
 
-using namespace treadmill::http;
+namespace treadmill::http {
 using treadmill::ec;
 using treadmill::result;
 
@@ -105,3 +105,5 @@ TEST_CASE("the first part is a document of JSON within the limit") {
   CHECK(large.problem.code == ec::too_large);
   CHECK(large.got.json.empty());
 }
+
+} // namespace treadmill::http

@@ -4,7 +4,7 @@
 #include <vector>
 
 using namespace std::string_view_literals;
-using namespace treadmill;
+namespace treadmill {
 
 namespace {
 
@@ -82,3 +82,5 @@ TEST_CASE("what is not exactly the base64 of some bytes is refused, in pieces to
   }
   CHECK_FALSE(decode_base64("Zm9v\0Zm9"sv));
 }
+
+} // namespace treadmill

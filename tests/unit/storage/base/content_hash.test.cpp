@@ -1,7 +1,7 @@
 #include "storage/base/content_hash.hpp"
 #include <doctest/doctest.h>
 
-using namespace treadmill;
+namespace treadmill {
 
 TEST_CASE("a content has the SHA-256 and the MD5 that the whole world computes") {
   content_hasher hasher;
@@ -36,3 +36,5 @@ TEST_CASE("the hex of a hash is lower case, and read back only so") {
     CHECK_FALSE(hash_of_hex<md5_hash>(text));
   }
 }
+
+} // namespace treadmill

@@ -1,7 +1,7 @@
 #include "storage/documents/attachments.hpp"
 #include <doctest/doctest.h>
 
-using namespace treadmill;
+namespace treadmill {
 using kind = attachment_edit::kind;
 
 namespace {
@@ -242,3 +242,5 @@ TEST_CASE("stubs that cannot be are refused") {
   CHECK(code(R"({"_a":null})") == ec::bad_id);
   CHECK(code(R"({"":null})") == ec::bad_id);
 }
+
+} // namespace treadmill

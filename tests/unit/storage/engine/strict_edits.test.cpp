@@ -1,7 +1,7 @@
 #include "tests/unit/storage/engine/local_bucket.hpp"
 #include <doctest/doctest.h>
 
-using namespace treadmill;
+namespace treadmill {
 using bucket = tests::local_bucket;
 using kind = write_op::kind;
 using tests::op;
@@ -138,3 +138,5 @@ TEST_CASE("a refused graft of an atomic group takes the others back") {
   CHECK(outcomes[1].problem.code == ec::bad_rev);
   CHECK(b.check().empty());
 }
+
+} // namespace treadmill
