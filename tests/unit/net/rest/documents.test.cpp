@@ -277,7 +277,9 @@ TEST_CASE("a document's own members id and rev are written and shown in _members
   CHECK(first.status == 201);
   const auto shown = node.get("/b/d");
   CHECK(shown.says(R"(","a":1,)" + own + R"(,"c":2})"));
-  CHECK(node.send("PUT", "/b/d", shown.body).rev() == first.rev()); // nothing changed
+  CHECK(shown.says(first.rev()));
+  CHECK(node.send("PUT", "/copy/d", shown.body).status == 409); // it names a revision
+  CHECK(node.send("PUT", "/other/d", R"({"a":1,)" + own + R"(,"c":2})").rev() == first.rev());
   CHECK(node.get("/b/d?conflicts=true").says(R"(,"_conflicts":[],"a":1,)" + own));
   CHECK(node.send("POST", "/b/_get", R"({"ids":["d"]})").says(own));
   CHECK(node.text("/b/_documents?include_docs=true").find(own) != std::string::npos);
