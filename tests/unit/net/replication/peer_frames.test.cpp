@@ -213,16 +213,16 @@ TEST_CASE("unknown bits in the flags of a change are ignored, those of the envel
   sent.bucket = "a";
   sent.stream = 1;
   sent.through = sent.last = 1;
-  sent.entries = {{1, "d", {{native, {}, true, false, "{\"why\":1}"}}}};
+  sent.entries = {{1, "d", {{native, {}, false, true, "{\"why\":1}"}}}};
   std::string bytes = encode_frame({42, sent}, false);
   const size_t flags = bytes.find('d', bytes.find('a', 15) + 1) + 2;
-  REQUIRE(bytes[flags] == 5); // deleted, with a body
-  bytes[flags] = static_cast<char>(0xf5);
+  REQUIRE(bytes[flags] == 6); // foreign, with a body
+  bytes[flags] = static_cast<char>(0xf6);
   seal_frame(bytes);
   const auto opened = decode_frame(bytes, most);
   REQUIRE(opened);
   const auto& change = std::get<activity>(opened->content).entries.front().changes.front();
-  CHECK(change.deleted);
+  CHECK(change.foreign);
   CHECK(change.body == "{\"why\":1}");
   bytes[2] = 2;
   seal_frame(bytes);
