@@ -5,7 +5,7 @@ import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {after} from 'node:test';
 
-export const patience = 30000; // ms for anything to come: a slow machine needs some of them
+export const patience = 60000; // ms for anything to come: a machine that is busy with other tests needs some of them
 
 const binary = process.env.TREADMILL_BINARY;
 /// The URL of another server of CouchDB's protocol, to check the tests themselves against it.
