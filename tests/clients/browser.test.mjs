@@ -3,9 +3,10 @@ import assert from 'node:assert/strict';
 import {readFileSync} from 'node:fs';
 import {before, describe, test} from 'node:test';
 import {browser, no_browser, site} from './browser.mjs';
-import {installed_file} from './packages.mjs';
-import {ask, database, node, reference} from './stage.mjs';
+import {pouchdb, installed_file} from './packages.mjs';
+import {ask, database, node, reference, until} from './stage.mjs';
 
+const PouchDB = pouchdb();
 const why = reference ? 'needs a node' : no_browser ? `there is no ${no_browser}` : false;
 
 const page = () => ({
@@ -39,6 +40,28 @@ describe('PouchDB in a browser', {skip: why}, () => {
       return {missing, conflict, ids: (await db.allDocs()).rows.map(row => row.id), info: (await db.info()).doc_count};
     }, url);
     assert.deepEqual(seen, {missing: 404, conflict: 409, ids: ['x/y z', 'ü'], info: 2});
+  });
+  test('a live sync of its IndexedDB, both ways', async () => {
+    const url = await database(server);
+    const there = new PouchDB(url);
+    await there.bulkDocs(Array.from({length: 120}, (_, i) => ({_id: `its${i}`, i})));
+    await chromium.open(allowed + '/');
+    await chromium.run(async where => {
+      window.db = new window.PouchDB('vault');
+      window.faults = [];
+      window.sync = window.db.sync(where, {live: true, retry: true}).on('error', fault => window.faults.push(fault))
+        .on('denied', fault => window.faults.push(fault));
+      await window.db.bulkDocs(Array.from({length: 80}, (_, i) => ({_id: `mine${i}`, i})));
+    }, url);
+    await until(async () => (await there.info()).doc_count === 200, 'a push');
+    await until(() => chromium.run(async () => (await window.db.info()).doc_count === 200), 'a pull');
+    await there.put({_id: 'later'});
+    await until(() => chromium.run(async () => (await window.db.get('later'))._id), 'a change');
+    const faults = await chromium.run(async () => {
+      window.sync.cancel();
+      return window.faults;
+    });
+    assert.deepEqual(faults, []);
   });
   test('a page of another origin may not', async () => {
     const url = await database(server);

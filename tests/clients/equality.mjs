@@ -1,6 +1,6 @@
 // Whether databases hold the same: documents, conflicts, tombstones and bodies.
 import assert from 'node:assert/strict';
-import {until} from './stage.mjs';
+import {patience, until} from './stage.mjs';
 
 /// Every document's leaves, in one order.
 export async function content(db) {
@@ -21,12 +21,12 @@ async function bodies(db) {
 }
 
 /// Waits until all hold the same, and compares every body.
-export async function all_equal(databases) {
+export async function all_equal(databases, limit = patience) {
   await until(async () => {
     const [first, ...others] = await Promise.all(databases.map(content));
     for (const other of others) assert.deepEqual(other, first);
     return true;
-  }, 'all databases to be equal');
+  }, 'all databases to be equal', limit);
   const [first, ...others] = await Promise.all(databases.map(bodies));
   for (const other of others) assert.deepEqual(other, first);
 }

@@ -1,4 +1,4 @@
-// allDocs and changes.
+// allDocs, local documents and changes.
 import assert from 'node:assert/strict';
 import {once} from 'node:events';
 import {behaviours, graft, refusal, rev, revision} from './behaviours.mjs';
@@ -91,6 +91,40 @@ behaviours('allDocs', {
     await fill(db);
     assert.notEqual((await db.allDocs({update_seq: true})).update_seq, undefined);
     assert.equal((await db.allDocs()).update_seq, undefined);
+  },
+});
+
+behaviours('local documents', {
+  'are written, read, modified and removed': async db => {
+    const first = await db.put({_id: '_local/foo', foo: 'bar'});
+    assert.equal(first.id, '_local/foo');
+    assert.match(first.rev, /^0-1/);
+    assert.deepEqual(await db.get('_local/foo'), {_id: '_local/foo', _rev: first.rev, foo: 'bar'});
+    const second = await db.put({_id: '_local/foo', _rev: first.rev, foo: 'baz'});
+    assert.match(second.rev, /^0-2/);
+    await db.remove('_local/foo', second.rev);
+    assert.equal((await refusal(db.get('_local/foo'))).status, 404);
+  },
+  'a stale revision is a conflict': async db => {
+    const first = await db.put({_id: '_local/foo'});
+    await db.put({_id: '_local/foo', _rev: first.rev});
+    assert.equal((await refusal(db.put({_id: '_local/foo', _rev: first.rev}))).status, 409);
+  },
+  'a missing one is not found': async db => {
+    assert.equal((await refusal(db.get('_local/nothing'))).status, 404);
+  },
+  'names with slashes and of base64': async db => {
+    for (const name of ['a/b', 'aGVsbG8gd29ybGQ==', '.UEn_8_JZAEdNoJ_QRwYTg==', 'x.y']) {
+      await db.put({_id: '_local/' + name, name});
+      assert.equal((await db.get('_local/' + name)).name, name);
+    }
+  },
+  'are in no list, no count and no feed': async db => {
+    await db.put({_id: '_local/foo'});
+    await db.put({_id: 'a'});
+    assert.deepEqual(ids(await db.allDocs()), ['a']);
+    assert.deepEqual((await db.changes()).results.map(row => row.id), ['a']);
+    assert.equal((await db.info()).doc_count, 1);
   },
 });
 
