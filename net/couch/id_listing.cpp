@@ -147,7 +147,7 @@ bool id_listing::is_shown(std::string_view id) const {
 result<bool> id_listing::slice(std::string& out) {
   if (asked_.keys) return look_up_keys(out);
   if (counts_) {
-    const auto more = count_before();
+    auto more = count_before();
     if (!more || *more) return more;
     counts_ = false;
   }
