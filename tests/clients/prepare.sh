@@ -10,8 +10,8 @@ install_clients() { # <folder>
   [[ $(node --version) =~ ^v([2-9][0-9]|[0-9]{3,})\. ]] || skip "node $(node --version) is older than the clients need, v20"
   local hash
   hash=$(sha256sum "$here/package.json" | cut -c1-16)
-  packages=$1/packages-$hash
   mkdir -p "$1"
+  packages=$(realpath "$1")/packages-$hash
   # Tests that ctest runs at the same time wait here for the first.
   exec 9>"$1/lock"
   flock 9
