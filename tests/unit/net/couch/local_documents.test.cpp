@@ -68,6 +68,10 @@ TEST_CASE("what is no local document is refused and changes nothing") {
     CHECK_MESSAGE(node.send("PUT", "/db/_local/x", body).status == status, body);
   CHECK(node.send("PUT", "/db/_local/x?rev=0-1", R"({"_rev":"0-2"})").status == 400);
   CHECK(node.send("PUT", "/db/_local/" + std::string(513, 'x'), "{}").code() == "illegal_docid");
+  for (const char* name : {"_m._bLS2qPmcnRALNAD_bg%3D%3D", "_", "__UomM"}) {
+    CHECK(node.send("PUT", "/db/_local/" + std::string(name), "{}").status == 201);
+    CHECK(node.get("/db/_local/" + std::string(name)).status == 200);
+  }
   CHECK(node.send("PUT", "/none/_local/x", "{}").reason() == "Database does not exist.");
   CHECK(node.send("PUT", "/_users/_local/x", "{}").status == 403);
   CHECK(node.get("/db/_local/x").status == 404);
